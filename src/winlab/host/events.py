@@ -116,6 +116,7 @@ class EventRecord:
     data: EventData | UserData | None = None
 
     def __post_init__(self) -> None:
+        """Refuse naive times and ids out of range (ValueError)."""
         if self.time_created.tzinfo is None:
             raise ValueError("time_created must be aware (UTC)")
         if self.record_id < 0 or not 0 <= self.event_id <= 0xFFFF:
