@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from opsproof.errors import IncompleteError
 from opsproof.inspection.command import MARKER
@@ -19,11 +20,15 @@ class Section:
 
 @dataclass(frozen=True)
 class Batch:
-    """All sections by name, the tools the host does not have, and the folder of the exports."""
+    """All sections by name, the tools the host does not have, and the folder of the exports.
+
+    ``asked_at`` is the controller's time that the command carried.
+    """
 
     sections: Mapping[str, Section]
     absent: frozenset[str] = field(default_factory=frozenset)
     scratch: str | None = None
+    asked_at: datetime | None = None
 
     def section(self, name: str) -> Section:
         """The section of that name; raises :class:`IncompleteError` when the host never printed it."""
@@ -53,6 +58,7 @@ def split_batch(stdout: str) -> Batch:
     sections: dict[str, Section] = {}
     absent: set[str] = set()
     scratch: str | None = None
+    asked_at: datetime | None = None
     name: str | None = None
     lines: list[str] = []
     # wmic ends lines with CR CR LF, everything else with CR LF.
@@ -72,9 +78,11 @@ def split_batch(stdout: str) -> Batch:
                 absent.add(rest)
             case "scratch":
                 scratch = rest
+            case "asked":
+                asked_at = datetime.fromisoformat(rest)
     if name is not None:
         raise IncompleteError(
             f"the host's answer ends within the section {name!r}",
             remedy="run the inspection again; look for a cut connection",
         )
-    return Batch(sections, frozenset(absent), scratch)
+    return Batch(sections, frozenset(absent), scratch, asked_at)

@@ -37,6 +37,7 @@ class LogExport:
 
 def inspection_command(
     *,
+    asked_at: datetime,
     since: datetime,
     until: datetime,
     exports: Sequence[LogExport],
@@ -46,8 +47,9 @@ def inspection_command(
 ) -> str:
     """One line for ``cmd.exe /c`` that reads everything an inspection needs.
 
-    ``since`` and ``until`` bound the events (UTC, inclusive and exclusive); ``w3c_root`` is the folder
-    above the sites' W3C log folders; ``scratch`` the folder for exports, which may hold %VARIABLES%.
+    ``asked_at``, now on the controller, comes back in the answer. ``since`` and ``until`` bound the
+    events (UTC, inclusive and exclusive). ``w3c_root`` is the folder above the sites' W3C log
+    folders, ``scratch`` the folder for exports, which may hold %VARIABLES%.
     Without ``collect_logs`` (check mode) nothing is written on the host.
 
     Raises :class:`UsageError` when a value cannot stand in a command line or the line grows longer
@@ -60,7 +62,11 @@ def inspection_command(
                 where=name,
                 remedy="give a plain Windows path",
             )
-    steps = [*_state_steps(), *(_loginfo_step(export.channel) for export in exports)]
+    steps = [
+        asked(asked_at),
+        *_state_steps(),
+        *(_loginfo_step(export.channel) for export in exports),
+    ]
     if collect_logs:
         steps += _export_steps(since, until, exports, w3c_root, scratch)
     line = " & ".join(steps)
@@ -73,38 +79,44 @@ def inspection_command(
     return line
 
 
-def _step(section: str, command: str) -> str:
+def step(section: str, command: str) -> str:
+    """One command between markers that name its section and say whether it ended with code 0."""
     return f"echo {MARKER}begin {section} & {command} && echo {MARKER}end ok || echo {MARKER}end failed"
+
+
+def asked(at: datetime) -> str:
+    """Prints when the controller sent the command: one bound of the host's clock offset."""
+    return f"echo {MARKER}asked {at.isoformat()}"
 
 
 def _state_steps() -> list[str]:
     appcmd = r"%windir%\System32\inetsrv\appcmd.exe"
     current = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion"
     steps = [
-        f"(if exist {appcmd} ({_step('sites', f'{appcmd} list site /xml')} & "
-        f"{_step('pools', f'{appcmd} list apppool /xml')}) else echo {MARKER}absent iis)",
-        _step("connections", "netstat -ano"),
-        _step(
+        f"(if exist {appcmd} ({step('sites', f'{appcmd} list site /xml')} & "
+        f"{step('pools', f'{appcmd} list apppool /xml')}) else echo {MARKER}absent iis)",
+        step("connections", "netstat -ano"),
+        step(
             "disks",
             # wmic reads its standard input and waits for ever where nothing closes it.
             "wmic logicaldisk where DriveType=3 get DeviceID,FileSystem,FreeSpace,Size /format:csv <nul",
         ),
-        _step(
+        step(
             "pending-cbs", rf'reg query "{current}\Component Based Servicing\RebootPending" 2>nul'
         ),
-        _step(
+        step(
             "pending-wu",
             rf'reg query "{current}\WindowsUpdate\Auto Update\RebootRequired" 2>nul',
         ),
-        _step(
+        step(
             "pending-rename",
             r'reg query "HKLM\SYSTEM\CurrentControlSet\Control\Session Manager" '
             r"/v PendingFileRenameOperations 2>nul",
         ),
-        _step("time-source", "w32tm /query /source"),
+        step("time-source", "w32tm /query /source"),
     ]
     steps += [
-        _step(
+        step(
             f"certificates {store}",
             rf"reg query HKLM\SOFTWARE\Microsoft\SystemCertificates\{store}\Certificates /s 2>nul",
         )
@@ -114,7 +126,7 @@ def _state_steps() -> list[str]:
 
 
 def _loginfo_step(channel: str) -> str:
-    return _step(f"log {channel}", f'wevtutil gli "{channel}"')
+    return step(f"log {channel}", f'wevtutil gli "{channel}"')
 
 
 def _export_steps(
@@ -139,7 +151,7 @@ def _export_steps(
         f'cd /d "{scratch}"',
         f"echo {MARKER}scratch {scratch}",
         *(
-            _step(
+            step(
                 f"export {export.channel}",
                 f'wevtutil epl "{export.channel}" "{_file_name(export.channel)}" '
                 f'/q:"{event_query(export, since, until)}"',
@@ -147,13 +159,13 @@ def _export_steps(
             for export in exports
         ),
         # http.sys keeps up to 64 KB of log lines in memory.
-        _step("flush", "netsh http flush logbuffer >nul"),
+        step("flush", "netsh http flush logbuffer >nul"),
         # No blank before `&`: echo would write it into the file.
         "(" + "&".join(f"echo {directive}" for directive in directives) + ")>logs.ddf",
         '(for %f in (*.evtx) do @echo "%f" "%f">>logs.ddf)',
         f'(for /d %d in ("{w3c_root}\\W3SVC*") do @for %f in ({names}) do '
         f'@if exist "%~d\\%f" echo "%~d\\%f" "%~nxd_%f">>logs.ddf)',
-        _step("cabinet", "makecab /F logs.ddf >nul"),
+        step("cabinet", "makecab /F logs.ddf >nul"),
     ]
 
 

@@ -1,0 +1,45 @@
+# The two commands that matter: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+export LC_ALL := C.UTF-8
+export PYTHONUTF8 := 1
+# Ansible and Molecule read only this project's configuration.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup demo test lint bench clean lock
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("opsproof needs Python 3.11 to 3.13, this is " + sys.version.split()[0] if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-build-isolation --no-deps -e .
+	touch $@
+
+demo: setup
+	$(BIN)/python scripts/demo.py
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	$(BIN)/ansible-lint --offline --strict --profile production
+
+test: setup lint
+	mkdir -p build
+	$(BIN)/pytest -n 2 --dist loadgroup --junitxml build/junit.xml
+
+bench: setup
+	$(BIN)/python -m bench
+
+clean:
+	-$(BIN)/winlab down
+	rm -rf build .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible .lab
+
+# For maintainers: writes requirements.lock anew from pyproject.toml; needs `uv` on the PATH.
+lock:
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --python-version 3.11 --extra lab --extra dev pyproject.toml -o requirements.lock
