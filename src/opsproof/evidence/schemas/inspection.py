@@ -19,7 +19,7 @@ from opsproof.logs.model import (
 )
 
 
-class Os(Record):
+class Os(Record, frozen=True, kw_only=True):
     """The operating system; ``build`` as in 10.0.20348, ``language`` None when not asked for."""
 
     caption: str
@@ -27,7 +27,7 @@ class Os(Record):
     time_zone: str | None = None
 
 
-class Clock(Record):
+class Clock(Record, frozen=True, kw_only=True):
     """Host clock minus controller clock, right to ``uncertainty_ms`` either way.
 
     ``source`` is what the Windows time service says it follows.
@@ -38,14 +38,14 @@ class Clock(Record):
     source: str | None
 
 
-class PendingReboot(Record):
+class PendingReboot(Record, frozen=True, kw_only=True):
     """Whether Windows waits for a restart, and where it says so."""
 
     pending: bool
     reasons: tuple[str, ...]
 
 
-class Memory(Record):
+class Memory(Record, frozen=True, kw_only=True):
     """Physical memory; ``free_percent`` is rounded down."""
 
     total_mb: int
@@ -53,7 +53,7 @@ class Memory(Record):
     free_percent: int
 
 
-class Disk(Record):
+class Disk(Record, frozen=True, kw_only=True):
     """One local fixed disk; ``free_percent`` is rounded down."""
 
     letter: str
@@ -62,7 +62,7 @@ class Disk(Record):
     free_percent: int
 
 
-class StoppedService(Record):
+class StoppedService(Record, frozen=True, kw_only=True):
     """An automatic service that does not run.
 
     ``trigger``: Windows starts it on an event, so that it may be stopped; ``delayed``: it starts
@@ -79,7 +79,7 @@ class StoppedService(Record):
     exit_code: int
 
 
-class ExpectedServices(Record):
+class ExpectedServices(Record, frozen=True, kw_only=True):
     """Services that the inventory wants to run here, and those that are not there or stopped."""
 
     wanted: tuple[str, ...]
@@ -87,7 +87,7 @@ class ExpectedServices(Record):
     stopped: tuple[str, ...]
 
 
-class Services(Record):
+class Services(Record, frozen=True, kw_only=True):
     """All services counted, and the automatic ones that are stopped."""
 
     total: int
@@ -96,14 +96,14 @@ class Services(Record):
     wanted: ExpectedServices
 
 
-class Pool(Record):
+class Pool(Record, frozen=True, kw_only=True):
     """An IIS application pool; ``state`` as appcmd says it (Started, Stopped ...)."""
 
     name: str
     state: str
 
 
-class Iis(Record):
+class Iis(Record, frozen=True, kw_only=True):
     """Whether IIS is installed; sites are subjects of their own."""
 
     installed: bool
@@ -111,7 +111,7 @@ class Iis(Record):
     pools: tuple[Pool, ...]
 
 
-class Ports(Record):
+class Ports(Record, frozen=True, kw_only=True):
     """TCP ports that something listens on, those the inventory wants, and the difference."""
 
     listening: tuple[int, ...]
@@ -119,7 +119,7 @@ class Ports(Record):
     missing: tuple[int, ...]
 
 
-class LogState(Record):
+class LogState(Record, frozen=True, kw_only=True):
     """One event log on the host: how many records it keeps, from which id on."""
 
     channel: str
@@ -128,7 +128,7 @@ class LogState(Record):
     exported: bool
 
 
-class Events(Record):
+class Events(Record, frozen=True, kw_only=True):
     """Critical and error events of the window, counted by provider and id, most first."""
 
     since: str
@@ -139,7 +139,7 @@ class Events(Record):
     logs: tuple[LogState, ...]
 
 
-class Security(Record):
+class Security(Record, frozen=True, kw_only=True):
     """Security-relevant events of the window. ``hits`` are the first of ``hit_count``."""
 
     log_cleared: tuple[Cleared, ...]
@@ -149,7 +149,7 @@ class Security(Record):
     gaps: tuple[Gap, ...]
 
 
-class Audit(Record):
+class Audit(Record, frozen=True, kw_only=True):
     """How complete the log audit was."""
 
     files: int
@@ -163,7 +163,7 @@ class Audit(Record):
     rules_sha256: str
 
 
-class HostFacts(Record):
+class HostFacts(Record, frozen=True, kw_only=True):
     """One Windows host."""
 
     via: str | None
@@ -182,7 +182,7 @@ class HostFacts(Record):
     audit: Audit | None
 
 
-class SiteFacts(Record):
+class SiteFacts(Record, frozen=True, kw_only=True):
     """One IIS site. ``bindings`` as appcmd prints them, ``protocol/address:port:host``."""
 
     name: str
@@ -191,7 +191,7 @@ class SiteFacts(Record):
     bindings: tuple[str, ...]
 
 
-class CertificateFacts(Record):
+class CertificateFacts(Record, frozen=True, kw_only=True):
     """One certificate in a store of the host. ``days_left`` whole days, negative once expired."""
 
     thumbprint: str
