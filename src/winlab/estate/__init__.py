@@ -1,0 +1,1 @@
+"""Hosts from an estate file, and the running lab that serves them."""

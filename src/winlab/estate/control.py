@@ -1,0 +1,96 @@
+"""The control socket: JSON lines over a Unix socket that only its owner can open.
+
+A request is ``{"do": NAME, ...}``; the answer ``{"ok": true, "result": ...}`` or ``{"ok": false,
+"error": ..., "remedy": ...}``. One connection may carry several requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from winlab.estate.errors import LabError
+
+Handler: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Any]]
+LIMIT = 64 * 1024 * 1024
+
+
+def _short(path: Path) -> str:
+    """Return a path that fits sun_path (108 bytes), through /proc/self/fd if need be."""
+    if len(os.fsencode(path)) < 100:
+        return str(path)
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    return f"/proc/self/fd/{folder}/{path.name}"
+
+
+class ControlServer:
+    """Answers requests by ``handler``; LabError and ValueError become error answers."""
+
+    def __init__(self, path: Path, handler: Handler) -> None:
+        """Serve at ``path`` once started."""
+        self._path = path
+        self._handler = handler
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen; the socket file is readable and writable by its owner alone."""
+        old = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(
+                self._serve, _short(self._path), limit=LIMIT
+            )
+        finally:
+            os.umask(old)
+
+    async def stop(self) -> None:
+        """Stop listening and remove the file."""
+        if self._server is not None:
+            self._server.close()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                writer.write(await self._answer(line))
+                await writer.drain()
+        except (ConnectionError, ValueError):
+            pass  # the client went away, or sent a line above the limit: nobody is left to tell
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes) -> bytes:
+        answer: dict[str, Any]
+        try:
+            request = json.loads(line)
+            if not isinstance(request, dict) or not isinstance(request.get("do"), str):
+                raise ValueError("a request is an object with the key 'do'")
+            answer = {"ok": True, "result": await self._handler(request)}
+        except LabError as exc:
+            answer = {"ok": False, "error": exc.what, "remedy": exc.remedy}
+        except (ValueError, KeyError, TypeError) as exc:
+            answer = {"ok": False, "error": f"bad request: {exc}", "remedy": "see winlab --help"}
+        return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
+
+
+def ask(path: Path, request: Mapping[str, Any], timeout: float = 30.0) -> Any:
+    """Send one request and return its result; LabError for an error or when no lab answers."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        try:
+            connection.connect(_short(path))
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            with connection.makefile("rb") as stream:
+                line = stream.readline()
+        except OSError as exc:
+            raise LabError("no lab answers here", "start one with winlab up") from exc
+    if not line:
+        raise LabError("the lab closed the connection", "look into its log, winlab.log")
+    answer = json.loads(line)
+    if not answer["ok"]:
+        raise LabError(answer["error"], answer["remedy"])
+    return answer["result"]

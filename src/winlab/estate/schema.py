@@ -1,0 +1,318 @@
+"""The estate file: what hosts a lab has and what is wrong with them.
+
+A YAML mapping of `EstateSpec`. Unknown keys and values of the wrong kind are refused by name, so
+that a typing error never gives a host that silently lacks its fault. Sizes say their unit in the
+key; ages and life times are in days or hours before or after the start of the lab.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import yaml
+
+from winlab.estate.errors import EstateError
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Letter = Annotated[str, msgspec.Meta(pattern="^[A-Z]$")]
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every mapping of the file: immutable, no unknown keys."""
+
+
+class WinrmSpec(Spec, frozen=True, kw_only=True):
+    """Which WinRM listeners and logins a host has; Windows' own defaults but for HTTPS and Basic."""
+
+    http: bool = True
+    https: bool = True
+    basic: bool = True
+    negotiate: bool = True
+    allow_unencrypted: bool = True
+
+
+class DiskSpec(Spec, frozen=True, kw_only=True):
+    """A fixed drive."""
+
+    letter: Letter
+    size_gb: Annotated[int, msgspec.Meta(ge=1, le=65536)] = 100
+    used_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 40
+    label: str = ""
+
+
+class ServiceSpec(Spec, frozen=True, kw_only=True):
+    """A service to add, or to change when Windows has it already."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    display: str = ""
+    description: str = ""
+    start: Literal["auto", "delayed", "manual", "disabled"] = "auto"
+    state: Literal["running", "stopped"] = "running"
+    exit_code: int = 0
+    account: str = "NT AUTHORITY\\SYSTEM"
+    path: str = ""
+    trigger: bool = False
+
+
+class CertificateSpec(Spec, frozen=True, kw_only=True):
+    """A certificate issued by the lab's CA into LocalMachine\\``store``; the subject is one CN."""
+
+    id: Name
+    cn: str = ""
+    dns: tuple[str, ...] = ()
+    store: Literal["My", "Root", "WebHosting", "CA"] = "My"
+    days_left: int = 200
+    days_old: Annotated[int, msgspec.Meta(ge=0)] = 165
+    friendly_name: str = ""
+
+
+class BindingSpec(Spec, frozen=True, kw_only=True):
+    """Where a site answers. ``certificate`` is the id of one of the host's certificates."""
+
+    port: Port
+    protocol: Literal["http", "https"] = "http"
+    host: str = ""
+    certificate: Name | None = None
+
+
+class PoolSpec(Spec, frozen=True, kw_only=True):
+    """An application pool."""
+
+    name: str
+    state: Literal["started", "stopped"] = "started"
+    auto_start: bool = True
+
+
+class SiteSpec(Spec, frozen=True, kw_only=True):
+    """A web site. ``content`` is file name -> text below the root; ``w3c`` are ready log files on
+    the controller, relative to the estate file."""
+
+    name: str
+    pool: str = "DefaultAppPool"
+    state: Literal["started", "stopped"] = "started"
+    auto_start: bool = True
+    bindings: tuple[BindingSpec, ...]
+    root: str = ""
+    content: dict[str, str] = {}
+    w3c: tuple[str, ...] = ()
+
+
+class IisSpec(Spec, frozen=True, kw_only=True):
+    """IIS and what it serves; ``traffic_per_hour`` is the background of every started site."""
+
+    sites: tuple[SiteSpec, ...]
+    pools: tuple[PoolSpec, ...] = ()
+    traffic_per_hour: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+
+
+class EventLogSpec(Spec, frozen=True, kw_only=True):
+    """A channel whose records are those of a real EVTX file on the controller."""
+
+    channel: str
+    evtx: str
+
+
+class FileSpec(Spec, frozen=True, kw_only=True):
+    """A file of the host: ``text``, or ``source``, a file on the controller."""
+
+    path: str
+    text: str | None = None
+    source: str | None = None
+
+
+class RegistrySpec(Spec, frozen=True, kw_only=True):
+    """A value of the registry; the type follows from the YAML value (text, integer)."""
+
+    key: str
+    name: str = ""
+    value: str | int
+
+
+class UserSpec(Spec, frozen=True, kw_only=True):
+    """A local account without a known password."""
+
+    name: str
+    full_name: str = ""
+    groups: tuple[str, ...] = ()
+    disabled: bool = False
+
+
+class IncidentSpec(Spec, frozen=True, kw_only=True):
+    """Something that happened ``hours_ago`` before the lab's start and is in the logs."""
+
+    kind: Literal["failed-logons", "log-cleared", "sql-injection", "service-crash"]
+    hours_ago: Annotated[float, msgspec.Meta(ge=0, le=24 * 365)] = 3.0
+    count: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
+    account: str = "Administrator"
+    source: str = "10.20.30.40"
+    service: str = ""
+    site: str = ""
+
+
+class HostSpec(Spec, frozen=True, kw_only=True):
+    """One host, or one of the equal hosts of a group. What is left out is taken from defaults."""
+
+    name: Name
+    os: Literal["2008R2", "2012R2", "2016", "2019", "2022"] | None = None
+    edition: Literal["Standard", "Datacenter", "Enterprise"] | None = None
+    locale: Literal["en-US", "zh-CN"] | None = None
+    time_zone: str | None = None
+    role: Literal["web", "management", "sql-server-2008", "plain"] = "plain"
+    sql_edition: Literal["Standard", "Enterprise"] = "Standard"
+    winrm: WinrmSpec | None = None
+    memory_gb: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 16
+    processors: Annotated[int, msgspec.Meta(ge=1, le=128)] = 4
+    disks: tuple[DiskSpec, ...] = ()
+    down: bool = False
+    uptime_hours: Annotated[float, msgspec.Meta(ge=0.1)] = 400.0
+    clock_offset_ms: int = 0
+    pending_reboot: tuple[Literal["cbs", "wu", "rename"], ...] = ()
+    services: tuple[ServiceSpec, ...] = ()
+    certificates: tuple[CertificateSpec, ...] = ()
+    iis: IisSpec | None = None
+    event_logs: tuple[EventLogSpec, ...] = ()
+    events_per_hour: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+    incidents: tuple[IncidentSpec, ...] = ()
+    files: tuple[FileSpec, ...] = ()
+    registry: tuple[RegistrySpec, ...] = ()
+    users: tuple[UserSpec, ...] = ()
+    peers: tuple[Name, ...] = ()
+
+
+class GroupSpec(Spec, frozen=True, kw_only=True):
+    """``count`` equal hosts for tests of scale: ``prefix`` and a number from 1."""
+
+    prefix: Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]+$")]
+    count: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    host: HostSpec
+
+
+class DefaultsSpec(Spec, frozen=True, kw_only=True):
+    """What a host has that does not say otherwise."""
+
+    os: Literal["2008R2", "2012R2", "2016", "2019", "2022"] = "2022"
+    edition: Literal["Standard", "Datacenter", "Enterprise"] = "Standard"
+    locale: Literal["en-US", "zh-CN"] = "en-US"
+    time_zone: str = "China Standard Time"
+    winrm: WinrmSpec = WinrmSpec()
+
+
+class EstateSpec(Spec, frozen=True, kw_only=True):
+    """The whole file. ``estate`` is the version of this schema, 1."""
+
+    estate: Literal[1]
+    name: str = "lab"
+    user: str = "Administrator"
+    domain: str = "lab.example"
+    history_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 62)] = 48
+    defaults: DefaultsSpec = DefaultsSpec()
+    hosts: tuple[HostSpec, ...] = ()
+    groups: tuple[GroupSpec, ...] = ()
+
+
+def load_estate(path: Path) -> EstateSpec:
+    """Return the checked estate of a YAML file; `EstateError` names file, key and remedy."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise EstateError(
+            str(path), "", f"cannot be read ({exc.strerror})", "give the path of an estate file"
+        ) from exc
+    except UnicodeDecodeError as exc:
+        raise EstateError(str(path), "", "is not UTF-8", "save it as UTF-8") from exc
+    return parse_estate(text, str(path))
+
+
+def parse_estate(text: str, file: str = "estate.yml") -> EstateSpec:
+    """Return the checked estate of YAML text; ``file`` is the name for errors."""
+    try:
+        loaded = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else ""
+        what = getattr(exc, "problem", None) or "is not YAML"
+        raise EstateError(file, where, str(what), "correct the YAML there") from exc
+    try:
+        spec = msgspec.convert(loaded, EstateSpec)
+    except msgspec.ValidationError as exc:
+        what, _, key = str(exc).partition(" - at `")
+        raise EstateError(file, _key(key), what, "see docs/winlab-estate.md for the keys") from exc
+    _cross_check(spec, file)
+    return spec
+
+
+def _key(path: str) -> str:
+    return path.rstrip("`").removeprefix("$").lstrip(".").replace("[...]", "[]")
+
+
+def all_hosts(spec: EstateSpec) -> list[HostSpec]:
+    """Return the hosts one by one, groups unrolled (``bulk-0001`` and so on)."""
+    hosts = list(spec.hosts)
+    for group in spec.groups:
+        width = len(str(group.count))
+        hosts += [
+            msgspec.structs.replace(group.host, name=f"{group.prefix}{number:0{width}}")
+            for number in range(1, group.count + 1)
+        ]
+    return hosts
+
+
+def _cross_check(spec: EstateSpec, file: str) -> None:
+    hosts = all_hosts(spec)
+    if not hosts:
+        raise EstateError(file, "hosts", "there is no host", "add one host or one group")
+    seen: set[str] = set()
+    names = {host.name for host in hosts}
+    for host in hosts:
+        where = f"hosts[{host.name}]"
+        if host.name in seen:
+            raise EstateError(file, where, "is there twice", "give every host its own name")
+        seen.add(host.name)
+        for peer in host.peers:
+            if peer not in names:
+                raise EstateError(
+                    file, f"{where}.peers", f"{peer} is no host of this estate", "add that host"
+                )
+        _check_host(host, where, file)
+
+
+def _check_host(host: HostSpec, where: str, file: str) -> None:
+    known = {certificate.id for certificate in host.certificates}
+    ports: set[tuple[int, str]] = set()
+    for site in host.iis.sites if host.iis else ():
+        for binding in site.bindings:
+            place = f"{where}.iis.sites[{site.name}].bindings"
+            if (binding.port, binding.host) in ports or binding.port in {5985, 5986}:
+                raise EstateError(
+                    file, place, f"port {binding.port} is taken on this host", "choose another port"
+                )
+            ports.add((binding.port, binding.host))
+            if binding.protocol == "https" and binding.certificate not in known:
+                raise EstateError(
+                    file,
+                    place,
+                    f"https needs a certificate; {binding.certificate!r} is none of this host's",
+                    "name the id of one under certificates",
+                )
+    sites = {site.name for site in host.iis.sites} if host.iis else set()
+    for incident in host.incidents:
+        if incident.kind == "sql-injection" and incident.site not in sites:
+            raise EstateError(
+                file, f"{where}.incidents", f"there is no site {incident.site!r}", "name a site"
+            )
+    for item in host.files:
+        if (item.text is None) == (item.source is None):
+            raise EstateError(
+                file,
+                f"{where}.files[{item.path}]",
+                "needs text or source, and not both",
+                "give one of them",
+            )
+        if not re.match(r"^[A-Za-z]:\\", item.path):
+            raise EstateError(
+                file, f"{where}.files[{item.path}]", "is no absolute path", "begin with C:\\"
+            )
