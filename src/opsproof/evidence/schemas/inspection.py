@@ -140,11 +140,16 @@ class Events(Record, frozen=True, kw_only=True):
 
 
 class Security(Record, frozen=True, kw_only=True):
-    """Security-relevant events of the window. ``hits`` are the first of ``hit_count``."""
+    """Security-relevant events of the window.
+
+    ``hits`` are the first of ``hit_count``; ``serious_hits`` counts those of severity high or
+    critical among all of them.
+    """
 
     log_cleared: tuple[Cleared, ...]
     failed_logons: Logons
     hit_count: int
+    serious_hits: int
     hits: tuple[Hit, ...]
     gaps: tuple[Gap, ...]
 

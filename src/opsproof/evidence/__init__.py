@@ -1,0 +1,1 @@
+"""Evidence: canonical records, sealed bundles, the ledger, and checking all of it."""
