@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from opsproof.errors import IncompleteError
+from opsproof.evidence.model import Severity
 from opsproof.evidence.schemas.inspection import (
     Audit,
     CertificateFacts,
@@ -39,6 +40,7 @@ MIB = 1024 * 1024
 # boot, one after the other; ten minutes leave them time.
 _DELAYED_START = timedelta(minutes=10)
 
+_SERIOUS = (Severity.CRITICAL, Severity.HIGH)
 _MAX_HITS = 50
 _MAX_SOURCES = 40
 
@@ -316,6 +318,7 @@ def _security(audit: AuditReport | None) -> Security | None:
         log_cleared=audit.summary.log_cleared,
         failed_logons=audit.summary.failed_logons,
         hit_count=audit.counts.hits,
+        serious_hits=sum(rule.hits for rule in audit.rules_run if rule.severity in _SERIOUS),
         hits=audit.hits[:_MAX_HITS],
         gaps=audit.gaps[:_MAX_HITS],
     )
