@@ -1,0 +1,26 @@
+"""Sockets, TLS, HTTP and logins: the only part of winlab that does I/O.
+
+lab = LabServer(hosts)        # each implements HostPort
+await lab.start()             # every host listens on its address, ports 5985 and 5986
+lab.ca.write(path)            # what clients trust
+lab.refresh("web1")           # after a change of is_up()
+lab.restart("web1")           # drop its shells and connections
+await lab.stop()
+"""
+
+from winlab.server.errors import LabError
+from winlab.server.lab import LabServer
+from winlab.server.ports import Fault, FaultKind, HostPort
+from winlab.server.tls import HostTls, LabCa
+from winlab.session.quotas import WinrmSettings
+
+__all__ = [
+    "Fault",
+    "FaultKind",
+    "HostPort",
+    "HostTls",
+    "LabCa",
+    "LabError",
+    "LabServer",
+    "WinrmSettings",
+]
