@@ -53,6 +53,7 @@ class User:
     login_script: str = ""
     profile: str = ""
     password_set: datetime | None = None
+    expires: datetime | None = None
     last_logon: datetime | None = None
     bad_logons: int = 0
 
@@ -286,7 +287,7 @@ class Accounts:
         for user in self.users():
             shown = asdict(user)
             shown["password"] = None if user.password is None else "set"
-            for key in ("password_set", "last_logon"):
+            for key in ("password_set", "expires", "last_logon"):
                 shown[key] = shown[key].isoformat() if shown[key] else None
             users.append(shown)
         return {"users": users, "groups": [asdict(g) for g in self.groups()]}

@@ -12,6 +12,7 @@ from winlab.host import iis_ports
 from winlab.host.accounts import Accounts, User
 from winlab.host.certificates import CertificateStores, SystemCertificatesView
 from winlab.host.clock import ZONES, HostClock
+from winlab.host.deferred import DeferredWrites
 from winlab.host.eventlogs import EventLogs
 from winlab.host.files import Drive, FileSystem
 from winlab.host.guard import WriteGuard
@@ -65,6 +66,7 @@ class Host:
         "accounts",
         "certificates",
         "clock",
+        "deferred",
         "environment",
         "eventlogs",
         "files",
@@ -107,6 +109,7 @@ class Host:
         drives = {d.letter: d for d in (system, *spec.drives)}
         with self.guard.exempt():
             self.files = FileSystem(image.files, drives, self.clock.now, write)
+            self.deferred = DeferredWrites(self.files, self.guard)
             self.registry = Registry(image.registry, write)
             self.services = ServiceManager(image.services, write)
             self.accounts = Accounts(
@@ -134,6 +137,7 @@ class Host:
             "ids",
             "clock",
             "files",
+            "deferred",
             "registry",
             "services",
             "accounts",
