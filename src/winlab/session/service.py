@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from winlab.session.console import ConsoleShell
 from winlab.session.machine import Caller, Machine, Surroundings
+from winlab.session.powershell import RunspacePool
 from winlab.session.shell import Shell
 from winlab.wire import answers, faults, names, requests
 from winlab.wire.answers import Answer
 from winlab.wire.faults import FaultError
 from winlab.wire.requests import Request
+
+_CONFIGURATIONS = frozenset(
+    names.RESOURCE_POWERSHELL + name
+    for name in ("Microsoft.PowerShell", "Microsoft.PowerShell32", "microsoft.powershell")
+)
 
 
 class Service:
@@ -85,6 +91,12 @@ class Service:
                 return answers.Deleted()
             case requests.GetResource():
                 return answers.Shell(shell=shell.view())
+            case requests.ConnectShell() if isinstance(shell, RunspacePool):
+                return shell.connect(body.connect_xml, caller)
+            case requests.DisconnectShell() if isinstance(shell, RunspacePool):
+                return shell.disconnect()
+            case requests.ReconnectShell() if isinstance(shell, RunspacePool):
+                return shell.reconnect()
             case _:
                 raise FaultError(faults.action_not_supported(header.action))
 
@@ -109,6 +121,11 @@ class Service:
         uri = request.header.resource_uri
         if uri == names.RESOURCE_CMD:
             return ConsoleShell(shell_id, request, caller, self._machine, self._around)
+        if uri in _CONFIGURATIONS:
+            return RunspacePool(shell_id, request, caller, self._machine, self._around)
+        if uri.startswith(names.RESOURCE_POWERSHELL):
+            name = uri.removeprefix(names.RESOURCE_POWERSHELL)
+            raise FaultError(faults.no_such_configuration(name, self._machine.name))
         raise FaultError(faults.invalid_resource(uri))
 
     def _check_shells(self, caller: Caller) -> None:

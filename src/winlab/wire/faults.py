@@ -159,6 +159,17 @@ def invalid_resource(uri: str) -> Fault:
     )
 
 
+def no_such_configuration(name: str, machine: str) -> Fault:
+    """No session configuration has that name. assumed: the number; the words are Windows'."""
+    return Fault(
+        code="s:Sender",
+        subcode="w:InvalidResourceURI",
+        number=INVALID_RESOURCE_URI,
+        reason="The WS-Management service cannot process the request. Cannot find the "
+        f"{name} session configuration in the WSMan: drive on the {machine} computer. ",
+    )
+
+
 def schema_validation(message: str) -> Fault:
     """The XML is well-formed and not what the action needs (recorded from Server 2008)."""
     return Fault(
