@@ -29,7 +29,8 @@ from opsproof.evidence.model import (
 
 INPUT = "known.json"
 SCHEDULE = "schedule"
-_COMPLETE = (Outcome.OK, Outcome.CHANGED)
+COMPLETE = (Outcome.OK, Outcome.CHANGED)
+"""Outcomes of a host whose subjects were all seen."""
 
 
 class KnownSubject(Record, frozen=True, kw_only=True):
@@ -117,7 +118,7 @@ def _of_host(
     seen = _observed(newest, control, name)
     declared, remembered = _known(known, control, name)
     host_seen = (control.activity, itself) in newest
-    if host_seen and host.outcome in _COMPLETE:
+    if host_seen and host.outcome in COMPLETE:
         expected = declared
     else:
         expected = declared or remembered or ([] if seen else [itself])

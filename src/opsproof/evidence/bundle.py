@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from collections import Counter
@@ -23,7 +22,15 @@ from opsproof.evidence.keys import Signer
 from opsproof.evidence.ledger import EntryKind
 from opsproof.evidence.model import Artifact, Finding, Observation, Record, Run
 from opsproof.evidence.redaction import Redactor, as_records
-from opsproof.evidence.seal import RUNS, Checkpoint, Place, no_checkpoint, partial_path, seal
+from opsproof.evidence.seal import (
+    RUNS,
+    Checkpoint,
+    Place,
+    claim_partial,
+    no_checkpoint,
+    partial_path,
+    seal,
+)
 
 OBSERVATIONS = "observations.jsonl"
 FINDINGS = "findings.jsonl"
@@ -68,11 +75,10 @@ class BundleBuilder:
         self._artifacts: dict[str, Artifact] = {}
         self._inputs: dict[str, bytes] = {}
         self._run: Run | None = None
-        if (reports / RUNS / run_id).exists():
-            raise FileExistsError(reports / RUNS / run_id)
-        self.path.mkdir(parents=True)
-        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for path in (reports / RUNS / run_id, self.path):
+            if path.exists():
+                raise FileExistsError(path)
+        self._lock = claim_partial(self.path)
         checkpoint("created")
 
     def add_observation(self, observation: Observation) -> Observation:

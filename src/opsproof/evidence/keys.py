@@ -115,7 +115,16 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
         ) from error
 
 
-def create_demo_keys(folder: Path, *, now: datetime, passphrase: bytes | None = None) -> None:
+def passphrase(environment: Mapping[str, str]) -> bytes | None:
+    """The content of ``$OPSPROOF_KEY_PASSPHRASE_FILE`` without line ends; None when not set.
+
+    A file and not the value: environments end up in process lists and job artifacts.
+    """
+    path = environment.get(ENV_PASSPHRASE_FILE)
+    return Path(path).read_bytes().rstrip(b"\r\n") if path else None
+
+
+def create_demo_keys(folder: Path, *, now: datetime, secret: bytes | None = None) -> None:
     """Make a demo CA, signer, bureau certificate and drill key; private files are 0600.
 
     The folder appears complete or not at all. The CA's private key is thrown away: nothing else
@@ -137,21 +146,19 @@ def create_demo_keys(folder: Path, *, now: datetime, passphrase: bytes | None = 
     )
     write_durably(partial / "ca.pem", ca_pem)
     write_durably(partial / "signer.pem", signer_pem + ca_pem)
-    write_durably(partial / "signer.key", _key_pem(signer_key, passphrase), mode=0o600)
+    write_durably(partial / "signer.key", _key_pem(signer_key, secret), mode=0o600)
     write_durably(partial / "bureau.pem", bureau_pem)
-    write_durably(partial / "bureau.key", _key_pem(bureau_key, passphrase), mode=0o600)
+    write_durably(partial / "bureau.key", _key_pem(bureau_key, secret), mode=0o600)
     write_durably(partial / "DEMO.txt", DEMO_NOTICE.encode())
     partial.rename(folder)
     sync_folder(folder.parent)
 
 
 def _load_key(path: Path, environment: Mapping[str, str]) -> ec.EllipticCurvePrivateKey:
-    passphrase_file = environment.get(ENV_PASSPHRASE_FILE)
     try:
-        passphrase = Path(passphrase_file).read_bytes().rstrip(b"\r\n") if passphrase_file else None
         data = path.read_bytes()
-        encrypted = b"ENCRYPTED" in data
-        key = serialization.load_pem_private_key(data, passphrase if encrypted else None)
+        secret = passphrase(environment) if b"ENCRYPTED" in data else None
+        key = serialization.load_pem_private_key(data, secret)
     except (OSError, ValueError, TypeError) as error:
         raise KeysError(
             f"cannot be read: {error}", where=str(path), remedy=f"see ${ENV_PASSPHRASE_FILE}"
@@ -161,12 +168,10 @@ def _load_key(path: Path, environment: Mapping[str, str]) -> ec.EllipticCurvePri
     return key
 
 
-def _key_pem(
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, passphrase: bytes | None
-) -> bytes:
+def _key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, secret: bytes | None) -> bytes:
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
-    if passphrase:
-        encryption = serialization.BestAvailableEncryption(passphrase)
+    if secret:
+        encryption = serialization.BestAvailableEncryption(secret)
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )

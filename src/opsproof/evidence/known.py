@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from opsproof.controls.scope import INPUT, Known, KnownSubject
+from opsproof.controls.scope import COMPLETE, INPUT, Known, KnownSubject
 from opsproof.evidence.canonical import canonical
 from opsproof.evidence.model import Subject, SubjectKind
 from opsproof.evidence.reader import Bundle, sealed_runs
@@ -44,7 +44,7 @@ def known_subjects(
             key = (entry.subject.host, entry.activity)
             if key in missing:
                 remembered.append(entry)
-        missing -= {(e.subject.host, e.activity) for e in (*_seen(bundle), *_handed_on(bundle))}
+        missing -= {(entry.subject.host, entry.activity) for entry in remembered}
     return Known(subjects=tuple(sorted([*declared, *remembered], key=canonical)))
 
 
@@ -57,17 +57,22 @@ def _seen(bundle: Bundle) -> list[KnownSubject]:
     return [
         KnownSubject(activity=o.activity, subject=o.subject, source=bundle.run.id)
         for o in bundle.observations
+        if _complete(bundle, o.subject.host)
     ]
 
 
 def _handed_on(bundle: Bundle) -> list[KnownSubject]:
-    """What the run knew of hosts that it did not see itself."""
+    """What the run knew of hosts that it did not see completely itself."""
     if INPUT not in bundle.inputs:
         return []
-    seen = {(o.subject.host, o.activity) for o in bundle.observations}
     known = Known.from_bytes(bundle.inputs[INPUT], where=f"{bundle.run.id}/{INPUT}")
     return [
         entry
         for entry in known.subjects
-        if entry.source != REGISTER and (entry.subject.host, entry.activity) not in seen
+        if entry.source != REGISTER and not _complete(bundle, entry.subject.host)
     ]
+
+
+def _complete(bundle: Bundle, host: str) -> bool:
+    entry = bundle.run.hosts.get(host)
+    return entry is not None and entry.outcome in COMPLETE

@@ -8,6 +8,7 @@ its line. Killed at any moment, this leaves a partial folder or a sealed one, ne
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from opsproof.evidence.canonical import canonical
 from opsproof.evidence.files import locked, sync_folder, write_durably
 from opsproof.evidence.ids import timestamp
 from opsproof.evidence.keys import Signer
-from opsproof.evidence.ledger import NO_PREVIOUS, EntryKind, Head, Ledger, LedgerEntry, line_sha256
+from opsproof.evidence.ledger import EntryKind, Head, Ledger, LedgerEntry, line_sha256
 from opsproof.evidence.records import SealedRecord, read_sealed_record
 
 RUNS = "runs"
@@ -54,6 +55,17 @@ def lock(reports: Path) -> Path:
 def partial_path(reports: Path, family: str, record_id: str) -> Path:
     """Where a folder is built before it is sealed."""
     return reports / family / f".{record_id}.partial"
+
+
+def claim_partial(path: Path) -> int:
+    """Create a partial folder and hold its lock: the descriptor to close when done.
+
+    Whoever can take the lock knows that the process that built the folder is dead.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
 
 
 def seal(
@@ -188,6 +200,3 @@ def _force_to_disk(folder: Path) -> None:
         for name in names:
             (Path(parent) / name).chmod(0o444)
         sync_folder(Path(parent))
-
-
-__all__ = ["NO_PREVIOUS", "Checkpoint", "Place", "adopt", "seal", "sealed_folders"]
