@@ -1,0 +1,147 @@
+"""``opsproof run``: one maintenance run from the lock to the sealed bundle."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from opsproof.cli.output import envelope
+from opsproof.cli.progress import Progress
+from opsproof.errors import ExitCode
+from opsproof.evidence.keys import ensure_keys, keys_folder
+from opsproof.evidence.model import Outcome
+from opsproof.run.executor import Stop
+from opsproof.run.perform import Performed, World, perform
+from opsproof.run.prepare import Request, prepare
+
+_EXAMPLE = """
+\b
+Examples:
+  opsproof run daily
+  opsproof run daily --inventory inventories/mine --limit 'web*' --check
+  opsproof run daily --retry 20261122T091500Z-daily-7f3a
+"""
+
+
+@click.command(epilog=_EXAMPLE)
+@click.argument("playbook")
+@click.option(
+    "--inventory",
+    type=click.Path(path_type=Path),
+    default=Path("inventories/lab"),
+    show_default=True,
+    help="Inventory folder or file.",
+)
+@click.option("--check", is_flag=True, help="Change nothing; the run satisfies no due item.")
+@click.option("--limit", metavar="PATTERN", help="Only these hosts; satisfies no due item.")
+@click.option(
+    "--ticket",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Approved change, JSON or YAML; playbooks that change hosts need one.",
+)
+@click.option("--retry", metavar="RUN", help="Only the hosts that failed in this sealed run.")
+@click.option(
+    "--reports",
+    type=click.Path(path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="Where bundles and the ledger lie.",
+)
+@click.option("--forks", type=click.IntRange(1, 500), help="Hosts at work at the same time.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+def command(playbook: str, form: str, **options: Any) -> ExitCode:
+    """Run PLAYBOOK (a name such as `daily`, or a path) and seal what it saw.
+
+    Exit codes: 0 nothing wrong, 1 findings, 2 usage, 3 something could not be evaluated,
+    4 refused by a gate or a lock, 6 the ledger is incomplete, 130 interrupted; the worst wins.
+    """
+    request = Request(playbook=playbook, **options)
+    cwd = Path.cwd()
+    plan = prepare(request, cwd, os.environ, _now())
+    world = World(ensure_keys(keys_folder(plan.playbook.project)), os.environ, _now)
+    stop = Stop()
+    console = Console(stderr=True, highlight=False)
+    with stop.listening(), Progress(console) as progress:
+        done = perform(plan, world, progress, stop)
+    if form == "json":
+        click.echo(envelope("run/1", _now(), _summary(done), _items(done)))
+    else:
+        _tell(done)
+    return done.code
+
+
+def _tell(done: Performed) -> None:
+    """One line a host, what was due, where the bundle is and how to check it."""
+    width = max((len(name) for name in done.run.hosts), default=0)
+    for item in _items(done):
+        states = " ".join(f"{count} {state}" for state, count in sorted(item["findings"].items()))
+        text = f"{item['host']:<{width}}  {item['outcome']:<11}  "
+        text += f"{item['observations']:>3} observations  {states or 'no findings'}  "
+        text += f"{item['busy_ms'] / 1000:.1f} s"
+        click.echo(text + (f"  ({item['reason']})" if item["reason"] else ""))
+    for missed in done.run.missed:
+        click.echo(f"due and not run: {missed.item}, {missed.reason}")
+    for error in done.errors:
+        click.echo(f"ansible: {error}", err=True)
+    if done.bundle is None:
+        click.echo(f"interrupted: {done.run.id} is not sealed; the next run reports it", err=True)
+        return
+    reports = done.bundle.parent.parent
+    verify = shlex.join(["opsproof", "verify", str(reports), "--head", str(done.head)])
+    click.echo(f"bundle  {done.bundle}")
+    click.echo(f"head    {done.head}")
+    click.echo(f"verify  {verify}")
+    click.echo(f"        or without this tool: see {done.bundle / 'README.md'}")
+
+
+def _items(done: Performed) -> list[dict[str, Any]]:
+    """One entry a host, the reached ones first in order of trouble, untouched hosts last."""
+    order = list(Outcome)
+    observed = Counter(observation.subject.host for observation in done.observations)
+    findings: dict[str, Counter[str]] = {}
+    for finding in done.findings:
+        findings.setdefault(finding.subject.host, Counter())[finding.state.value] += 1
+    hosts = sorted(
+        done.run.hosts.items(), key=lambda one: (not one[1].planned, order.index(one[1].outcome))
+    )
+    return [
+        {
+            "host": name,
+            "outcome": host.outcome.value,
+            "reason": host.reason,
+            "planned": host.planned,
+            "seen": host.seen,
+            "observations": observed[name],
+            "findings": dict(findings.get(name, {})),
+            "busy_ms": done.results[name].busy_ms if name in done.results else 0,
+        }
+        for name, host in hosts
+    ]
+
+
+def _summary(done: Performed) -> dict[str, Any]:
+    states = Counter(finding.state.value for finding in done.findings)
+    return {
+        "run": done.run.id,
+        "status": done.run.status,
+        "exit_code": int(done.code),
+        "bundle": None if done.bundle is None else str(done.bundle),
+        "head": None if done.head is None else str(done.head),
+        "hosts": dict(Counter(host.outcome.value for host in done.run.hosts.values())),
+        "findings": dict(states),
+        "missed": [missed.item for missed in done.run.missed],
+        "interrupted_before": list(done.run.interrupted),
+        "errors": list(done.errors),
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

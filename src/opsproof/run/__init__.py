@@ -1,0 +1,1 @@
+"""One maintenance run: gates, lock, Ansible, observations, verdicts, sealed bundle."""
