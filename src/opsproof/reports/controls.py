@@ -1,0 +1,55 @@
+"""The controls of a run, as its bundle keeps them: titles, remedies and clause mapping."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from opsproof.controls.load import parse_controls
+from opsproof.controls.model import Text
+from opsproof.reports.model import Bilingual, Clause, ControlRecord
+
+CONTROLS_INPUT = "controls/"
+
+
+def controls_of(inputs: Mapping[str, bytes]) -> dict[str, ControlRecord]:
+    """By control id, from the files below ``inputs/controls/`` of a bundle.
+
+    Raises:
+        YamlError: a file there is not one of controls.
+    """
+    return {
+        control.id: ControlRecord(
+            id=control.id,
+            sha256=control.sha256,
+            activity=control.activity,
+            severity=control.severity.value,
+            title=_both(control.title),
+            remedy=_both(control.remedy),
+            demands=control.demands,
+            clauses=tuple(Clause(id=c.id, reviewed=c.reviewed) for c in control.clauses),
+        )
+        for control in parse_controls(_files(inputs), where="inputs/controls")
+    }
+
+
+def controls_digest(bundles: Sequence[Mapping[str, bytes]]) -> str:
+    """SHA-256 over the ``sha256sum`` lines of all control files; empty when there are none."""
+    lines = sorted(
+        f"{hashlib.sha256(data).hexdigest()}  {name}\n"
+        for inputs in bundles
+        for name, data in _files(inputs).items()
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""
+
+
+def _files(inputs: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {
+        path.removeprefix(CONTROLS_INPUT): data
+        for path, data in inputs.items()
+        if path.startswith(CONTROLS_INPUT) and path.endswith(".yml")
+    }
+
+
+def _both(text: Text) -> Bilingual:
+    return {"zh-CN": text.zh, "en": text.en}

@@ -1,0 +1,206 @@
+"""Section 2 of the sheet: findings as rows, in the groups of form D."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from opsproof.evidence.model import Finding, Json, State, SubjectKind
+from opsproof.reports.labels import both, labels
+from opsproof.reports.model import (
+    LANGUAGES,
+    Asset,
+    ControlRecord,
+    FollowUp,
+    Group,
+    GroupBlock,
+    HostLine,
+    Row,
+)
+from opsproof.reports.wording import measured, paths, threshold
+
+_BY_ACTIVITY = {
+    "schedule": Group.SERVICES,
+    "signatures": Group.AV,
+    "backup": Group.BACKUP,
+    "sqlserver": Group.SQL,
+}
+_BY_SUBJECT = {
+    SubjectKind.SITE: Group.IIS,
+    SubjectKind.CERTIFICATE: Group.IIS,
+    SubjectKind.SQL_INSTANCE: Group.SQL,
+}
+_BY_FACT = {"iis": Group.IIS, "security": Group.SECURITY, "audit": Group.SECURITY}
+
+_STATES = (State.FAIL, State.ERROR, State.WAIVED, State.NOT_COLLECTED)
+_SEVERITIES = ("critical", "high", "medium", "low", "info")
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding as this sheet counts it, and its line in ``findings.jsonl``, from 1.
+
+    ``state`` differs from the finding's own when it only stands for what was not collected
+    (``inferred``).
+    """
+
+    finding: Finding
+    line: int
+    state: State
+    inferred: bool = False
+
+
+def group_of(finding: Finding, activity: str) -> Group:
+    """The block in which a finding is printed: by activity, subject, and the facts it tests."""
+    if activity in _BY_ACTIVITY:
+        return _BY_ACTIVITY[activity]
+    if finding.subject.kind in _BY_SUBJECT:
+        return _BY_SUBJECT[finding.subject.kind]
+    tops = {path.partition(".")[0] for path in paths(finding.expected)}
+    return next((_BY_FACT[top] for top in sorted(tops) if top in _BY_FACT), Group.HOST)
+
+
+def group_blocks(
+    judged: Sequence[Judged],
+    controls: Mapping[str, ControlRecord],
+    assets: Mapping[str, Asset],
+    outcomes: Mapping[str, str],
+    follow_ups: Mapping[tuple[str, ...], Sequence[Finding]],
+) -> tuple[GroupBlock, ...]:
+    """All blocks in print order, rows numbered through."""
+    silent = _silent_hosts(judged)
+    rows: dict[Group, list[Row]] = defaultdict(list)
+    lines: dict[Group, dict[str, dict[State, list[str]]]] = defaultdict(dict)
+    for host, items in silent.items():
+        rows[Group.HOST].append(_host_row(host, items, assets, outcomes.get(host, "")))
+    for item in judged:
+        finding, control = item.finding, controls.get(item.finding.control)
+        group = group_of(finding, control.activity if control else "")
+        if item.state in (State.PASS, State.NOT_APPLICABLE):
+            states = lines[group].setdefault(finding.subject.host, defaultdict(list))
+            states[item.state].append(finding.id)
+        elif finding.subject.host not in silent:
+            later = follow_ups.get(check_key(finding), ())
+            rows[group].append(_row(item, group, control, assets, later))
+    return tuple(_numbered(rows, lines, assets))
+
+
+def _numbered(
+    rows: Mapping[Group, list[Row]],
+    lines: Mapping[Group, Mapping[str, Mapping[State, list[str]]]],
+    assets: Mapping[str, Asset],
+) -> Iterator[GroupBlock]:
+    number = 0
+    for group in Group:
+        ordered = sorted(rows.get(group, ()), key=_order)
+        numbered = []
+        for row in ordered:
+            number += 1
+            numbered.append(msgspec.structs.replace(row, number=number))
+        hosts = lines.get(group, {})
+        yield GroupBlock(
+            group=group,
+            rows=tuple(numbered),
+            lines=tuple(
+                HostLine(
+                    host=host,
+                    asset=assets.get(host, Asset()),
+                    normal=tuple(hosts[host].get(State.PASS, ())),
+                    not_applicable=tuple(hosts[host].get(State.NOT_APPLICABLE, ())),
+                )
+                for host in sorted(hosts, key=lambda name: _asset_order(name, assets.get(name)))
+            ),
+        )
+
+
+def _silent_hosts(judged: Iterable[Judged]) -> dict[str, list[Judged]]:
+    """Hosts of which nothing that was due came back."""
+    by_host: dict[str, list[Judged]] = defaultdict(list)
+    for item in judged:
+        by_host[item.finding.subject.host].append(item)
+    return {
+        host: items
+        for host, items in by_host.items()
+        if host and len(items) > 1 and all(item.state is State.NOT_COLLECTED for item in items)
+    }
+
+
+def _host_row(host: str, items: Sequence[Judged], assets: Mapping[str, Asset], outcome: str) -> Row:
+    severities = {item.finding.severity.value for item in items}
+    measured = {
+        tag: labels(tag)(
+            "row.host.measured" if outcome else "row.host.measured.no-run",
+            outcome=labels(tag)(f"outcome.{outcome}") if outcome else "",
+            count=len(items),
+        )
+        for tag in LANGUAGES
+    }
+    return Row(
+        number=0,
+        group=Group.HOST,
+        host=host,
+        asset=assets.get(host, Asset()),
+        subject="",
+        control="",
+        findings=tuple(item.finding.id for item in items),
+        state=State.NOT_COLLECTED,
+        severity=next(name for name in _SEVERITIES if name in severities),
+        title=both("row.host.title"),
+        remedy=both("row.host.remedy"),
+        threshold=both("row.host.threshold", count=len(items)),
+        measured=measured,
+    )
+
+
+def _row(
+    item: Judged,
+    group: Group,
+    control: ControlRecord | None,
+    assets: Mapping[str, Asset],
+    later: Sequence[Finding],
+) -> Row:
+    finding = item.finding
+    return Row(
+        number=0,
+        group=group,
+        host=finding.subject.host,
+        asset=assets.get(finding.subject.host, Asset()),
+        subject=subject_name(finding),
+        control=finding.control,
+        findings=(finding.id,),
+        state=item.state,
+        severity=finding.severity.value,
+        title=control.title if control else {"zh-CN": finding.control, "en": finding.control},
+        remedy=control.remedy if control else both("row.host.remedy"),
+        threshold=threshold(finding),
+        measured=measured(finding, item.state),
+        follow_up=tuple(FollowUp(run=f.run, finding=f.id, state=f.state) for f in later),
+    )
+
+
+def subject_name(finding: Finding) -> str:
+    """What a finding is about below the host; empty when it is about the host itself."""
+    subject = finding.subject
+    return "" if subject.kind is SubjectKind.HOST and subject.id == subject.host else subject.id
+
+
+def check_key(finding: Finding) -> tuple[str, ...]:
+    """What makes two findings answers to the same question: control and subject."""
+    subject = finding.subject
+    return finding.control, subject.kind, subject.id, subject.host
+
+
+def _order(row: Row) -> Json:
+    return (
+        _STATES.index(row.state),
+        _SEVERITIES.index(row.severity),
+        row.control,
+        _asset_order(row.host, row.asset),
+        row.subject,
+        row.findings,
+    )
+
+
+def _asset_order(host: str, asset: Asset | None) -> tuple[str, str]:
+    return (asset.code if asset else ""), host

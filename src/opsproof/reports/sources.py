@@ -1,0 +1,185 @@
+"""Reads what one day's sheet is made from: sealed bundles, the ledger, corrections. The only I/O.
+
+The sheet must come out the same whenever it is made, so it is cut at a line of the ledger: the last
+line of the day, or a later correction of something from that day. The head that it prints is the
+head of the ledger at that line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from opsproof.errors import UsageError
+from opsproof.evidence.ids import moment
+from opsproof.evidence.ledger import EntryKind, Ledger, LedgerEntry
+from opsproof.evidence.model import Run
+from opsproof.evidence.reader import Bundle, load_bundle
+from opsproof.evidence.records import RECORD_FILE, RUN_FILE, Correction, read_record
+from opsproof.evidence.seal import RECORDS, RUNS
+
+DEFAULT_ZONE = "Asia/Shanghai"
+ESTATE_INPUT = "estate.json"
+
+
+class SealedRun(msgspec.Struct, frozen=True):
+    """A bundle and its line in the ledger."""
+
+    bundle: Bundle
+    entry: LedgerEntry
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one sheet is a function of.
+
+    ``runs`` started within the day, oldest first; ``basis`` is the last full run before it.
+    ``ledger_line`` is the line at which the sheet is cut, without line feed, and ``length`` its
+    number; ``previous_report`` the number of the sheet before this one, empty for the first.
+    """
+
+    date: date
+    zone: str
+    inventory: str
+    runs: tuple[SealedRun, ...]
+    basis: SealedRun | None
+    corrections: tuple[Correction, ...]
+    length: int
+    ledger_line: bytes
+    previous_report: str = ""
+
+    @property
+    def start(self) -> datetime:
+        """00:00 of the day in its zone."""
+        return datetime.combine(self.date, time(), ZoneInfo(self.zone))
+
+    @property
+    def end(self) -> datetime:
+        """24:00 of the day in its zone."""
+        return datetime.combine(self.date + timedelta(days=1), time(), ZoneInfo(self.zone))
+
+
+def read_day(
+    reports: Path, day: date, *, inventory: str | None = None, previous_report: str = ""
+) -> Day:
+    """Gather one day of one inventory.
+
+    Raises:
+        UsageError: the ledger holds runs of several inventories and none is named.
+        IncompleteError: a bundle of the day lacks a file, or the ledger is torn.
+    """
+    ledger = Ledger(reports)
+    entries = ledger.entries
+    runs = _runs(reports, entries)
+    name = _inventory([run for _, run in runs], inventory)
+    runs = [(entry, run) for entry, run in runs if run.inventory == name]
+    zone = _zone(reports, runs)
+    start = datetime.combine(day, time(), ZoneInfo(zone))
+    end = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(zone))
+    today = [(entry, run) for entry, run in runs if start <= moment(run.started_at) < end]
+    before = [(e, r) for e, r in runs if moment(r.started_at) < start and is_full(r)]
+    cut = max(
+        [entry.seq for entry in entries if moment(entry.at) < end]
+        + [entry.seq for entry, _ in today],
+        default=0,
+    )
+    loaded = [SealedRun(load_bundle(reports / RUNS / entry.id), entry) for entry, _ in today]
+    corrections, last = _corrections(reports, entries, loaded)
+    cut = max(cut, last)
+    lines, _ = ledger.split()
+    basis = max(before, key=lambda pair: moment(pair[1].started_at), default=None)
+    return Day(
+        date=day,
+        zone=zone,
+        inventory=name,
+        runs=tuple(sorted(loaded, key=lambda run: (run.bundle.run.started_at, run.entry.seq))),
+        basis=SealedRun(load_bundle(reports / RUNS / basis[0].id), basis[0]) if basis else None,
+        corrections=tuple(corrections),
+        length=cut,
+        ledger_line=lines[cut - 1] if cut else b"",
+        previous_report=previous_report,
+    )
+
+
+def time_zone(reports: Path, inventory: str | None = None) -> str:
+    """The zone in which the days of an inventory are cut, as its newest run sealed it.
+
+    Raises:
+        UsageError: as :func:`read_day`.
+    """
+    runs = _runs(reports, Ledger(reports).entries)
+    name = _inventory([run for _, run in runs], inventory)
+    return _zone(reports, [(entry, run) for entry, run in runs if run.inventory == name])
+
+
+def is_full(run: Run) -> bool:
+    """Whether a run can satisfy what was due: not a trial, not limited, not a retry."""
+    return not (run.check or run.limit or run.retry_of)
+
+
+def estate(bundle: Bundle | None) -> dict[str, Any]:
+    """The estate's own description as the run sealed it: ``name``, ``mlps_level``, ``time_zone``."""
+    data = bundle.inputs.get(ESTATE_INPUT) if bundle else None
+    found: Any = msgspec.json.decode(data) if data else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _runs(reports: Path, entries: Sequence[LedgerEntry]) -> list[tuple[LedgerEntry, Run]]:
+    return [
+        (entry, read_record(reports / RUNS / entry.id / RUN_FILE, Run))
+        for entry in entries
+        if entry.kind is EntryKind.RUN and (reports / RUNS / entry.id).is_dir()
+    ]
+
+
+def _inventory(runs: Sequence[Run], wanted: str | None) -> str:
+    names = sorted({run.inventory for run in runs})
+    if wanted is not None:
+        return wanted
+    if len(names) > 1:
+        raise UsageError(
+            f"the ledger holds runs of {len(names)} inventories: {', '.join(names)}",
+            remedy="name one with --inventory",
+        )
+    return names[0] if names else ""
+
+
+def _zone(reports: Path, runs: Sequence[tuple[LedgerEntry, Run]]) -> str:
+    """The zone that the newest run of the inventory sealed, else Asia/Shanghai."""
+    for entry, _ in reversed(runs):
+        file = reports / RUNS / entry.id / "inputs" / ESTATE_INPUT
+        if file.is_file():
+            return str(msgspec.json.decode(file.read_bytes()).get("time_zone") or DEFAULT_ZONE)
+    return DEFAULT_ZONE
+
+
+def _corrections(
+    reports: Path, entries: Sequence[LedgerEntry], runs: Sequence[SealedRun]
+) -> tuple[list[Correction], int]:
+    """The corrections of anything that these runs hold, and the last one's ledger line."""
+    concerned = _concerned_by(runs)
+    found = []
+    last = 0
+    for entry in entries:
+        if entry.kind is EntryKind.CORRECTION:
+            record = read_record(reports / RECORDS / entry.id / RECORD_FILE, Correction)
+            if concerned(record):
+                found.append(record)
+                last = entry.seq
+    return found, last
+
+
+def _concerned_by(runs: Sequence[SealedRun]) -> Callable[[Correction], bool]:
+    ids = {run.entry.id for run in runs}
+
+    def concerned(record: Correction) -> bool:
+        if record.run in ids or record.supersedes in ids:
+            ids.add(record.id)
+            return True
+        return False
+
+    return concerned

@@ -1,0 +1,208 @@
+"""Puts a control's test and what decided it into words, in one language.
+
+``expected`` is the control's condition and ``observed`` the facts by path, as
+:mod:`opsproof.controls.conditions` writes them. Names of facts come from ``data/facts.yml``; a
+fact that has none is printed by its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+import yaml
+
+from opsproof.evidence.model import Finding, Json, State
+from opsproof.reports.labels import Labels, labels
+from opsproof.reports.model import LANGUAGES, Bilingual
+
+_SHOWN = 4
+_IDENTITY = ("name", "letter", "channel", "provider", "display_name", "account", "thumbprint")
+_LISTS = ("every", "some", "none")
+_COMBINED = ("all", "any", "not")
+
+
+class FactName(msgspec.Struct, frozen=True):
+    """What a fact is called, and the unit of its number (a key ``unit.*`` of the labels)."""
+
+    zh: str = msgspec.field(name="zh-CN")
+    en: str
+    unit: str = ""
+
+
+@cache
+def fact_names() -> dict[str, FactName]:
+    """The catalogue of facts: last key of the path to names."""
+    text = (files("opsproof.reports") / "data" / "facts.yml").read_text(encoding="utf-8")
+    return msgspec.convert(yaml.safe_load(text), dict[str, FactName])
+
+
+def threshold(finding: Finding) -> Bilingual:
+    """The column Threshold: the condition that must hold."""
+    return {tag: _Words(labels(tag)).condition(finding.expected) for tag in LANGUAGES}
+
+
+def measured(finding: Finding, state: State) -> Bilingual:
+    """The column Measured: what was seen; for lists the offending elements."""
+    return {tag: _measured(_Words(labels(tag)), finding, state) for tag in LANGUAGES}
+
+
+def paths(condition: Json) -> Iterator[str]:
+    """The paths of facts that a condition starts from, without those inside elements."""
+    if not isinstance(condition, dict):
+        return
+    if isinstance(condition.get("path"), str):
+        yield condition["path"]
+    for word in _LISTS:
+        if isinstance(condition.get(word), str):
+            yield condition[word]
+    for word in _COMBINED:
+        for part in _parts(condition.get(word)):
+            yield from paths(part)
+
+
+def _measured(words: _Words, finding: Finding, state: State) -> str:
+    if state is State.NOT_COLLECTED:
+        return words.label("wording.not-collected")
+    if state is State.ERROR:
+        return words.label("wording.error")
+    text = words.facts(finding.expected, finding.observed)
+    if finding.waiver:
+        return words.label("wording.waiver", measured=text, waiver=finding.waiver)
+    return text
+
+
+class _Words:
+    """One language's wording of conditions and facts."""
+
+    def __init__(self, label: Labels) -> None:
+        self.label = label
+
+    def condition(self, value: Json) -> str:
+        if not isinstance(value, dict):
+            return self.scalar(value, "")
+        for word in _COMBINED:
+            if word in value:
+                parts = [self.condition(part) for part in _parts(value[word])]
+                if word == "not":
+                    return self.label("wording.not", inner=parts[0])
+                return self.label(f"wording.{word}").join(parts)
+        for word in _LISTS:
+            if word in value:
+                return self._quantified(word, value)
+        path = str(value.get("path", ""))
+        return self.label("wording.all").join(
+            self._compared(path, operator, wanted)
+            for operator, wanted in value.items()
+            if operator != "path"
+        )
+
+    def _quantified(self, word: str, value: dict[str, Any]) -> str:
+        where, holds = value.get("where"), value.get("holds")
+        form = ".where" if where else ""
+        if where and isinstance(holds, dict) and holds.get("present") is True:
+            form = ".bare"
+        return self.label(
+            f"wording.{word}{form}",
+            fact=self.fact(value[word]),
+            inner=self.condition(holds),
+            where=self.condition(where) if where else "",
+        )
+
+    def _compared(self, path: str, operator: str, wanted: Json) -> str:
+        key = f"wording.{operator}"
+        if operator == "empty":
+            key += ".yes" if wanted else ".no"
+        elif operator in ("present", "absent") and not wanted:
+            key = "wording.absent" if operator == "present" else "wording.present"
+        return self.label(key, fact=self.fact(path), value=self.scalar(wanted, path)).strip()
+
+    def facts(self, condition: Json, observed: Json) -> str:
+        """What was seen, path by path. ``condition`` says which of an element's facts matter."""
+        if not isinstance(observed, dict):
+            return self.scalar(observed, "")
+        inner = dict(_inside(condition))
+        return self.label("wording.all").join(
+            self._seen(path, value, inner.get(path)) for path, value in observed.items()
+        )
+
+    def _seen(self, path: str, value: Json, holds: Json) -> str:
+        if isinstance(value, dict) and {"elements", "offending", "shown"} <= value.keys():
+            if not value["offending"]:
+                return self.label("wording.offending.none", elements=value["elements"])
+            return self.label(
+                "wording.offending",
+                elements=value["elements"],
+                offending=value["offending"],
+                shown=self._elements(value["shown"], value["offending"], holds),
+            )
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            shown = self._elements(value, len(value), None)
+            return self.label("wording.found", offending=len(value), shown=shown)
+        text = self.scalar(value, path)
+        return f"{self.fact(path)}{self.label('separator.pair')}{text}"
+
+    def _elements(self, elements: list[Json], total: int, holds: Json) -> str:
+        texts = [self._element(element, holds) for element in elements[:_SHOWN]]
+        if total > len(texts):
+            texts.append(self.label("value.more", count=total))
+        return self.label("separator.list").join(texts)
+
+    def _element(self, element: Json, holds: Json) -> str:
+        if not isinstance(element, dict):
+            return self.scalar(element, "")
+        parts = [str(element[key]) for key in _IDENTITY if isinstance(element.get(key), str)][:1]
+        for path in dict.fromkeys(paths(holds)):
+            if path in element and path not in _IDENTITY:
+                parts.append(f"{self.fact(path)} {self.scalar(element[path], path)}")
+        if element.get("record_id") is not None:
+            parts.append(self.label("wording.record", record=element["record_id"]))
+        return " ".join(parts) or self.scalar(element, "")
+
+    def fact(self, path: str) -> str:
+        """The name of a fact; its key where the catalogue has none, nothing for the value itself."""
+        key = path.rpartition(".")[2]
+        name = fact_names().get(key)
+        if name is None:
+            return key
+        return name.zh if self.label.language == "zh-CN" else name.en
+
+    def scalar(self, value: Json, path: str) -> str:
+        """A value with the unit of its fact."""
+        if value is None:
+            return self.label("value.unknown")
+        if isinstance(value, bool):
+            return self.label("value.yes" if value else "value.no")
+        if isinstance(value, list):
+            shown = [self.scalar(item, path) for item in value[:_SHOWN]]
+            if len(value) > _SHOWN:
+                shown.append(self.label("value.more", count=len(value)))
+            return self.label("separator.list").join(shown) or self.label("value.none")
+        if isinstance(value, dict):
+            pairs = (f"{self.fact(key)} {self.scalar(item, key)}" for key, item in value.items())
+            return self.label("separator.list").join(pairs) or self.label("value.none")
+        name = fact_names().get(path.rpartition(".")[2])
+        if name is not None and name.unit and isinstance(value, int):
+            return self.label(f"unit.{name.unit}", value=value)
+        return str(value)
+
+
+def _inside(condition: Json) -> Iterator[tuple[str, Json]]:
+    """List path to the condition on its elements, for every quantifier."""
+    if not isinstance(condition, dict):
+        return
+    for word in _LISTS:
+        if isinstance(condition.get(word), str):
+            yield condition[word], condition.get("holds")
+    for word in _COMBINED:
+        for part in _parts(condition.get(word)):
+            yield from _inside(part)
+
+
+def _parts(value: Json) -> list[Json]:
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
