@@ -1,0 +1,40 @@
+"""win_reboot's shutdown script (ansible.windows 3.3.0, plugin_utils/_reboot.py)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from winlab.modules.kit.commands import run_line
+from winlab.modules.kit.context import RunContext, ScriptOutput
+
+_SHUTDOWN = re.compile(
+    r"\. \{ (C:\\Windows\\System32\\shutdown\.exe) (/r /t \d+) /c (.+?) \| Set-Variable stdout \} "
+    r"2>&1 \| ForEach-Object ToString",
+    re.IGNORECASE | re.DOTALL,
+)
+_START = "$ErrorActionPreference = 'Continue'"
+
+
+def run(context: RunContext, script: str) -> ScriptOutput | None:
+    """Run shutdown.exe and print what it said and returned as JSON."""
+    found = _SHUTDOWN.search(script)
+    if found is None or not script.startswith(_START) or "ConvertTo-Json" not in script:
+        return None
+    message = unquote(found[3]).replace('"', "'")
+    with context.host.guard.acting("win_reboot"):
+        answer = run_line(context, f'{found[1]} {found[2]} /c "{message}"')
+    told = {
+        "stdout": "\n".join(answer.stdout.decode("utf-8", "replace").splitlines()),
+        "stderr": "\n".join(answer.stderr.decode("utf-8", "replace").splitlines()),
+        "rc": answer.rc,
+    }
+    return ScriptOutput(stdout=json.dumps(told, separators=(",", ":")) + "\r\n")
+
+
+def unquote(text: str) -> str:
+    """A PowerShell literal in single quotes as its value; other text as it is."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return re.sub("(['\u2018\u2019\u201a\u201b])\\1", r"\1", text[1:-1])
+    return text

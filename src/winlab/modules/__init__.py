@@ -1,0 +1,1 @@
+"""Emulated Ansible modules: one file each, named as the module; shared parts are in ``kit``."""

@@ -1,0 +1,1 @@
+"""What all emulated modules share: specifications, argument checks, the ways they end."""
