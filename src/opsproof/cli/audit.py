@@ -1,0 +1,183 @@
+"""``opsproof audit``: Sigma rules on event logs and IIS logs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from opsproof.cli.output import envelope
+from opsproof.errors import ExitCode, UsageError, worst
+from opsproof.logs import AuditReport, audit, times
+from opsproof.logs.explain import explain
+from opsproof.logs.model import Hit, Reason
+from opsproof.logs.rules.load import default_cache, default_rules, load
+
+_EXAMPLE = """
+\b
+Examples:
+  opsproof audit events.evtx W3SVC1/
+  opsproof audit export.cab --since 2026-11-01 --format json
+  opsproof audit logs/ --rules rules --rules ../sigma/rules/windows
+  opsproof audit --explain 'Security log cleared'
+\b
+Ends with 0 (no hit), 1 (hits), 2 (usage), 3 (a file or a rule could not be read; worse than hits).
+"""
+
+_COLUMNS: Final = ("time", "severity", "title", "computer", "channel", "file", "record")
+
+_FAULTS: Final = frozenset({Reason.INVALID, Reason.UNSUPPORTED, Reason.REFERENCE})
+"""Reasons that are faults of a rule; the others only say what logs were not there."""
+
+
+class _Moment(click.ParamType[datetime]):
+    name = "time"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """ISO 8601; UTC unless it says otherwise."""
+        micros = times.parse(value)
+        if micros is None:
+            self.fail(
+                f"{value!r} is no time such as 2026-11-22 or 2026-11-22T09:15:00Z", param, ctx
+            )
+        return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(
+            microsecond=micros % 1_000_000
+        )
+
+
+@click.command(epilog=_EXAMPLE)
+@click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path(path_type=Path))
+@click.option(
+    "--rules",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder or file of Sigma rules; may be repeated. Default: the project's rules/.",
+)
+@click.option("--since", type=_Moment(), help="Only records from this time on.")
+@click.option("--until", type=_Moment(), help="Only records before this time.")
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
+@click.option("--explain", metavar="RULE", help="Say what a rule (id, name or title) looks for.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def command(
+    paths: tuple[Path, ...],
+    rules: tuple[Path, ...],
+    since: datetime | None,
+    until: datetime | None,
+    form: str,
+    explain: str | None,
+    quiet: bool,
+) -> ExitCode:
+    """Look for what the rules describe in event logs (EVTX), IIS logs (W3C) and cabinets of them."""
+    chosen = list(rules) or [default_rules()]
+    if explain is not None:
+        click.echo(_explained(explain, chosen))
+        return ExitCode.OK
+    if not paths:
+        raise click.UsageError("name at least one file or folder, or --explain RULE")
+    console = Console(stderr=True, highlight=False)
+
+    def progress(name: str, number: int, total: int) -> None:
+        console.print(f"{number}/{total} {name}", markup=False)
+
+    report = audit(
+        list(paths), chosen, since=since, until=until, progress=None if quiet else progress
+    )
+    _PRINTERS[form](report)
+    return exit_code(report)
+
+
+def exit_code(report: AuditReport) -> ExitCode:
+    """Hits are findings; what could not be read, or is no valid rule, was not evaluated."""
+    codes = [ExitCode.OK]
+    if report.counts.hits:
+        codes.append(ExitCode.FINDINGS)
+    if report.unreadable or any(rule.reason in _FAULTS for rule in report.rules_not_run):
+        codes.append(ExitCode.NOT_EVALUATED)
+    return worst(codes)
+
+
+def _explained(wanted: str, chosen: list[Path]) -> str:
+    text = explain(load(chosen, default_cache()), wanted)
+    if text is None:
+        raise UsageError(
+            "there is no such rule",
+            where=wanted,
+            remedy="name its id, name or title, or the folder with --rules",
+        )
+    return text
+
+
+def _record(hit: Hit) -> str:
+    return "" if hit.record_id is None else str(hit.record_id)
+
+
+def _rows(report: AuditReport) -> list[tuple[str, ...]]:
+    return [
+        (
+            hit.time or "",
+            hit.severity.value,
+            hit.title,
+            hit.computer,
+            hit.channel,
+            hit.file,
+            _record(hit),
+        )
+        for hit in report.hits
+    ]
+
+
+def _table(report: AuditReport) -> None:
+    console = Console(highlight=False)
+    console.width = max(console.width, 120)
+    if report.hits:
+        table = Table("time (UTC)", *_COLUMNS[1:], header_style="bold")
+        for row in _rows(report):
+            table.add_row(*(Text(value) for value in (row[0][:19], *row[1:])))
+        console.print(table)
+    counts = report.counts
+    lines = [
+        f"{counts.files} files, {counts.bytes} bytes, {counts.records} records, "
+        f"{counts.unreadable} unreadable, {counts.filtered} outside the time asked for",
+        f"{counts.rules_run} rules run, {counts.rules_not_run} not run, {counts.hits} hits",
+    ]
+    lines += [f"not read: {place}" for place in report.unreadable]
+    lines += [f"gap: {gap.file}: {gap.detail}" for gap in report.gaps]
+    lines += [
+        f"not run: {rule.title or rule.rule}: {rule.detail}"
+        for rule in report.rules_not_run
+        if rule.reason in _FAULTS
+    ]
+    for line in lines:
+        click.echo(line)
+
+
+def _json(report: AuditReport) -> None:
+    click.echo(envelope(report.schema, datetime.now(UTC), report.counts, report))
+
+
+def _csv(report: AuditReport) -> None:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow((*_COLUMNS, "sha256", "rule", "demands", "attack"))
+    for row, hit in zip(_rows(report), report.hits, strict=True):
+        extra = (hit.sha256, hit.rule, " ".join(hit.demands), " ".join(hit.attack))
+        writer.writerow([_inert(value) for value in (*row, *extra)])
+    click.echo(out.getvalue(), nl=False)
+
+
+def _inert(value: str) -> str:
+    """A cell that a spreadsheet does not run (OWASP, "CSV Injection"): logs are written by others."""
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+_PRINTERS: Final = {"table": _table, "json": _json, "csv": _csv}

@@ -1,0 +1,118 @@
+"""Which files an audit reads: named files, folders at any depth, cabinets; what kind each is."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from opsproof.errors import UsageError
+from opsproof.logs.model import Kind
+from opsproof.logs.readers import evtx, w3c
+from opsproof.logs.readers.base import Reader
+
+READERS: Final[dict[Kind, Reader]] = {Kind.EVTX: evtx.read, Kind.W3C: w3c.read}
+
+_HEAD: Final = 1 << 16
+_CABINET: Final = b"MSCF"
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """One file to audit. ``name`` is what reports call it; ``path`` is where it is now."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a file is: ``sha256`` and ``size`` in bytes of its content."""
+
+    kind: Kind
+    sha256: str
+    size: int
+
+
+@contextmanager
+def collected(paths: Sequence[Path]) -> Iterator[list[LogFile]]:
+    """The files of the paths, sorted by name; what cabinets hold is unpacked for the while.
+
+    Raises :class:`UsageError` where a path does not exist.
+    """
+    with ExitStack() as stack:
+        found: dict[str, LogFile] = {}
+        for path in paths:
+            for file in _files(path):
+                members = [file]
+                if _head(file.path).startswith(_CABINET):
+                    folder = Path(stack.enter_context(TemporaryDirectory(prefix="opsproof-cab-")))
+                    members = unpack(file, folder)
+                for member in members:
+                    found.setdefault(member.name, member)
+        yield [found[name] for name in sorted(found)]
+
+
+def _files(path: Path) -> list[LogFile]:
+    if path.is_dir():
+        return [
+            LogFile(str(PurePosixPath(path.name, file.relative_to(path))), file)
+            for file in path.rglob("*")
+            if file.is_file()
+        ]
+    if not path.exists():
+        raise UsageError(
+            "there is nothing to audit: no such file or folder",
+            where=str(path),
+            remedy="name event logs (.evtx), IIS logs (.log), cabinets (.cab) or folders of them",
+        )
+    return [LogFile(path.name, path)]
+
+
+def unpack(cabinet: LogFile, folder: Path) -> list[LogFile]:
+    """The files of a Microsoft cabinet ([MS-CAB]), written to ``folder``.
+
+    A cabinet that cannot be read is returned as it is: the audit then reports it as unreadable.
+    """
+    # cabarchive is imported where a cabinet is met: most audits meet none.
+    import cabarchive
+
+    try:
+        archive = cabarchive.CabArchive(cabinet.path.read_bytes())
+    except (cabarchive.CorruptionError, cabarchive.NotSupportedError, ValueError, IndexError):
+        return [cabinet]
+    members = []
+    for number, (name, file) in enumerate(sorted(archive.items())):
+        place = folder / f"{number:05d}"
+        place.write_bytes(file.buf or b"")
+        members.append(LogFile(f"{cabinet.name}!{name.replace(chr(92), '/')}", place))
+    return members
+
+
+def identify(path: Path) -> Identity:
+    """Kind, hash and size of a file, read once in bounded memory."""
+    total = hashlib.sha256()
+    size = 0
+    head = b""
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            head = head or block[:_HEAD]
+            total.update(block)
+            size += len(block)
+    return Identity(_kind(head), total.hexdigest(), size)
+
+
+def _kind(head: bytes) -> Kind:
+    if evtx.is_evtx(head):
+        return Kind.EVTX
+    return Kind.W3C if w3c.is_w3c(head) else Kind.UNKNOWN
+
+
+def _head(path: Path) -> bytes:
+    with io.FileIO(path) as file:
+        return file.read(4)

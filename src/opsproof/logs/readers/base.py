@@ -1,0 +1,45 @@
+"""What all readers share: what they are asked for and what they note on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from opsproof.logs.table import Table
+
+BATCH_RECORDS = 50_000
+"""A batch is evaluated and dropped at this many records: memory does not grow with the file."""
+
+RAW = "_raw"
+"""The pseudo field that keyword searches look at."""
+
+KIND = "_kind"
+"""The pseudo field that says which kind of log a record is from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A place of one file that could not be read; the file itself is known to the caller."""
+
+    what: str
+    offset: int | None = None
+    record: int | None = None
+    records: int = 0
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a reader tells about one file apart from its records."""
+
+    damage: list[Damage] = field(default_factory=list)
+
+
+class Reader(Protocol):
+    """Reads one kind of log file."""
+
+    def __call__(
+        self, path: Path, source: int, wanted: frozenset[str] | None, notes: Notes
+    ) -> Iterator[Table]:
+        """Batches of records with the ``wanted`` fields as columns, damage into ``notes``."""

@@ -1,0 +1,232 @@
+"""Windows event log files (EVTX), parsed by the ``evtx`` package, chunk by chunk.
+
+The file format is that of "Windows XML Event Log (EVTX)" in the libyal documentation: a header
+block of 4,096 bytes, then chunks of 65,536 bytes, each with its own header, string table and
+records. The parser gives up a whole chunk at its first damaged record and says nothing of a file
+that is cut short, so this reader walks the records of every chunk itself, compares what it counted
+with what the parser returned, and closes damaged spots so that the rest of the chunk is read.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import evtx
+import msgspec
+
+from opsproof.logs.readers.base import BATCH_RECORDS, Damage, Notes
+from opsproof.logs.readers.evtx_fields import flatten, lowered
+from opsproof.logs.table import Table, TableBuilder
+
+HEADER = 4096
+CHUNK = 65536
+RECORDS_AT = 512
+GROUP = 64
+"""Chunks handed to the parser at a time (4 MiB)."""
+
+_SMALLEST_RECORD = 28
+_DIRTY = 1
+_MAGIC = b"ElfFile\0"
+_CHUNK_MAGIC = b"ElfChnk\0"
+_RECORD_MAGIC = b"**\0\0"
+
+
+def is_evtx(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is an event log file."""
+    return head.startswith(_MAGIC)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Some chunks as the parser gets them, and the record numbers it has to return."""
+
+    data: bytearray
+    places: dict[int, int] = field(default_factory=dict)
+
+
+def read(path: Path, source: int, wanted: frozenset[str] | None, notes: Notes) -> Iterator[Table]:
+    """Batches of the live records of one EVTX file, in file order.
+
+    Records in slack space (overwritten, no longer part of the log) are not read: they would count
+    twice.
+    """
+    with path.open("rb") as file:
+        header = file.read(HEADER)
+        if len(header) < HEADER or not is_evtx(header):
+            notes.damage.append(Damage("not an event log file: its header is cut short", offset=0))
+            return
+        events: list[str] = []
+        builder = TableBuilder(source, wanted)
+        for group in _groups(file, header, notes):
+            for text in _parse(group, notes):
+                _add(builder, events, text, notes)
+                if len(builder) >= BATCH_RECORDS:
+                    yield _table(builder, events)
+                    events, builder = [], TableBuilder(source, wanted)
+        if len(builder):
+            yield _table(builder, events)
+
+
+def _table(builder: TableBuilder, events: list[str]) -> Table:
+    return builder.build(lambda row: flatten(events[row]).fields)
+
+
+def _add(builder: TableBuilder, events: list[str], text: str, notes: Notes) -> None:
+    try:
+        event = flatten(text)
+    except (ValueError, msgspec.DecodeError, RecursionError) as error:
+        notes.damage.append(Damage(f"a record is no event: {error}", records=1))
+        return
+    builder.add(event.time, event.record_id, lowered(event, builder.wanted))
+    events.append(text)
+
+
+def _groups(file: BinaryIO, header: bytes, notes: Notes) -> Iterator[_Group]:
+    """The file's chunks in groups, damage closed and noted.
+
+    The checksums of a file that was copied while it was open (its header says dirty) lag behind its
+    records, so they prove nothing and are not compared.
+    """
+    checked = not struct.unpack_from("<I", header, 120)[0] & _DIRTY
+    stated = struct.unpack_from("<H", header, 42)[0]
+    offset, found = HEADER, 0
+    while block := file.read(CHUNK * GROUP):
+        group = _Group(bytearray(header))
+        for at in range(0, len(block), CHUNK):
+            chunk = bytearray(block[at : at + CHUNK])
+            if len(chunk) < CHUNK:
+                if not any(chunk):
+                    continue
+                what = f"the file is cut short: {len(chunk)} bytes of a chunk of {CHUNK}"
+                notes.damage.append(Damage(what, offset=offset + at))
+                chunk.extend(bytes(CHUNK - len(chunk)))
+                checked = False
+            if not any(chunk[:RECORDS_AT]):
+                continue
+            found += 1
+            if not chunk.startswith(_CHUNK_MAGIC):
+                what = "a chunk has no header: its records are lost"
+                notes.damage.append(Damage(what, offset=offset + at))
+                continue
+            _walk(chunk, offset + at, group, checked=checked, notes=notes)
+            group.data += chunk
+        yield group
+        offset += len(block)
+    if checked and found < stated:
+        what = f"the file is cut short: it has {found} of the {stated} chunks its header states"
+        notes.damage.append(Damage(what, offset=offset))
+
+
+def _walk(chunk: bytearray, base: int, group: _Group, *, checked: bool, notes: Notes) -> None:
+    """Find the records of one chunk; close what is between them and is none."""
+    free = struct.unpack_from("<I", chunk, 48)[0]
+    if not RECORDS_AT <= free <= CHUNK:
+        notes.damage.append(Damage(f"a chunk header gives its end as {free}", offset=base))
+        free = CHUNK
+    elif checked and zlib.crc32(memoryview(chunk)[RECORDS_AT:free]) != _stored_sum(chunk):
+        what = "the checksum of a chunk is wrong: its records were changed or damaged"
+        notes.damage.append(Damage(what, offset=base))
+    at = RECORDS_AT
+    while at < free:
+        size = _record_size(chunk, at, free)
+        if size is None:
+            end = _next_record(chunk, at, free)
+            notes.damage.append(
+                Damage(f"{end - at} bytes of a chunk are no record", offset=base + at, records=1)
+            )
+            _close(chunk, at, end)
+            at = end
+        else:
+            number = struct.unpack_from("<Q", chunk, at + 8)[0]
+            group.places[number] = base + at
+            at += size
+
+
+def _stored_sum(chunk: bytearray) -> int:
+    return int(struct.unpack_from("<I", chunk, 52)[0])
+
+
+def _record_size(chunk: bytearray, at: int, free: int) -> int | None:
+    """The size of the record at ``at``; None where there is none. It is stored at both ends."""
+    if chunk[at : at + 4] != _RECORD_MAGIC or at + _SMALLEST_RECORD > free:
+        return None
+    size = int(struct.unpack_from("<I", chunk, at + 4)[0])
+    if size < _SMALLEST_RECORD or at + size > free:
+        return None
+    return size if struct.unpack_from("<I", chunk, at + size - 4)[0] == size else None
+
+
+def _next_record(chunk: bytearray, at: int, free: int) -> int:
+    """Where the next sound record begins, or the end of the chunk's records."""
+    found = at
+    while (found := chunk.find(_RECORD_MAGIC, found + 4, free)) != -1:
+        if _record_size(chunk, found, free) is not None:
+            return found
+    return free
+
+
+def _close(chunk: bytearray, at: int, end: int) -> None:
+    """Make the damaged bytes one record that the parser rejects, so that it goes on behind it.
+
+    Where they are too few for a record, or the last ones, the chunk ends there instead.
+    """
+    size = end - at
+    if size < _SMALLEST_RECORD:
+        struct.pack_into("<I", chunk, 48, at)
+        return
+    struct.pack_into("<4sIQ", chunk, at, _RECORD_MAGIC, size, (1 << 64) - 1)
+    chunk[at + 24 : end - 4] = bytes(size - 28)
+    struct.pack_into("<I", chunk, end - 4, size)
+
+
+def _parse(group: _Group, notes: Notes) -> Iterator[str]:
+    """The parser's JSON of each record; what it leaves out is noted."""
+    descriptor = os.memfd_create("opsproof-evtx")
+    missing = dict(group.places)
+    failures: list[str] = []
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as memory:
+            memory.write(group.data)
+        parser = evtx.PyEvtxParser(f"/proc/self/fd/{descriptor}", number_of_threads=1)
+        records = iter(parser.records_json())
+        while True:
+            try:
+                record = cast("dict[str, Any]", next(records))
+            except StopIteration:
+                break
+            except (RuntimeError, OSError, ValueError) as error:
+                failures.append(str(error))
+                continue
+            if missing.pop(record["event_record_id"], None) is not None:
+                yield record["data"]
+    finally:
+        os.close(descriptor)
+    why = f": {failures[0][:160]}" if failures else ""
+    for numbers in _runs(sorted(missing)):
+        first, last = numbers[0], numbers[-1]
+        which = "a record" if first == last else f"the records to {last}"
+        notes.damage.append(
+            Damage(
+                f"{which} cannot be parsed{why}",
+                offset=missing[first],
+                record=first,
+                records=len(numbers),
+            )
+        )
+
+
+def _runs(numbers: list[int]) -> list[list[int]]:
+    """Sorted numbers in runs without a hole."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs

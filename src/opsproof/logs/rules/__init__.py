@@ -1,0 +1,1 @@
+"""Sigma rules: parsed by pySigma, compiled to trees of atoms, evaluated by our own engine."""

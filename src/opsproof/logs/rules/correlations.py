@@ -1,0 +1,116 @@
+"""From one Sigma correlation rule that pySigma has parsed to its compiled form.
+
+Sigma Correlation Rules Specification, version 2.1: types, timespan, group-by, aliases, conditions
+(basic and extended).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+from sigma.correlations import (
+    CorrelationConditionAND,
+    CorrelationConditionNOT,
+    CorrelationConditionOR,
+    SigmaCorrelationCondition,
+    SigmaCorrelationRule,
+    SigmaCorrelationType,
+    SigmaExtendedCorrelationCondition,
+)
+
+from opsproof.logs.rules.compile import UnsupportedError
+from opsproof.logs.rules.compiled import Correlation, Input, Meta, Tree
+
+_Type = Literal[
+    "event_count",
+    "value_count",
+    "value_sum",
+    "value_avg",
+    "value_percentile",
+    "temporal",
+    "temporal_ordered",
+]
+
+_OPERATORS = {"LT": "lt", "LTE": "le", "GT": "gt", "GTE": "ge", "EQ": "eq", "NEQ": "ne"}
+
+_MEDIAN = 50
+
+
+def references(rule: SigmaCorrelationRule) -> list[str]:
+    """The names or ids of the rules it refers to, in order."""
+    if rule.rules is not None:
+        return [reference.reference for reference in rule.rules]
+    if isinstance(rule.condition, SigmaExtendedCorrelationCondition):
+        return rule.condition.get_referenced_rules()
+    return []
+
+
+def compile_correlation(
+    meta: Meta, rule: SigmaCorrelationRule, known: dict[str, str]
+) -> Correlation:
+    """``known`` gives the id of every rule by name and id.
+
+    Raises :class:`UnsupportedError` where the rule asks for what the specification does not define.
+    """
+    names = references(rule)
+    inputs = tuple(Input(known[name], _keys(rule, name)) for name in names)
+    condition = rule.condition
+    percentile = _MEDIAN
+    op, count = "ge", 1
+    fields: tuple[str, ...] = ()
+    expression: Tree = None
+    kind = rule.type.name.lower()
+    if kind == "value_median":
+        kind = "value_percentile"
+    if isinstance(condition, SigmaExtendedCorrelationCondition):
+        expression = _expression(condition.parsed, names)
+    elif isinstance(condition, SigmaCorrelationCondition):
+        op, count = _OPERATORS[condition.op.name], condition.count
+        fields = _fields(condition)
+        if rule.type is SigmaCorrelationType.VALUE_PERCENTILE:
+            if condition.percentile is None or not 0 <= condition.percentile <= 100:
+                raise UnsupportedError("value_percentile needs a percentile from 0 to 100")
+            percentile = condition.percentile
+    return Correlation(
+        meta=meta,
+        type=cast("_Type", kind),
+        inputs=inputs,
+        group=tuple(rule.group_by or ()),
+        span=rule.timespan.seconds * 1_000_000,
+        op=op,
+        count=count,
+        fields=fields,
+        percentile=percentile,
+        expression=expression,
+    )
+
+
+def _fields(condition: SigmaCorrelationCondition) -> tuple[str, ...]:
+    named = condition.fieldref
+    if named is None:
+        return ()
+    return tuple(named) if isinstance(named, list) else (named,)
+
+
+def _keys(rule: SigmaCorrelationRule, name: str) -> tuple[str, ...]:
+    """What one input calls the group-by fields: an alias may give each rule its own name."""
+    keys = []
+    for field in rule.group_by or ():
+        alias = rule.aliases.aliases.get(field)
+        mapping = (
+            {reference.reference: own for reference, own in alias.mapping.items()} if alias else {}
+        )
+        if alias is not None and name not in mapping:
+            raise UnsupportedError(f"the alias {field} has no field for the rule {name}")
+        keys.append(mapping.get(name, field))
+    return tuple(keys)
+
+
+def _expression(node: Any, names: list[str]) -> Tree:
+    if isinstance(node, CorrelationConditionAND):
+        return ["&", *[_expression(part, names) for part in node.args]]
+    if isinstance(node, CorrelationConditionOR):
+        return ["|", *[_expression(part, names) for part in node.args]]
+    if isinstance(node, CorrelationConditionNOT):
+        return ["!", _expression(node.args[0], names)]
+    return names.index(node.reference)

@@ -1,0 +1,127 @@
+"""Read Sigma rules from files and folders and compile them, with a cache by content.
+
+A rule file that is no rule, or says something we cannot evaluate, is never an error of the audit:
+it is listed among the rules that did not run, with the reason. Our own rules carry a mapping
+``opsproof`` with what Sigma has no place for::
+
+    opsproof:
+      title: {zh: 安全日志被清除}
+      advice: {en: ..., zh: ...}
+      demands: [C-2]
+      clauses: [GB/T 22239-2019 8.1.4.3 c]
+      tests: [...]          # read by the tests only
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from opsproof.errors import UsageError
+from opsproof.logs.rules.compiled import RuleSet
+
+COMPILER: Final = "1"
+"""Part of the cache key: raise it whenever the compiled form or its meaning changes."""
+
+
+def load(paths: Sequence[Path], cache: Path | None = None) -> RuleSet:
+    """All rules in these files and folders (``*.yml``, ``*.yaml``, at any depth).
+
+    ``cache`` is a folder for compiled rule sets; None means none. Raises :class:`UsageError` where
+    a path does not exist or holds no rule file.
+    """
+    files = _files(paths)
+    texts = [(name, path.read_bytes()) for name, path in files]
+    return compile_texts(texts, cache)
+
+
+def compile_texts(texts: Sequence[tuple[str, bytes]], cache: Path | None = None) -> RuleSet:
+    """The rules of named texts; what :func:`load` does after reading the files."""
+    key = digest(texts)
+    stored = cache / f"{key}.msgpack" if cache is not None else None
+    if stored is not None:
+        found = _read(stored)
+        if found is not None:
+            return found
+    # pySigma is only imported where something has to be compiled: it costs a third of a second.
+    from opsproof.logs.rules.sigma import compile_all
+
+    rules = compile_all(key, texts)
+    if stored is not None:
+        _write(stored, rules)
+    return rules
+
+
+def default_cache() -> Path:
+    """``$XDG_CACHE_HOME/opsproof/rules`` (XDG Base Directory Specification)."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "opsproof" / "rules"
+
+
+def default_rules() -> Path:
+    """The project's own ``rules/``: of the folder one works in, else of the checkout that is run."""
+    here = Path("rules")
+    return here if here.is_dir() else Path(__file__).resolve().parents[4] / "rules"
+
+
+def digest(texts: Iterable[tuple[str, bytes]]) -> str:
+    """SHA-256 over compiler, parser version, names and contents: same digest, same rules."""
+    total = hashlib.sha256(f"{COMPILER} {version('pysigma')}\n".encode())
+    for name, content in texts:
+        total.update(f"{name} {len(content)}\n".encode())
+        total.update(content)
+    return total.hexdigest()
+
+
+def _files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = [
+                file
+                for file in path.rglob("*")
+                if file.suffix in {".yml", ".yaml"} and file.is_file()
+            ]
+            if not inside:
+                raise UsageError(
+                    "there is no rule in this folder",
+                    where=str(path),
+                    remedy="name a folder with Sigma rules (*.yml)",
+                )
+            found.update((str(file.relative_to(path)), file) for file in inside)
+        elif path.is_file():
+            found[path.name] = path
+        else:
+            raise UsageError(
+                "there are no rules here: no such file or folder",
+                where=str(path),
+                remedy="name a folder with Sigma rules (*.yml)",
+            )
+    return sorted(found.items())
+
+
+def _read(stored: Path) -> RuleSet | None:
+    """The cached rule set; None where there is none that can be read (it is then made again)."""
+    try:
+        return msgspec.msgpack.decode(stored.read_bytes(), type=RuleSet)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _write(stored: Path, rules: RuleSet) -> None:
+    """Keep the rule set; a cache that cannot be written only costs time, so that is no error."""
+    try:
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=stored.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.msgpack.encode(rules))
+        Path(name).replace(stored)
+    except OSError:
+        return

@@ -1,0 +1,214 @@
+"""The only page that speaks to pySigma's rule objects: from YAML texts to a compiled rule set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import yaml
+from sigma.collection import SigmaCollection
+from sigma.correlations import SigmaCorrelationRule
+from sigma.exceptions import SigmaError
+from sigma.filters import SigmaFilter
+from sigma.rule import SigmaLevel, SigmaRule, SigmaRuleBase
+
+from opsproof.errors import OpsproofError
+from opsproof.evidence.model import Severity
+from opsproof.logs.model import Reason, RuleNotRun
+from opsproof.logs.rules import correlations
+from opsproof.logs.rules.compile import Atoms, UnsupportedError, compile_rule
+from opsproof.logs.rules.compiled import Correlation, Meta, Needs, Rule, RuleSet
+from opsproof.logs.rules.logsource import select
+
+_SEVERITY = {
+    SigmaLevel.INFORMATIONAL: Severity.INFO,
+    SigmaLevel.LOW: Severity.LOW,
+    SigmaLevel.MEDIUM: Severity.MEDIUM,
+    SigmaLevel.HIGH: Severity.HIGH,
+    SigmaLevel.CRITICAL: Severity.CRITICAL,
+}
+
+
+def compile_all(digest: str, texts: Sequence[tuple[str, bytes]]) -> RuleSet:
+    """Every rule of the texts, compiled or rejected with the reason."""
+    builder = _Builder()
+    for name, content in texts:
+        builder.read(name, content)
+    return builder.finish(digest)
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self._atoms = Atoms()
+        self._parsed: list[tuple[str, SigmaRuleBase]] = []
+        self._filters: list[SigmaFilter] = []
+        self._rejected: dict[str, RuleNotRun] = {}
+
+    def read(self, name: str, content: bytes) -> None:
+        """The documents of one file."""
+        try:
+            documents = list(yaml.load_all(content, Loader=yaml.CSafeLoader))
+        except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+            self._reject(name, name, "", Reason.INVALID, f"it is no YAML: {_line(error)}")
+            return
+        for number, document in enumerate(documents, 1):
+            if document is None:
+                continue
+            where = name if number == 1 else f"{name}#{number}"
+            if not isinstance(document, dict):
+                self._reject(where, where, "", Reason.INVALID, "it is no mapping")
+                continue
+            self._document(where, document)
+
+    def _document(self, where: str, document: dict[str, Any]) -> None:
+        title = str(document.get("title") or "")
+        key = str(document.get("id") or where)
+        try:
+            collection = SigmaCollection.from_dicts(
+                [document], collect_errors=True, collect_filters=True, resolve_references=False
+            )
+        except Exception as error:  # noqa: BLE001 - whatever a rule file does to the parser, it is that rule's fault
+            self._reject(where, key, title, Reason.INVALID, _line(error))
+            return
+        if collection.errors:
+            self._reject(where, key, title, Reason.INVALID, _line(collection.errors[0]))
+            return
+        self._filters.extend(collection.filters)
+        self._parsed.extend((where, rule) for rule in collection.rules)
+
+    def finish(self, digest: str) -> RuleSet:
+        """Compile what was read. Filters apply first, correlations come last."""
+        rules: dict[str, Rule] = {}
+        waiting: list[tuple[Meta, SigmaCorrelationRule]] = []
+        referred = self._referred()
+        for where, parsed in self._parsed:
+            if isinstance(parsed, SigmaCorrelationRule):
+                waiting.append((_meta(where, parsed, output=not _is(parsed, referred)), parsed))
+            elif isinstance(parsed, SigmaRule):
+                self._rule(where, parsed, rules, output=not _is(parsed, referred))
+        found = self._correlations(waiting, rules)
+        return RuleSet(
+            sha256=digest,
+            atoms=self._atoms.listed(),
+            rules=tuple(rules[key] for key in sorted(rules)),
+            correlations=tuple(found),
+            rejected=tuple(self._rejected[key] for key in sorted(self._rejected)),
+        )
+
+    def _referred(self) -> set[str]:
+        """Names and ids of rules that only feed a correlation (its ``generate`` is not set)."""
+        return {
+            reference
+            for _, rule in self._parsed
+            if isinstance(rule, SigmaCorrelationRule) and not rule.generate
+            for reference in correlations.references(rule)
+        }
+
+    def _rule(self, where: str, parsed: SigmaRule, rules: dict[str, Rule], *, output: bool) -> None:
+        meta = _meta(where, parsed, output=output)
+        source = parsed.logsource
+        selection = select(source.product, source.category, source.service)
+        if selection is None:
+            names = [source.product, source.category, source.service]
+            text = "/".join(name or "*" for name in names)
+            self._reject(
+                where, meta.id, meta.title["en"], Reason.NO_SOURCE, f"no reader for {text} logs"
+            )
+            return
+        try:
+            filtered = parsed
+            for one in self._filters:
+                filtered = cast("SigmaRule", one.apply_on_rule(filtered))
+            tree, fields = compile_rule(filtered, selection, self._atoms)
+        except UnsupportedError as error:
+            self._reject(where, meta.id, meta.title["en"], Reason.UNSUPPORTED, str(error))
+        except (SigmaError, OpsproofError) as error:
+            self._reject(where, meta.id, meta.title["en"], Reason.INVALID, _line(error))
+        else:
+            if meta.id in rules:
+                text = f"another rule has its id: {rules[meta.id].meta.file}"
+                self._reject(where, f"{meta.id} {where}", meta.title["en"], Reason.INVALID, text)
+                return
+            needs = Needs(selection.kind, selection.channels)
+            rules[meta.id] = Rule(meta=meta, needs=needs, tree=tree, fields=tuple(fields))
+
+    def _correlations(
+        self, waiting: list[tuple[Meta, SigmaCorrelationRule]], rules: dict[str, Rule]
+    ) -> list[Correlation]:
+        """Compile correlations until none is left whose inputs are known."""
+        known = {name: rule.meta.id for rule in rules.values() for name in _names(rule.meta)}
+        found: list[Correlation] = []
+        waiting = sorted(waiting, key=lambda pair: pair[0].id)
+        while waiting:
+            left = []
+            for meta, parsed in waiting:
+                missing = [name for name in correlations.references(parsed) if name not in known]
+                if missing:
+                    left.append((meta, parsed))
+                    continue
+                try:
+                    compiled = correlations.compile_correlation(meta, parsed, known)
+                except UnsupportedError as error:
+                    self._reject(
+                        meta.file, meta.id, meta.title["en"], Reason.UNSUPPORTED, str(error)
+                    )
+                    continue
+                found.append(compiled)
+                known.update((name, meta.id) for name in _names(meta))
+            if len(left) == len(waiting):
+                break
+            waiting = left
+        for meta, parsed in waiting:
+            missing = [name for name in correlations.references(parsed) if name not in known]
+            if missing:
+                text = f"it refers to rules that are not there: {', '.join(missing)}"
+                self._reject(meta.file, meta.id, meta.title["en"], Reason.REFERENCE, text)
+        return found
+
+    def _reject(self, where: str, key: str, title: str, reason: Reason, detail: str) -> None:
+        text = detail if key == where else f"{where}: {detail}"
+        self._rejected[key] = RuleNotRun(rule=key, title=title, reason=reason, detail=text)
+
+
+def _names(meta: Meta) -> tuple[str, ...]:
+    return (meta.id, meta.name) if meta.name else (meta.id,)
+
+
+def _is(rule: SigmaRuleBase, names: set[str]) -> bool:
+    return str(rule.id) in names or (rule.name or "") in names
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _meta(where: str, rule: SigmaRuleBase, *, output: bool) -> Meta:
+    own = rule.custom_attributes.get("opsproof")
+    own = own if isinstance(own, dict) else {}
+    return Meta(
+        id=str(rule.id) if rule.id else where,
+        name=rule.name or "",
+        title={"en": rule.title, **_texts(own.get("title"))},
+        severity=_SEVERITY.get(rule.level or SigmaLevel.MEDIUM, Severity.MEDIUM),
+        file=where,
+        author=rule.author or "",
+        description=" ".join((rule.description or "").split()),
+        advice=_texts(own.get("advice")),
+        demands=tuple(map(str, own.get("demands") or ())),
+        clauses=tuple(map(str, own.get("clauses") or ())),
+        attack=tuple(
+            sorted(tag.name.upper() for tag in rule.tags if _is_technique(tag.namespace, tag.name))
+        ),
+        references=tuple(map(str, rule.references or ())),
+        output=output,
+    )
+
+
+def _is_technique(namespace: str, name: str) -> bool:
+    return namespace == "attack" and name[:1].lower() == "t" and name[1:5].isdigit()
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    return {str(key): " ".join(str(text).split()) for key, text in sorted(value.items())}

@@ -1,0 +1,157 @@
+"""A batch of log records as columns of distinct values: what rules are evaluated on.
+
+A column keeps each distinct value once, and for each record that has the field the code of its
+value. A record without the field is simply not in the column, so that nothing ever needs a third
+truth value.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Column:
+    """One field. ``rows[i]`` is the number of a record, ``codes[i]`` the index of its value.
+
+    ``forms`` gives the ways to read a value (a URL as it stands, and decoded): a test holds for the
+    value when it holds for one of them. None: only as it stands.
+    """
+
+    values: dict[str, int] = field(default_factory=dict)
+    rows: array[int] = field(default_factory=lambda: array("i"))
+    codes: array[int] = field(default_factory=lambda: array("i"))
+    forms: Callable[[str], tuple[str, ...]] | None = None
+    _names: list[str] = field(default_factory=list)
+
+    def add(self, row: int, value: str) -> None:
+        """Give one record its value. A record gets one value: the caller sees to it."""
+        values = self.values
+        self.rows.append(row)
+        self.codes.append(values.setdefault(value, len(values)))
+
+    def names(self) -> list[str]:
+        """The distinct values by code."""
+        if len(self._names) != len(self.values):
+            self._names = list(self.values)
+        return self._names
+
+    def row_array(self) -> Ints:
+        """``rows`` as numpy sees them, without a copy."""
+        return np.frombuffer(self.rows, dtype=np.int32)
+
+    def code_array(self) -> Ints:
+        """``codes`` as numpy sees them, without a copy."""
+        return np.frombuffer(self.codes, dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands: index of its source, its id, its channel and computer."""
+
+    source: int
+    record_id: int | None
+    channel: str
+    computer: str
+
+
+@dataclass(slots=True)
+class Table:
+    """A batch of records, all of them from one file.
+
+    ``columns`` are keyed by the lower-cased field name. ``times`` are microseconds
+    (:mod:`opsproof.logs.times`). ``fields(row)`` gives a record's fields in their own spelling, for
+    the few records that hit. ``channel`` and ``computer`` stand for records that do not say.
+    """
+
+    source: int
+    size: int
+    columns: Mapping[str, Column]
+    times: Longs
+    record_ids: Longs
+    fields: Callable[[int], dict[str, str]]
+    channel: str = ""
+    computer: str = ""
+
+    def value(self, name: str, row: int) -> str | None:
+        """The value of a field of one record, None where the record has no such field."""
+        column = self.columns.get(name)
+        if column is None:
+            return None
+        rows = column.row_array()
+        at = int(np.searchsorted(rows, row))
+        if at == len(rows) or rows[at] != row:
+            return None
+        return column.names()[column.codes[at]]
+
+    def place(self, row: int) -> Place:
+        """Where the record stands. A record id of -1 is none."""
+        record = int(self.record_ids[row])
+        return Place(
+            source=self.source,
+            record_id=None if record < 0 else record,
+            channel=self.value("channel", row) or self.channel,
+            computer=self.value("computer", row) or self.computer,
+        )
+
+
+class TableBuilder:
+    """Collects the records of one batch, field by field.
+
+    Only the fields in ``wanted`` (lower-cased) become columns; None means all of them. ``forms``
+    gives the other ways to read the values of some fields (:class:`Column`).
+    """
+
+    def __init__(
+        self,
+        source: int,
+        wanted: frozenset[str] | None,
+        forms: Mapping[str, Callable[[str], tuple[str, ...]]] | None = None,
+    ) -> None:
+        """An empty batch of the file numbered ``source``."""
+        self._forms = forms or {}
+        self.source = source
+        self.wanted = wanted
+        self.columns: dict[str, Column] = {}
+        self.times = array("q")
+        self.record_ids = array("q")
+
+    def __len__(self) -> int:
+        """The number of records so far."""
+        return len(self.times)
+
+    def add(self, time: int, record_id: int, fields: Mapping[str, str]) -> None:
+        """One record. ``fields`` are keyed by the lower-cased name."""
+        row = len(self.times)
+        self.times.append(time)
+        self.record_ids.append(record_id)
+        columns = self.columns
+        for name in fields if self.wanted is None else fields.keys() & self.wanted:
+            column = columns.get(name)
+            if column is None:
+                column = columns[name] = Column(forms=self._forms.get(name))
+            column.add(row, fields[name])
+
+    def build(
+        self, fields: Callable[[int], dict[str, str]], channel: str = "", computer: str = ""
+    ) -> Table:
+        """The finished batch."""
+        return Table(
+            source=self.source,
+            size=len(self.times),
+            columns=self.columns,
+            times=np.frombuffer(self.times, dtype=np.int64),
+            record_ids=np.frombuffer(self.record_ids, dtype=np.int64),
+            fields=fields,
+            channel=channel,
+            computer=computer,
+        )

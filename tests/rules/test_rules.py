@@ -1,0 +1,46 @@
+"""Every rule in ``rules/`` does what the cases in its own file say."""
+
+from __future__ import annotations
+
+import pytest
+from tests.rules.cases import RULES, Case, cases, documents, hits
+
+from opsproof.logs.rules.compiled import RuleSet
+from opsproof.logs.rules.load import load
+
+_CASES = cases()
+
+
+@pytest.fixture(scope="module")
+def rules() -> RuleSet:
+    return load([RULES])
+
+
+def test_all_rules_compile(rules: RuleSet) -> None:
+    assert rules.rejected == ()
+    assert len(rules.rules) + len(rules.correlations) == len(list(documents()))
+
+
+@pytest.mark.parametrize("case", _CASES, ids=str)
+def test_case(rules: RuleSet, case: Case) -> None:
+    found = [hit for hit in hits(rules, case.records) if hit.rule == case.rule]
+    assert len(found) == case.hits
+
+
+def test_every_rule_has_a_case_that_hits_and_one_that_does_not(rules: RuleSet) -> None:
+    outputs = {rule.meta.id for rule in rules.rules if rule.meta.output}
+    outputs |= {rule.meta.id for rule in rules.correlations if rule.meta.output}
+    assert outputs <= {case.rule for case in _CASES if case.hits}
+    assert outputs <= {case.rule for case in _CASES if not case.hits}
+
+
+def test_every_rule_says_what_a_report_needs() -> None:
+    for path, document in documents():
+        own = document["opsproof"]
+        where = f"{path.name}: {document['title']}"
+        assert own["title"]["zh"], where
+        assert own["demands"], where
+        assert {"level", "status", "description"} <= document.keys(), where
+        if document["level"] != "informational":
+            assert set(own["advice"]) == {"en", "zh"}, where
+            assert own["clauses"], where
