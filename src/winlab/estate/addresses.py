@@ -1,4 +1,4 @@
-"""Free loopback addresses and open files: what a lab takes from the machine.
+"""Free loopback addresses: what a lab takes from the machine.
 
 Linux answers on all of 127.0.0.0/8 without configuration. A lab takes whole blocks 127.A.B.0/24 and
 claims each by a socket bound, not listening, to the block's own first address; so two labs never
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import random
-import resource
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,8 +19,6 @@ from winlab.estate.errors import LabError
 CLAIM_PORT = 5985
 HOSTS_IN_BLOCK = 250
 _TRIES = 400
-_SPARE_FILES = 512
-_FILES_PER_SESSION = 2
 
 
 @dataclass
@@ -85,21 +82,6 @@ def take_blocks(hosts: int, seed: str) -> Blocks:
         blocks.release()
         raise LabError(
             f"no free loopback block 127.A.B.0/24 for {hosts} hosts after {_TRIES} tries",
-            "stop other labs, or allow binding in 127.0.0.0/8",
+            remedy="stop other labs, or allow binding in 127.0.0.0/8",
         )
     return blocks
-
-
-def raise_file_limit(listeners: int, sessions: int = 1000) -> None:
-    """Raise the limit of open files for so many listeners; LabError when the machine refuses."""
-    needed = listeners + _FILES_PER_SESSION * sessions + _SPARE_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        if hard != resource.RLIM_INFINITY and hard < listeners + _SPARE_FILES:
-            raise LabError(
-                f"{listeners} listeners need {listeners + _SPARE_FILES} open files; "
-                f"the hard limit is {hard}",
-                "raise it (ulimit -Hn, or LimitNOFILE= of the service), or take fewer hosts",
-            )
-        wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,7 +1,7 @@
 """The control socket: JSON lines over a Unix socket that only its owner can open.
 
 A request is ``{"do": NAME, ...}``; the answer ``{"ok": true, "result": ...}`` or ``{"ok": false,
-"error": ..., "remedy": ...}``. One connection may carry several requests.
+"error": ..., "where": ..., "remedy": ...}``. One connection may carry several requests.
 """
 
 from __future__ import annotations
@@ -71,9 +71,19 @@ class ControlServer:
                 raise ValueError("a request is an object with the key 'do'")
             answer = {"ok": True, "result": await self._handler(request)}
         except LabError as exc:
-            answer = {"ok": False, "error": exc.what, "remedy": exc.remedy}
+            answer = {
+                "ok": False,
+                "error": exc.what,
+                "where": exc.where,
+                "remedy": exc.remedy,
+            }
         except (ValueError, KeyError, TypeError) as exc:
-            answer = {"ok": False, "error": f"bad request: {exc}", "remedy": "see winlab --help"}
+            answer = {
+                "ok": False,
+                "error": f"bad request: {exc}",
+                "where": "",
+                "remedy": "see winlab --help",
+            }
         return json.dumps(answer, ensure_ascii=False).encode() + b"\n"
 
 
@@ -87,10 +97,10 @@ def ask(path: Path, request: Mapping[str, Any], timeout: float = 30.0) -> Any:
             with connection.makefile("rb") as stream:
                 line = stream.readline()
         except OSError as exc:
-            raise LabError("no lab answers here", "start one with winlab up") from exc
+            raise LabError("no lab answers here", remedy="start one with winlab up") from exc
     if not line:
-        raise LabError("the lab closed the connection", "look into its log, winlab.log")
+        raise LabError("the lab closed the connection", remedy="look into its log, winlab.log")
     answer = json.loads(line)
     if not answer["ok"]:
-        raise LabError(answer["error"], answer["remedy"])
+        raise LabError(answer["error"], where=answer["where"], remedy=answer["remedy"])
     return answer["result"]

@@ -68,7 +68,7 @@ class StateFolder:
         except OSError as exc:
             raise LabError(
                 f"{self.root}: cannot make the state folder ({exc.strerror})",
-                f"set {ENVIRONMENT} to a folder you may write",
+                remedy=f"set {ENVIRONMENT} to a folder you may write",
             ) from exc
 
     def write(self, path: Path, text: str, mode: int = 0o600) -> None:
@@ -108,7 +108,7 @@ class StateFolder:
         held = os.fdopen(descriptor, "r+", encoding="utf-8")
         if not _try_lock(held):
             held.close()
-            raise LabError(f"a lab already runs in {self.root}", "run winlab down first")
+            raise LabError(f"a lab already runs in {self.root}", remedy="run winlab down first")
         held.truncate(0)
         held.write(str(os.getpid()))
         held.flush()

@@ -1,0 +1,243 @@
+"""One host as the server meets it: its state below, and around it what can go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from winlab.estate.build import Built
+from winlab.estate.counters import Counters
+from winlab.exec.process import Process, ProcessResult
+from winlab.exec.run import execute
+from winlab.host.host import Host, HostSnapshot
+from winlab.server.errors import LabError
+from winlab.server.ports import Fault, FaultKind
+from winlab.session.quotas import WinrmSettings
+
+DOWN_SECONDS = 0.5
+
+
+@dataclass
+class ActiveFault:
+    """A fault that was switched on; ``left`` is for how many requests, None = until cleared."""
+
+    kind: FaultKind
+    seconds: float = 0.0
+    left: int | None = None
+
+
+@dataclass
+class Reboot:
+    """How long reboots take: ``seconds`` of closed ports, then ``reads`` refused requests."""
+
+    seconds: float = DOWN_SECONDS
+    reads: int = 0
+
+
+class LabHost:
+    """Implements `winlab.server.HostPort` over a built host.
+
+    ``steady`` is a clock in seconds that only runs forward. ``on_change`` is called after every
+    process with this host, for whatever follows its state (web sites, listeners).
+    """
+
+    def __init__(
+        self, built: Built, steady: Callable[[], float], on_change: Callable[[LabHost], None]
+    ) -> None:
+        """Start as the estate says, up or down, without faults."""
+        self.built = built
+        self.host: Host = built.host
+        self.counters = Counters()
+        self.reboot = Reboot()
+        self.latency = 0.0
+        self.reboots = 0
+        self._steady = steady
+        self._on_change = on_change
+        self._fault: ActiveFault | None = None
+        self._stopped = built.spec.down
+        self._down_until: float | None = None
+        self._refuse = 0
+        self._first = self.host.snapshot()
+        self._saved: dict[str, HostSnapshot] = {}
+        self._settings = self._make_settings()
+
+    # -- HostPort --------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The computer name."""
+        return self.host.name
+
+    @property
+    def key(self) -> str:
+        """The name in the estate and in inventories."""
+        return self.built.spec.name
+
+    @property
+    def address(self) -> str:
+        """The loopback address."""
+        return self.built.address
+
+    @property
+    def settings(self) -> WinrmSettings:
+        """The WinRM settings."""
+        return self._settings
+
+    def _make_settings(self) -> WinrmSettings:
+        winrm = self.built.winrm
+        return WinrmSettings(
+            http=winrm.http,
+            https=winrm.https,
+            basic=winrm.basic,
+            negotiate=winrm.negotiate,
+            allow_unencrypted=winrm.allow_unencrypted,
+            os_version=self.host.os.version,
+        )
+
+    @property
+    def listens(self) -> bool:
+        """Whether the host has any WinRM listener."""
+        return self._settings.http or self._settings.https
+
+    def password_of(self, user: str) -> str | None:
+        """Return the password of an enabled account, None for any other."""
+        return self.host.accounts.password_of(user)
+
+    def execute(self, process: Process) -> ProcessResult:
+        """Run one process and count what it was."""
+        result = execute(self.host, process, seen=self.counters.saw)
+        self._on_change(self)
+        return result
+
+    def fault(self) -> Fault | None:
+        """Return the fault for the next request and use it up."""
+        if self._refuse:
+            self._refuse -= 1
+            return Fault(kind=FaultKind.REFUSE)
+        active = self._fault
+        if active is None:
+            return Fault(kind=FaultKind.LATENCY, latency=self.latency) if self.latency else None
+        if active.left is not None:
+            active.left -= 1
+            if active.left <= 0:
+                self._fault = None
+        return Fault(kind=active.kind, seconds=active.seconds, latency=self.latency)
+
+    def is_up(self) -> bool:
+        """Return whether the host answers; a shutdown that is due happens first."""
+        self._shut_down_if_due()
+        if self._stopped:
+            return False
+        if self._down_until is not None:
+            if self._steady() < self._down_until:
+                return False
+            self._down_until = None
+            self._boot()
+        return True
+
+    def count(
+        self, *, requests: int = 0, commands: int = 0, bytes_in: int = 0, bytes_out: int = 0
+    ) -> None:
+        """Add to the counters."""
+        self.counters.requests += requests
+        self.counters.commands += commands
+        self.counters.bytes_in += bytes_in
+        self.counters.bytes_out += bytes_out
+
+    # -- power -----------------------------------------------------------------------------------
+
+    def _shut_down_if_due(self) -> None:
+        pending = self.host.power.pending
+        if pending is None or self._down_until is not None or self.host.now() < pending.at:
+            return
+        if pending.kind == "shutdown":
+            self.host.power.pending = None
+            self._stopped = True
+        else:
+            self.host.power.pending = None
+            self._down_until = self._steady() + self.reboot.seconds
+
+    def _boot(self) -> None:
+        self.host.reboot()
+        self.reboots += 1
+        self._refuse = self.reboot.reads
+        self._on_change(self)
+
+    # -- what the control socket does ------------------------------------------------------------
+
+    def set_fault(self, kind: str, *, seconds: float = 0.0, count: int | None = None) -> None:
+        """Switch a fault on: a `FaultKind` value, "latency", "down", "up", "reboot" or "none".
+
+        ``seconds`` belongs to slow, latency and reboot (how long it is down); ``count`` limits a
+        fault to so many requests, and is the number of refused reads for a reboot.
+        """
+        if kind == "none":
+            self._fault, self.latency, self._refuse = None, 0.0, 0
+        elif kind == "latency":
+            self.latency = seconds
+        elif kind == "down":
+            self._stopped = True
+        elif kind == "up":
+            self._start()
+        elif kind == "reboot":
+            self.reboot = Reboot(seconds or DOWN_SECONDS, count or 0)
+        elif kind in {"refuse", "hang", "drop", "slow"}:
+            self._fault = ActiveFault(FaultKind(kind), seconds, count)
+        else:
+            raise LabError(
+                f"there is no fault {kind!r}",
+                remedy="use refuse, hang, drop, slow, latency, reboot, down, up or none",
+            )
+
+    def _start(self) -> None:
+        if self._stopped:
+            self._stopped = False
+            self._boot()
+
+    def fault_text(self) -> str:
+        """Return what is switched on, for people; "" for nothing."""
+        parts = []
+        if self._stopped:
+            parts.append("down")
+        if self._fault is not None:
+            left = "" if self._fault.left is None else f" x{self._fault.left}"
+            parts.append(f"{self._fault.kind.value}{left}")
+        if self.latency:
+            parts.append(f"latency {self.latency:g} s")
+        return ", ".join(parts)
+
+    def save(self, label: str) -> None:
+        """Keep the state under a name."""
+        self._saved[label] = self.host.snapshot()
+
+    def load(self, label: str) -> None:
+        """Go back to a kept state; LabError when there is none of that name."""
+        if label not in self._saved:
+            raise LabError(f"{self.key} has no snapshot {label!r}", remedy="take one first")
+        self.host.restore(self._saved[label])
+        self._on_change(self)
+
+    def reset(self) -> None:
+        """Go back to the estate's start: state, faults, counters, guard records."""
+        self.host.restore(self._first)
+        self.host.guard.reset()
+        self.counters = Counters()
+        self.reboot = Reboot()
+        self._fault, self.latency, self._refuse = None, 0.0, 0
+        self._stopped, self._down_until = self.built.spec.down, None
+        self._on_change(self)
+
+    def dump(self) -> dict[str, Any]:
+        """Return the host's model and what surrounds it, JSON-able."""
+        return {
+            **self.host.dump(),
+            "lab": {
+                "key": self.key,
+                "address": self.address,
+                "up": self.is_up(),
+                "fault": self.fault_text(),
+                "reboots": self.reboots,
+                "counters": self.counters.as_dict(),
+            },
+        }
