@@ -113,8 +113,12 @@ class HttpConnection(asyncio.Protocol):
             self._transport.close()
 
     async def _respond(self, request: h11.Request, body: bytes) -> None:
+        if not self._host.is_up():
+            self._listener.fell()
+            self.reset()
+            return
         fault = self._next_fault()
-        if not self._host.is_up() or (fault and fault.kind is FaultKind.REFUSE):
+        if fault and fault.kind is FaultKind.REFUSE:
             self.reset()
             return
         if fault and fault.kind is FaultKind.HANG:

@@ -16,6 +16,8 @@ from winlab.server.tls import LabCa
 # Open files beside the listeners: connections, control socket, sites, the interpreter's own.
 _FILES_BESIDE = 1_024
 _WATCH_SECONDS = 0.02
+# The host's own clock decides when it falls; look a little later than that.
+_FALL_SECONDS = 0.01
 
 
 class LabServer:
@@ -37,7 +39,8 @@ class LabServer:
         """Nothing is opened yet. ``now`` dates the certificates, ``guid`` names shells."""
         self.ca = ca or LabCa(now())
         self._listeners = {
-            host.name: HostListener(host, self.ca, guid, self._expect_down) for host in hosts
+            host.name: HostListener(host, self.ca, guid, self._expect_down, self._follow)
+            for host in hosts
         }
         self._down: set[HostListener] = set()
         self._watch: asyncio.TimerHandle | None = None
@@ -109,7 +112,7 @@ class LabServer:
             if self._running:
                 self.restart(listener.host.name)
 
-        timer = loop.call_later(seconds, fall)
+        timer = loop.call_later(seconds + _FALL_SECONDS, fall)
         self._timers.add(timer)
 
 

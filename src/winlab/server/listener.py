@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import socket
 import ssl
 import struct
@@ -32,6 +31,7 @@ class HostListener:
         ca: LabCa,
         guid: Callable[[], str],
         goes_down: Callable[[HostListener, float], None],
+        follow: Callable[[HostListener], None],
     ) -> None:
         """Nothing is opened yet."""
         self.host = host
@@ -39,6 +39,7 @@ class HostListener:
         self.connections: set[HttpConnection] = set()
         self._ca = ca
         self._goes_down = goes_down
+        self._follow = follow
         self._sockets: dict[int, socket.socket] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -119,6 +120,10 @@ class HostListener:
             self.forget()
         return up
 
+    def fell(self) -> None:
+        """Somebody noticed that the host is down: close, and wait for it to come back."""
+        self._follow(self)
+
     @staticmethod
     def reset_on_close(connection: socket.socket) -> None:
         """Closing sends RST instead of FIN (SO_LINGER with zero seconds, socket(7))."""
@@ -131,9 +136,14 @@ class HostListener:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             connection.setblocking(False)
+            if not self.host.is_up():
+                self.reset_on_close(connection)
+                connection.close()
+                self.fell()
+                return
             fault = self.host.fault()
             full = len(self.connections) >= self.host.settings.max_connections
-            if full or (fault and fault.kind is FaultKind.REFUSE) or not self.host.is_up():
+            if full or (fault and fault.kind is FaultKind.REFUSE):
                 self.reset_on_close(connection)
                 connection.close()
                 continue
@@ -153,8 +163,3 @@ class HostListener:
             await loop.connect_accepted_socket(lambda: protocol, connection, ssl=context)
         except (OSError, ssl.SSLError):
             connection.close()  # a client that does not trust the lab's CA hangs up here
-
-
-def utc_now() -> dt.datetime:
-    """The real time, for certificates."""
-    return dt.datetime.now(dt.UTC)

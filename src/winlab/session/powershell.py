@@ -228,29 +228,38 @@ class RunspacePool(Shell):
     def _take(self, data: bytes, pipeline_id: uuid.UUID | None, caller: Caller) -> None:
         self._caller = caller
         self._pool.receive_data(PSRPPayload(data, StreamType.default, pipeline_id))
+        while (event := self._next_event()) is not None:
+            self._handle(event)
+        self._collect()
+
+    def _next_event(self) -> object | None:
         try:
-            while (event := self._pool.next_event()) is not None:
-                self._handle(event)
+            return self._pool.next_event()
         except _MALFORMED as error:
             raise FaultError(
                 faults.schema_validation(f"The PSRP message cannot be processed: {error}. ")
             ) from error
-        self._collect()
+
+    def _of(self, pipeline_id: uuid.UUID) -> Pipeline:
+        pipeline = self._pipelines.get(pipeline_id)
+        if pipeline is None:
+            raise FaultError(faults.unknown_command(POWERSHELL_PLUGIN))
+        return pipeline
 
     def _handle(self, event: object) -> None:
         match event:
             case psrpcore.CreatePipelineEvent():
-                pipeline = self._pipelines[event.pipeline_id]
+                pipeline = self._of(event.pipeline_id)
                 pipeline.server.start()
                 pipeline.script = script_of(event.pipeline)
                 if event.pipeline.no_input:
                     self._execute(pipeline)
             case psrpcore.PipelineInputEvent():
-                self._pipelines[event.pipeline_id].input.append(event.data)
+                self._of(event.pipeline_id).input.append(event.data)
             case psrpcore.EndOfPipelineInputEvent():
-                self._execute(self._pipelines[event.pipeline_id])
+                self._execute(self._of(event.pipeline_id))
             case psrpcore.GetCommandMetadataEvent():
-                pipeline = self._pipelines[event.pipeline_id]
+                pipeline = self._of(event.pipeline_id)
                 pipeline.server.start()
                 self._finish(
                     pipeline,

@@ -55,7 +55,7 @@ class Shell(ABC):
         return ShellView(
             shell_id=self.id,
             resource_uri=self.resource_uri,
-            owner=self.owner,
+            owner=self.owner if "\\" in self.owner else f"{self.machine.name}\\{self.owner}",
             client_ip=self.client_ip,
             idle_timeout=self.idle_timeout,
             input_streams=self.input_streams,
