@@ -12,10 +12,10 @@ from opsproof.errors import UsageError
 from opsproof.evidence.model import Run
 from opsproof.run import gates, history, schedule
 from opsproof.run.environment import scrubbed
-from opsproof.run.inventory import Inventory, planned, resolve, secrets
+from opsproof.run.inventory import Inventory, planned, resolve
 from opsproof.run.playbook import Playbook, find
 from opsproof.run.rules import Rules, load_rules
-from opsproof.run.vault import resolved_secrets
+from opsproof.run.vault import known_secrets
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +64,7 @@ def prepare(request: Request, cwd: Path, caller: Mapping[str, str], now: datetim
     beside = inventory.path if inventory.path.is_dir() else inventory.path.parent
     rules = load_rules(playbook.project, beside)
     only, parent = _retry(request, playbook, name)
-    known, hidden = secrets(inventory)
-    if hidden:
-        known |= resolved_secrets(inventory.path, env, playbook.project)
+    known = known_secrets(inventory, env, playbook.project)
     limit = ",".join(only) if only else request.limit
     targets = _targets(
         playbook, planned(playbook.path, inventory.path, limit, env, playbook.project)
