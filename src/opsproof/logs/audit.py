@@ -21,7 +21,7 @@ from opsproof.logs.model import (
     Source,
     Unreadable,
 )
-from opsproof.logs.readers.base import Damage, Notes
+from opsproof.logs.readers.base import Damage, Log, Notes
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import default_cache, load
 from opsproof.logs.summary import WANTED, Summarizer
@@ -155,7 +155,8 @@ class _Run:
 
     def _read(self, file: LogFile, identity: Identity, tally: _Tally, notes: Notes) -> None:
         number = self._collector.source(file.name, identity.sha256)
-        for table in READERS[identity.kind](file.path, number, self._wanted, notes):
+        log = Log(file.path, file.name, number)
+        for table in READERS[identity.kind](log, self._wanted, notes):
             inside = self._inside(table)
             tally.add(table, int(np.count_nonzero(inside)))
             self._collector.see(table)

@@ -36,10 +36,17 @@ class Notes:
     damage: list[Damage] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log file to read: where it is, what reports call it, its number in this audit."""
+
+    path: Path
+    name: str
+    source: int
+
+
 class Reader(Protocol):
     """Reads one kind of log file."""
 
-    def __call__(
-        self, path: Path, source: int, wanted: frozenset[str] | None, notes: Notes
-    ) -> Iterator[Table]:
+    def __call__(self, log: Log, wanted: frozenset[str] | None, notes: Notes) -> Iterator[Table]:
         """Batches of records with the ``wanted`` fields as columns, damage into ``notes``."""

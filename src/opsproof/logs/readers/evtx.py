@@ -14,13 +14,12 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import evtx
 import msgspec
 
-from opsproof.logs.readers.base import BATCH_RECORDS, Damage, Notes
+from opsproof.logs.readers.base import BATCH_RECORDS, Damage, Log, Notes
 from opsproof.logs.readers.evtx_fields import flatten, lowered
 from opsproof.logs.table import Table, TableBuilder
 
@@ -50,25 +49,25 @@ class _Group:
     places: dict[int, int] = field(default_factory=dict)
 
 
-def read(path: Path, source: int, wanted: frozenset[str] | None, notes: Notes) -> Iterator[Table]:
+def read(log: Log, wanted: frozenset[str] | None, notes: Notes) -> Iterator[Table]:
     """Batches of the live records of one EVTX file, in file order.
 
     Records in slack space (overwritten, no longer part of the log) are not read: they would count
     twice.
     """
-    with path.open("rb") as file:
+    with log.path.open("rb") as file:
         header = file.read(HEADER)
         if len(header) < HEADER or not is_evtx(header):
             notes.damage.append(Damage("not an event log file: its header is cut short", offset=0))
             return
         events: list[str] = []
-        builder = TableBuilder(source, wanted)
+        builder = TableBuilder(log.source, wanted)
         for group in _groups(file, header, notes):
             for text in _parse(group, notes):
                 _add(builder, events, text, notes)
                 if len(builder) >= BATCH_RECORDS:
                     yield _table(builder, events)
-                    events, builder = [], TableBuilder(source, wanted)
+                    events, builder = [], TableBuilder(log.source, wanted)
         if len(builder):
             yield _table(builder, events)
 

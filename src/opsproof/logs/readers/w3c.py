@@ -16,7 +16,7 @@ from typing import Final
 
 from opsproof.logs import times
 from opsproof.logs.readers import web
-from opsproof.logs.readers.base import BATCH_RECORDS, RAW, Damage, Notes
+from opsproof.logs.readers.base import BATCH_RECORDS, RAW, Damage, Log, Notes
 from opsproof.logs.readers.lines import Line, lines
 from opsproof.logs.table import Table, TableBuilder
 
@@ -36,11 +36,11 @@ def is_w3c(head: bytes) -> bool:
     return b"#Fields:" in head[: 1 << 16] or _DATED.match(head) is not None
 
 
-def read(path: Path, source: int, wanted: frozenset[str] | None, notes: Notes) -> Iterator[Table]:
+def read(log: Log, wanted: frozenset[str] | None, notes: Notes) -> Iterator[Table]:
     """Batches of the requests of one W3C log, in file order; record ids are line numbers."""
-    parser = _Parser(source, wanted, notes, web.site(str(path.absolute())))
-    parser.names = _first_fields(path)
-    with path.open("rb") as file:
+    parser = _Parser(log.source, wanted, notes, web.site(f"{log.path.absolute()}/{log.name}"))
+    parser.names = _first_fields(log.path)
+    with log.path.open("rb") as file:
         for line in lines(file, notes):
             parser.line(line)
             if len(parser.builder) >= BATCH_RECORDS:

@@ -166,8 +166,9 @@ class _Builder:
         return found
 
     def _reject(self, where: str, key: str, title: str, reason: Reason, detail: str) -> None:
-        text = detail if key == where else f"{where}: {detail}"
-        self._rejected[key] = RuleNotRun(rule=key, title=title, reason=reason, detail=text)
+        self._rejected[key] = RuleNotRun(
+            rule=key, title=title, reason=reason, detail=f"{where}: {detail}"
+        )
 
 
 def _names(meta: Meta) -> tuple[str, ...]:

@@ -1,0 +1,131 @@
+"""``opsproof audit``: what a person sees, and the exit code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from opsproof.cli.audit import command
+from opsproof.errors import ExitCode, UsageError
+
+CLEAN = """\
+#Fields: date time c-ip cs-method cs-uri-stem cs-uri-query sc-status
+2026-01-05 10:00:00 203.0.113.9 GET /b.asp - 200
+"""
+ATTACK = CLEAN + "2026-01-05 10:00:01 203.0.113.9 GET /a.asp id=1'+union+select+1 500\n"
+DAMAGED = ATTACK + "2026-01-05 10:00:02 203.0.113.9 GET\n"
+
+
+def run(*arguments: str | Path) -> tuple[ExitCode, Result]:
+    result = CliRunner().invoke(
+        command, [str(one) for one in arguments], standalone_mode=False, catch_exceptions=False
+    )
+    return result.return_value, result
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "W3SVC1_u_ex260105.log"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (CLEAN, ExitCode.OK),
+        (ATTACK, ExitCode.FINDINGS),
+        (DAMAGED, ExitCode.NOT_EVALUATED),
+    ],
+)
+def test_exit_code_is_the_worst(log: Path, text: str, code: ExitCode) -> None:
+    log.write_text(text)
+    assert run(log)[0] is code
+
+
+def test_damage_is_one_line_and_the_rest_is_audited(log: Path) -> None:
+    log.write_text(DAMAGED)
+    _, result = run(log)
+    assert (
+        "not read: W3SVC1_u_ex260105.log: offset 186, record 4, a line has 4 values, not 7"
+        in result.stdout.splitlines()
+    )
+    assert "SQL injection in a request" in result.stdout
+
+
+def test_progress_goes_to_stderr(log: Path) -> None:
+    log.write_text(CLEAN)
+    _, result = run(log)
+    assert result.stderr == "1/1 W3SVC1_u_ex260105.log\n"
+    assert "1/1" not in result.stdout
+    assert run("--quiet", log)[1].stderr == ""
+
+
+def test_json_is_the_envelope_of_all_verbs(log: Path) -> None:
+    log.write_text(ATTACK)
+    document = json.loads(run(log, "--format", "json")[1].stdout)
+    assert list(document) == ["schema", "tool", "generated_at", "summary", "items"]
+    assert document["schema"] == "audit/1"
+    (hit,) = document["items"]["hits"]
+    assert (hit["channel"], hit["record_id"]) == ("W3SVC1", 3)
+
+
+def test_csv_has_a_row_a_hit_and_no_formulas(log: Path) -> None:
+    log.write_text(ATTACK)
+    rows = list(csv.DictReader(io.StringIO(run(log, "--format", "csv")[1].stdout)))
+    assert [(row["record"], row["title"]) for row in rows] == [("3", "SQL injection in a request")]
+    formula = log.with_name("=cmd.log")
+    formula.write_text(ATTACK)
+    assert "\n2026-01-05T10:00:01.000000Z,high,SQL injection in a request,,IIS,'=cmd.log,3," in (
+        run(formula, "--format", "csv")[1].stdout
+    )
+
+
+def test_since_leaves_earlier_records_out(log: Path) -> None:
+    log.write_text(ATTACK)
+    assert run(log, "--since", "2026-01-05T10:00:02Z")[0] is ExitCode.OK
+    assert run(log, "--since", "2026-01-05T18:00:01+08:00")[0] is ExitCode.FINDINGS
+
+
+def test_a_faulty_rule_is_told_and_counts_as_not_evaluated(log: Path, tmp_path: Path) -> None:
+    log.write_text(CLEAN)
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "bad.yml").write_text("title: Bad\nlogsource: {category: webserver}\n")
+    code, result = run(log, "--rules", rules)
+    assert code is ExitCode.NOT_EVALUATED
+    assert "not run: Bad: bad.yml: Sigma rule must have a detection definitions" in result.stdout
+
+
+def test_explain_shows_what_is_evaluated() -> None:
+    code, result = run("--explain", "Scanning for pages")
+    assert code is ExitCode.OK
+    assert "value_count of cs-uri-stem >= 20" in result.stdout
+    assert "页面扫描" in result.stdout
+
+
+def test_explain_of_an_unknown_rule_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="there is no such rule"):
+        run("--explain", "no such rule")
+
+
+def test_nothing_to_audit_is_a_usage_error(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [])
+    assert result.exit_code == ExitCode.USAGE
+    with pytest.raises(UsageError, match="no such file or folder"):
+        run(tmp_path / "none")
+
+
+def test_wrong_time_is_a_usage_error(log: Path) -> None:
+    result = CliRunner().invoke(command, [str(log), "--since", "yesterday"])
+    assert result.exit_code == ExitCode.USAGE
+    assert "'yesterday' is no time such as 2026-11-22" in result.output
+
+
+def test_help_has_an_example_and_the_exit_codes() -> None:
+    text = CliRunner().invoke(command, ["--help"]).output
+    assert "opsproof audit events.evtx" in text
+    assert "Ends with 0" in text

@@ -1,0 +1,108 @@
+"""The module runs on the controller, changes nothing but ``dest``, and says the same twice."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from opsproof.evidence.canonical import canonical
+
+MODULE = Path(__file__).parents[2] / "library" / "log_audit.py"
+LOG = """\
+#Fields: date time c-ip cs-method cs-uri-stem cs-uri-query sc-status
+2026-01-05 10:00:00 203.0.113.9 GET /a.asp id=1'+union+select+1 500
+2026-01-06 10:00:00 203.0.113.9 GET /b.asp - 200
+"""
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Calls the module's ``main`` with arguments and returns what it printed."""
+    spec = importlib.util.spec_from_file_location("log_audit", MODULE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def call(*, check: bool = False, **arguments: Any) -> dict[str, Any]:
+        options = {**arguments, "_ansible_check_mode": check}
+        with patch_module_args(options), pytest.raises(SystemExit):
+            module.main()
+        answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return answer
+
+    return call
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    file = tmp_path / "u_ex260105.log"
+    file.write_text(LOG)
+    return file
+
+
+def test_reports_hits_and_changes_nothing(run: Run, log: Path) -> None:
+    result = run(paths=[str(log)])
+    assert result["changed"] is False
+    assert [hit["record_id"] for hit in result["report"]["hits"]] == [2]
+    assert result["report"]["counts"]["records"] == 2
+
+
+def test_limits_the_time(run: Run, log: Path) -> None:
+    result = run(paths=[str(log)], since="2026-01-06", until="2026-01-07T00:00:00Z")
+    assert result["report"]["hits"] == []
+    assert result["report"]["counts"]["filtered"] == 1
+
+
+def test_check_mode_says_that_dest_would_change_and_does_not_write(
+    run: Run, log: Path, tmp_path: Path
+) -> None:
+    dest = tmp_path / "out" / "audit.json"
+    assert run(check=True, paths=[str(log)], dest=str(dest))["changed"] is True
+    assert not dest.exists()
+
+
+def test_dest_is_canonical_and_written_once(run: Run, log: Path, tmp_path: Path) -> None:
+    dest = tmp_path / "out" / "audit.json"
+    first = run(paths=[str(log)], dest=str(dest))
+    assert first["changed"] is True
+    assert dest.read_bytes() == canonical(first["report"])
+    again = run(paths=[str(log)], dest=str(dest))
+    assert again["changed"] is False
+    assert again["report"] == first["report"]
+    assert [file.name for file in dest.parent.iterdir()] == ["audit.json"]
+
+
+def test_wrong_time_fails_with_what_is_wrong(run: Run, log: Path) -> None:
+    result = run(paths=[str(log)], since="yesterday")
+    assert result["failed"] is True
+    assert result["msg"] == "yesterday: this is no time in ISO 8601"
+
+
+def test_missing_path_fails(run: Run, tmp_path: Path) -> None:
+    result = run(paths=[str(tmp_path / "none")])
+    assert result["failed"] is True
+    assert "no such file or folder" in result["msg"]
+
+
+def test_options_are_those_of_the_documentation() -> None:
+    spec = importlib.util.spec_from_file_location("log_audit", MODULE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
+    plain = {
+        name: {key: value for key, value in option.items() if key != "description"}
+        for name, option in documented.items()
+    }
+    assert plain == module.ARGUMENTS
