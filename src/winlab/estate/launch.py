@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from winlab.estate import daemon
 from winlab.estate.control import ask
 from winlab.estate.state import StateFolder
 from winlab.server.errors import LabError
@@ -95,6 +94,8 @@ def _running(folder: StateFolder, estate: Path, timeout: float) -> dict[str, Any
 
 def foreground(folder: StateFolder, estate: Path) -> int:
     """Serve in this process until interrupted; return the exit code."""
+    from winlab.estate import daemon
+
     return daemon.main([str(folder.root), str(estate)])
 
 

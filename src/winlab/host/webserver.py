@@ -207,13 +207,14 @@ def _expand(host: Host, path: str) -> str:
 def _error(host: Host, status: int, substatus: int, win32: int) -> _Served:
     """The short page that remote clients get (errorMode DetailedLocalOnly)."""
     title, text = _ERRORS[status][1 if host.locale.chinese else 0]
+    encoding = "gb2312" if host.locale.chinese else "iso-8859-1"
     body = (
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" '
         '"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">\r\n'
-        f'<html xmlns="http://www.w3.org/1999/xhtml">\r\n<head>\r\n<title>{title}</title>\r\n'
+        f'<html xmlns="http://www.w3.org/1999/xhtml">\r\n<head>\r\n<meta http-equiv="Content-Type" '
+        f'content="text/html; charset={encoding}"/>\r\n<title>{title}</title>\r\n'
         f"</head>\r\n<body>\r\n<h2>{title}</h2>\r\n<h3>{text}</h3>\r\n</body>\r\n</html>\r\n"
     )
-    encoding = "gb2312" if host.locale.chinese else "iso-8859-1"
     kind = ("Content-Type", "text/html")
     return _Served(
         status=status,
