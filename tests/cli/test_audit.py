@@ -29,7 +29,8 @@ def run(*arguments: str | Path) -> tuple[ExitCode, Result]:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Path:
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "W3SVC1_u_ex260105.log"
 
 

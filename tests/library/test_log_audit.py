@@ -25,8 +25,9 @@ Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Calls the module's ``main`` with arguments and returns what it printed."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     spec = importlib.util.spec_from_file_location("log_audit", MODULE)
     assert spec is not None
     assert spec.loader is not None

@@ -18,6 +18,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -27,8 +28,8 @@ import msgspec
 from opsproof.errors import UsageError
 from opsproof.logs.rules.compiled import RuleSet
 
-COMPILER: Final = "1"
-"""Part of the cache key: raise it whenever the compiled form or its meaning changes."""
+_COMPILER: Final = ("rules/*.py", "globs.py", "model.py", "../evidence/model.py")
+"""The files that the compiled form depends on, below this package; part of the cache key."""
 
 
 def load(paths: Sequence[Path], cache: Path | None = None) -> RuleSet:
@@ -45,7 +46,7 @@ def load(paths: Sequence[Path], cache: Path | None = None) -> RuleSet:
 def compile_texts(texts: Sequence[tuple[str, bytes]], cache: Path | None = None) -> RuleSet:
     """The rules of named texts; what :func:`load` does after reading the files."""
     key = digest(texts)
-    stored = cache / f"{key}.msgpack" if cache is not None else None
+    stored = cache / f"{key[:32]}-{_compiler()[:32]}.msgpack" if cache is not None else None
     if stored is not None:
         found = _read(stored)
         if found is not None:
@@ -72,11 +73,22 @@ def default_rules() -> Path:
 
 
 def digest(texts: Iterable[tuple[str, bytes]]) -> str:
-    """SHA-256 over compiler, parser version, names and contents: same digest, same rules."""
-    total = hashlib.sha256(f"{COMPILER} {version('pysigma')}\n".encode())
+    """SHA-256 over the rule files' names and contents: what identifies a rule set in a report."""
+    total = hashlib.sha256()
     for name, content in texts:
         total.update(f"{name} {len(content)}\n".encode())
         total.update(content)
+    return total.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _compiler() -> str:
+    """SHA-256 over what turns a rule file into its compiled form: our code and the parser."""
+    total = hashlib.sha256(version("pysigma").encode())
+    package = Path(__file__).resolve().parents[1]
+    for pattern in _COMPILER:
+        for file in sorted(package.glob(pattern)):
+            total.update(file.read_bytes())
     return total.hexdigest()
 
 
