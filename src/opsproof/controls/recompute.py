@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from opsproof.controls.load import parse_controls
+from opsproof.controls.model import Control
 from opsproof.controls.scope import INPUT, Known, evaluate_run
 from opsproof.controls.waivers import parse_waivers
 from opsproof.errors import IncompleteError
@@ -20,7 +22,8 @@ def evaluate_inputs(
 ) -> list[Finding]:
     """All findings of a run, from its observations and the copies below ``inputs/``.
 
-    Used: ``controls/*.yml``, ``waivers.yml`` and ``known.json``; ``now`` is ``run.evaluated_at``.
+    Used: ``controls/*.yml``, ``known.json`` and, where there are waivers, ``waivers.yml``; ``now``
+    is ``run.evaluated_at``.
 
     Raises:
         IncompleteError: one of these is not there.
@@ -31,10 +34,16 @@ def evaluate_inputs(
         for name, data in inputs.items()
         if name.startswith(CONTROLS) and name.endswith(".yml")
     }
-    for name, there in ((CONTROLS, files), (WAIVERS, WAIVERS in inputs), (INPUT, INPUT in inputs)):
+    for name, there in ((CONTROLS, files), (INPUT, INPUT in inputs)):
         if not there:
             raise IncompleteError("is missing, so that nothing can be evaluated", where=name)
-    controls = parse_controls(files)
-    waivers = parse_waivers(inputs[WAIVERS])
+    controls = _controls(tuple(sorted(files.items())))
+    waivers = parse_waivers(inputs.get(WAIVERS, b""))
     known = Known.from_bytes(inputs[INPUT])
     return evaluate_run(run, controls, observations, known, waivers, moment(run.evaluated_at))
+
+
+@lru_cache(maxsize=64)
+def _controls(files: tuple[tuple[str, bytes], ...]) -> tuple[Control, ...]:
+    """Parse once what hundreds of bundles of a ledger carry alike."""
+    return tuple(parse_controls(dict(files)))

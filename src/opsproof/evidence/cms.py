@@ -31,7 +31,11 @@ _ID_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 _ID_CONTENT_TYPE = bytes.fromhex("06092a864886f70d010903")
 _ID_MESSAGE_DIGEST = bytes.fromhex("06092a864886f70d010904")
 _ID_SIGNING_TIME = bytes.fromhex("06092a864886f70d010905")
-_SHA256 = bytes.fromhex("300d06096086480165030402010500")
+# RFC 5754 section 2: parameters absent, as OpenSSL writes, or NULL, as `cryptography` does.
+_SHA256 = (
+    bytes.fromhex("300b0609608648016503040201"),
+    bytes.fromhex("300d06096086480165030402010500"),
+)
 _ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 _VERSION_1 = bytes.fromhex("020101")
 
@@ -138,15 +142,15 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
 
 def _verify(data: bytes, signature: bytes, chain: Sequence[x509.Certificate]) -> Signature:
     kind, body = _count(read_one(signature).children(_SEQUENCE), 2, "ContentInfo")
-    _same(kind.raw, _ID_SIGNED_DATA, "content type")
+    _same(kind.raw, _ID_SIGNED_DATA, what="content type")
     (signed_data,) = body.children(_CONTEXT_0)
     version, digests, content, certificates, signers = _count(
         signed_data.children(_SEQUENCE), 5, "SignedData"
     )
-    _same(version.raw, _VERSION_1, "version")
-    _same(digests.content, _SHA256, "digest algorithm")
-    _same(digests.raw[:1], bytes([_SET]), "digest algorithms")
-    _same(content.raw, _element(_SEQUENCE, _ID_DATA), "detached content")
+    _same(version.raw, _VERSION_1, what="version")
+    _same(digests.content, *_SHA256, what="digest algorithm")
+    _same(digests.raw[:1], bytes([_SET]), what="digest algorithms")
+    _same(content.raw, _element(_SEQUENCE, _ID_DATA), what="detached content")
     carried = [element.raw for element in certificates.children(_CONTEXT_0)]
     if carried != sorted(carried) or set(carried) != {c.public_bytes(_DER) for c in chain}:
         raise ValueError("it does not carry the certificates of signer.pem")
@@ -156,13 +160,13 @@ def _verify(data: bytes, signature: bytes, chain: Sequence[x509.Certificate]) ->
 
 def _verify_signer(data: bytes, fields: list[Element], certificate: x509.Certificate) -> Signature:
     version, sid, digest, attributes, algorithm, value = _count(fields, 6, "SignerInfo")
-    _same(version.raw, _VERSION_1, "signer version")
+    _same(version.raw, _VERSION_1, what="signer version")
     serial = certificate.serial_number
     number = serial.to_bytes(serial.bit_length() // 8 + 1, "big")
     issuer_and_serial = certificate.issuer.public_bytes() + _element(0x02, number)
-    _same(sid.raw, _element(_SEQUENCE, issuer_and_serial), "signer")
-    _same(digest.raw, _SHA256, "digest algorithm")
-    _same(algorithm.raw, _ECDSA_SHA256, "signature algorithm")
+    _same(sid.raw, _element(_SEQUENCE, issuer_and_serial), what="signer")
+    _same(digest.raw, *_SHA256, what="digest algorithm")
+    _same(algorithm.raw, _ECDSA_SHA256, what="signature algorithm")
     signed_at = _check_attributes(attributes.children(_CONTEXT_0), data)
     key = certificate.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or value.tag != _OCTETS:
@@ -184,7 +188,7 @@ def _check_attributes(attributes: list[Element], data: bytes) -> datetime | None
         (found[kind.raw],) = values.children(_SET)
     if len(found) != len(attributes) or not {_ID_CONTENT_TYPE, _ID_MESSAGE_DIGEST} <= set(found):
         raise ValueError("its signed attributes are not complete")
-    _same(found[_ID_CONTENT_TYPE].raw, _ID_DATA, "signed content type")
+    _same(found[_ID_CONTENT_TYPE].raw, _ID_DATA, what="signed content type")
     if found[_ID_MESSAGE_DIGEST].raw != _element(_OCTETS, hashlib.sha256(data).digest()):
         raise TamperedError("the signature is of other bytes")
     time = found.get(_ID_SIGNING_TIME)
@@ -202,8 +206,8 @@ def _element(tag: int, content: bytes) -> bytes:
     return bytes([tag, 0x80 | len(length)]) + length + content
 
 
-def _same(found: bytes, wanted: bytes, what: str) -> None:
-    if found != wanted:
+def _same(found: bytes, *wanted: bytes, what: str) -> None:
+    if found not in wanted:
         raise ValueError(f"unexpected {what}")
 
 
