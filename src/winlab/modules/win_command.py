@@ -5,10 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
-from winlab.host import paths
-from winlab.host.errors import NotModelledError
 from winlab.modules.kit.basic import BasicModule
-from winlab.modules.kit.commands import as_cmd_line, is_modelled, program_of, run_line
+from winlab.modules.kit.commands import as_cmd_line, is_there, program_of, run_line
 from winlab.modules.kit.dotnet import calling
 from winlab.modules.kit.registry import Registered
 from winlab.modules.kit.runtimes import runtime
@@ -56,15 +54,9 @@ def _escaped(argument: str) -> str:
 
 
 def _need_program(module: BasicModule, line: str) -> None:
-    program = program_of(line)
-    if is_modelled(program):
+    host, cwd = module.host, module.params["chdir"]
+    if is_there(module.context, program_of(line), cwd):
         return
-    host = module.host
-    name = program if paths.suffix(program) else f"{program}.exe"
-    folders = ["", "C:\\Windows\\System32\\", "C:\\Windows\\"]
-    cwd = module.params["chdir"] or module.context.working_directory
-    if any(host.files.is_file(folder + name, cwd) for folder in folders):
-        raise NotModelledError(f"the executable {program}")
     missing = host.text("The system cannot find the file specified", "系统找不到指定的文件。")
     inner = f"CreateProcessW() failed ({missing}, Win32ErrorCode 2 - 0x00000002)"
     module.result["rc"] = 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from winlab.modules.kit.commands import as_cmd_line, is_modelled, run_line
+from winlab.modules.kit.commands import as_cmd_line, is_there, run_line
 from winlab.modules.kit.context import RunContext, ScriptOutput
 
 _WORD = r"(?:[^\s'\"$`@|;&(){}<>#,]|'[^'\"]*'|\"[^\"$`]*\")+"
@@ -24,7 +24,7 @@ def run(context: RunContext, script: str) -> ScriptOutput | None:
     if found is None:
         return None
     program = found[1].strip("'\"")
-    if program.lower() in _ALIASES or not is_modelled(program):
+    if program.lower() in _ALIASES or not is_there(context, program):
         return None
     line = _LITERAL.sub(r'"\1"', found[1] + found[2])
     answer = run_line(context, as_cmd_line(line))

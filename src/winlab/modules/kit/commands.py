@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from winlab.commands import CmdResult, run_cmd
-from winlab.commands.call import find_program
+from winlab.commands.call import Environment
+from winlab.commands.programs import resolve
 from winlab.modules.kit.context import RunContext
 
 _TOKEN = re.compile(r'\s*(?:"([^"]*)"|(\S+))')
@@ -45,15 +46,14 @@ def program_of(command_line: str) -> str:
     return (found[1] if found[1] is not None else found[2]) if found else ""
 
 
-def is_modelled(program: str) -> bool:
-    """Whether the lab models the executable (``cmd`` itself included)."""
-    name = _bare(program)
-    return name == "cmd" or find_program(name) is not None
-
-
-def _bare(program: str) -> str:
+def is_there(context: RunContext, program: str, cwd: str | None = None) -> bool:
+    """Whether Windows would find the program, be it modelled or not (``cmd`` included)."""
     name = program.replace("/", "\\").rpartition("\\")[2].lower()
-    return name.removesuffix(".exe")
+    if name.removesuffix(".exe") == "cmd":
+        return True
+    environment = Environment(context.environment)
+    found = resolve(context.host, program, cwd or context.working_directory, environment)
+    return found.program is not None or found.batch is not None or found.known
 
 
 def as_cmd_line(command_line: str) -> str:

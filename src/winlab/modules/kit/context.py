@@ -84,7 +84,7 @@ def to_one_line(result: Mapping[str, Any]) -> str:
     It writes ``<``, ``>``, ``&`` and ``'`` as escapes (JavaScriptSerializer), other text as it is.
     """
     text = msgspec.json.encode(result).decode()
-    return text.translate(_ESCAPES)
-
-
-_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&'"}
+    for character in "<>&'":
+        if character in text:
+            text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
