@@ -108,8 +108,7 @@ def parse(document: bytes) -> Element:
         parser.Parse(document, True)
     except (expat.ExpatError, LookupError, ValueError) as error:
         raise XmlError(str(error)) from error
-    if builder.root is None:
-        raise XmlError("no element")
+    assert builder.root is not None  # expat refuses a document without an element
     return builder.root
 
 
