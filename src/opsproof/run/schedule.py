@@ -12,7 +12,7 @@ The file lies in the inventory and is data::
       - id: weekly-inspection
         playbook: weekly
         every: weekly
-        on: monday              # monthly: a day such as 1; yearly: a date such as "09-29"
+        day: monday             # monthly: a day such as 1; yearly: a date such as "09-29"
         at: "09:00"
         tolerance: 1d
         since: 2026-11-02
@@ -53,7 +53,7 @@ class Every(StrEnum):
 
 
 class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One line of the schedule. ``on`` is a weekday, a day of the month or ``MM-DD``.
+    """One line of the schedule. ``day`` is a weekday, a day of the month or ``MM-DD``.
 
     A day of the month that a month lacks (31 in April, 02-29) falls on its last day.
     """
@@ -64,7 +64,7 @@ class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     at: str
     tolerance: str
     since: date
-    on: str | int | None = None
+    day: str | int | None = None
 
 
 class Occurrence(msgspec.Struct, frozen=True):
@@ -202,8 +202,8 @@ def _rules(item: Item) -> None:
     _clock(item.at)
     _duration(item.tolerance)
     if item.every is Every.DAILY:
-        if item.on is not None:
-            raise ValueError("a daily item has no 'on'")
+        if item.day is not None:
+            raise ValueError("a daily item has no 'day'")
     else:
         _due_day(item, _period(item.every, item.since))
 
@@ -254,19 +254,19 @@ def _due_day(item: Item, first: date) -> date:
         case Every.DAILY:
             return first
         case Every.WEEKLY:
-            if item.on not in WEEKDAYS:
-                msg = f"on must be one of {', '.join(WEEKDAYS)}, not {item.on!r}"
+            if item.day not in WEEKDAYS:
+                msg = f"day must be one of {', '.join(WEEKDAYS)}, not {item.day!r}"
                 raise ValueError(msg)
-            return first + timedelta(days=WEEKDAYS.index(str(item.on)))
+            return first + timedelta(days=WEEKDAYS.index(str(item.day)))
         case Every.MONTHLY:
-            if not isinstance(item.on, int) or not 1 <= item.on <= 31:
-                msg = f"on must be a day of the month from 1 to 31, not {item.on!r}"
+            if not isinstance(item.day, int) or not 1 <= item.day <= 31:
+                msg = f"day must be a day of the month from 1 to 31, not {item.day!r}"
                 raise ValueError(msg)
-            return _day(first.year, first.month, item.on)
+            return _day(first.year, first.month, item.day)
         case Every.YEARLY:
-            match = re.fullmatch(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", str(item.on))
+            match = re.fullmatch(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", str(item.day))
             if match is None:
-                msg = f"on must be a day of the year such as '09-29', not {item.on!r}"
+                msg = f"day must be a day of the year such as '09-29', not {item.day!r}"
                 raise ValueError(msg)
             return _day(first.year, int(match[1]), int(match[2]))
 

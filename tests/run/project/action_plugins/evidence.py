@@ -7,10 +7,13 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]
     """Returns ``observations`` as they are given, the run's id filled in."""
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        del tmp
         records = [
             {"run": str((task_vars or {})["opsproof_run_id"]), **record}
             for record in self._task.args["observations"]
