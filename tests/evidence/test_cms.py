@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from opsproof.evidence.keys import Keys, load_certificates
 DATA = b"0123  run.json\n" * 7
 
 
-def chain(keys: Keys) -> list[cms.x509.Certificate]:
+def chain(keys: Keys) -> list[x509.Certificate]:
     return [keys.signer.certificate, *keys.signer.issuers]
 
 

@@ -54,15 +54,25 @@ RULES: tuple[Rule, ...] = (
         re.compile(r"(?P<keep>\b[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]+(?=@)", re.IGNORECASE),
     ),
     Rule(
+        # In a connection string a value reaches to the semicolon, blanks included.
+        "connection-string",
+        re.compile(
+            r"(?P<keep>(?:(?<=;)\s*|\b)(?:password|pwd)\s*=\s*)(?!\[redacted:)"
+            r"(?:\"[^\"]*\"|'[^']*'|[^;\"'\r\n]+)(?=\s*;)",
+            re.IGNORECASE,
+        ),
+    ),
+    Rule(
+        "connection-string",
+        re.compile(r"(?P<keep>;\s*(?:password|pwd)\s*=\s*)[^;\r\n]+", re.IGNORECASE),
+    ),
+    Rule(
         "named-secret",
         re.compile(
             r"(?P<keep>\b[\w.-]*(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?token"
             r"|client[_-]?secret|口令|密码)[\w.-]*[\"']?\s*[:=:=]\s*)" + _VALUE,
             re.IGNORECASE,
         ),
-    ),
-    Rule(
-        "connection-string", re.compile(r"(?P<keep>\b(?:pwd|uid)\s*=\s*)" + _VALUE, re.IGNORECASE)
     ),
     Rule(
         "command-line-password",

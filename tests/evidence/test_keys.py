@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from cryptography.x509 import ExtendedKeyUsage
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from tests.evidence import samples
+
+from opsproof.evidence.keys import (
+    ENV_PASSPHRASE_FILE,
+    KeysError,
+    create_demo_keys,
+    ensure_keys,
+    keys_folder,
+    load_keys,
+)
+
+
+def test_demo_keys_are_made_once_and_marked(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(samples.key_folder(), tmp_path / ".keys"))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    keys = ensure_keys(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert keys.demo
+    assert "demo" in keys.signer.certificate.subject.rfc4514_string()
+    assert "demonstration" in before["DEMO.txt"].decode()
+
+
+def test_private_files_are_for_their_owner_only() -> None:
+    folder = samples.key_folder()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {(folder / name).stat().st_mode & 0o777 for name in ("signer.key", "bureau.key")} == {
+        0o600
+    }
+
+
+def test_the_signer_may_protect_mail_and_sign_code() -> None:
+    certificate = samples.keys().signer.certificate
+    uses = certificate.extensions.get_extension_for_class(ExtendedKeyUsage).value
+    assert set(uses) == {ExtendedKeyUsageOID.EMAIL_PROTECTION, ExtendedKeyUsageOID.CODE_SIGNING}
+
+
+def test_a_passphrase_comes_from_a_file(tmp_path: Path) -> None:
+    create_demo_keys(tmp_path / "k", now=samples.NOW, secret=b"correct horse")
+    with pytest.raises(KeysError, match=r"signer\.key: cannot be read"):
+        load_keys(tmp_path / "k", {})
+    (tmp_path / "pass").write_text("correct horse\n")
+    environment = {ENV_PASSPHRASE_FILE: str(tmp_path / "pass")}
+    assert load_keys(tmp_path / "k", environment).demo
+
+
+def test_an_incomplete_folder_is_an_error_and_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "k").mkdir()
+    with pytest.raises(KeysError, match=r"signer\.key: cannot be read"):
+        ensure_keys(tmp_path / "k")
+
+
+def test_key_and_certificate_must_fit(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(samples.key_folder(), tmp_path / "k"))
+    shutil.copy(samples.key_folder("other") / "signer.key", folder / "signer.key")
+    with pytest.raises(KeysError, match=r"signer\.key: does not belong to signer\.pem"):
+        load_keys(folder, {})
+    shutil.copy(folder / "signer.pem", folder / "bureau.pem")
+    shutil.copy(samples.key_folder() / "signer.key", folder / "signer.key")
+    with pytest.raises(KeysError, match=r"bureau\.pem: is not an RSA certificate"):
+        load_keys(folder, {})
+
+
+def test_the_environment_names_the_folder(tmp_path: Path) -> None:
+    assert keys_folder(tmp_path, {}) == tmp_path / ".keys"
+    assert keys_folder(tmp_path, {"OPSPROOF_KEYS": "/k"}) == Path("/k")
