@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from opsproof.controls.scope import INPUT, Known, evaluate_run
 from opsproof.controls.waivers import parse_waivers
 from opsproof.evidence.bundle import BundleBuilder
 from opsproof.evidence.canonical import canonical
-from opsproof.evidence.ids import timestamp
+from opsproof.evidence.ids import content_id, timestamp
 from opsproof.evidence.keys import Keys
+from opsproof.evidence.ledger import EntryKind, LedgerEntry
 from opsproof.evidence.model import (
     Artifact,
     Finding,
@@ -29,6 +30,8 @@ from opsproof.evidence.model import (
     Subject,
     SubjectKind,
 )
+from opsproof.evidence.reader import Bundle
+from opsproof.reports.sources import Day, SealedRun
 
 PROJECT = Path(__file__).parents[2]
 ESTATE = {
@@ -306,31 +309,8 @@ class Sealing:
     def _observations(
         self, builder: BundleBuilder, host: Host, run_id: str, start: datetime
     ) -> list[Observation]:
-        if host.facts is None:
-            return []
         artifacts = tuple(self._artifact(builder, name, data) for name, data in host.files.items())
-        whole = [
-            (SubjectKind.HOST, host.name, host.facts, artifacts),
-            *((SubjectKind.SITE, site["name"], site, ()) for site in host.sites),
-            *(
-                (SubjectKind.CERTIFICATE, item["thumbprint"], item, ())
-                for item in host.certificates
-            ),
-        ]
-        return [
-            Observation(
-                id="",
-                run=run_id,
-                activity="inspection",
-                subject=Subject(kind=kind, id=name, host=host.name),
-                collected_at=timestamp(start + timedelta(seconds=20)),
-                clock_offset_ms=140,
-                collector="inspection/1",
-                facts=facts,
-                artifacts=files,
-            )
-            for kind, name, facts, files in whole
-        ]
+        return observations_of(host, run_id, start, artifacts)
 
     def _artifact(self, builder: BundleBuilder, name: str, data: bytes) -> Artifact:
         source = self.reports / "raw"
@@ -345,6 +325,98 @@ class Sealing:
         stored = builder.add_artifact(source, described)
         source.unlink()
         return stored
+
+
+def observations_of(
+    host: Host, run_id: str, start: datetime, artifacts: tuple[Artifact, ...] = ()
+) -> list[Observation]:
+    """What the inspection of a host hands over, ids not yet given."""
+    if host.facts is None:
+        return []
+    whole = [
+        (SubjectKind.HOST, host.name, host.facts, artifacts),
+        *((SubjectKind.SITE, site["name"], site, ()) for site in host.sites),
+        *((SubjectKind.CERTIFICATE, item["thumbprint"], item, ()) for item in host.certificates),
+    ]
+    return [
+        Observation(
+            id="",
+            run=run_id,
+            activity="inspection",
+            subject=Subject(kind=kind, id=name, host=host.name),
+            collected_at=timestamp(start + timedelta(seconds=20)),
+            clock_offset_ms=140,
+            collector="inspection/1",
+            facts=facts,
+            artifacts=files,
+        )
+        for kind, name, facts, files in whole
+    ]
+
+
+def in_memory(
+    hosts: Mapping[str, Host],
+    *,
+    start: datetime = MORNING,
+    nonce: str = "7f3a",
+    seq: int = 1,
+    controls: Mapping[str, bytes] | None = None,
+    change: Callable[[Run], Run] = lambda run: run,
+) -> SealedRun:
+    """A run as reading a sealed bundle gives it, without keys and disk: the same bytes every time."""
+    run_id = f"{start:%Y%m%dT%H%M%SZ}-daily-{nonce}"
+    files = control_files() if controls is None else controls
+    drafts = [
+        observation
+        for host in hosts.values()
+        for observation in observations_of(host, run_id, start, _pretended(host))
+    ]
+    observations = [msgspec.structs.replace(draft, id=content_id("OBS", draft)) for draft in drafts]
+    run = change(_record(run_id, hosts, start))
+    now = datetime.fromisoformat(run.evaluated_at)
+    findings = evaluate_run(run, parse_controls(files), observations, Known(), [], now)
+    inputs = {f"controls/{name}": data for name, data in files.items()}
+    inputs |= {"estate.json": canonical(ESTATE), "schedule.yml": b"items: []\n"}
+    entry = LedgerEntry(
+        seq=seq,
+        kind=EntryKind.RUN,
+        id=run_id,
+        sums_sha256=hashlib.sha256(run_id.encode()).hexdigest(),
+        previous="0" * 64,
+        at=timestamp(start + timedelta(minutes=2)),
+    )
+    return SealedRun(Bundle(run, observations, findings, inputs, Path(run_id)), entry)
+
+
+def day_of(*runs: SealedRun, basis: SealedRun | None = None, **fields: Any) -> Day:
+    """22 November 2026 with these runs."""
+    last = runs[-1] if runs else basis
+    settings: dict[str, Any] = {
+        "date": date(2026, 11, 22),
+        "zone": "Asia/Shanghai",
+        "inventory": "lab",
+        "runs": runs,
+        "basis": basis,
+        "corrections": (),
+        "length": last.entry.seq if last else 0,
+        "ledger_line": canonical(last.entry) if last else b"",
+        "previous_report": "RPT-D-20261121",
+    }
+    return Day(**(settings | fields))
+
+
+def _pretended(host: Host) -> tuple[Artifact, ...]:
+    return tuple(
+        Artifact(
+            name=name,
+            media_type="application/x-evtx",
+            size=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            stored="encrypted",
+            stored_as=f"artifacts/{hashlib.sha256(data[::-1]).hexdigest()}",
+        )
+        for name, data in host.files.items()
+    )
 
 
 def control_files() -> dict[str, bytes]:

@@ -57,7 +57,7 @@ def render(
             other_language=next(tag for tag in LANGUAGES if tag != language),
             css=Markup(_text("daily.css")),  # noqa: S704 - a file of this package
             runs_href=runs_href,
-        switch=switch,
+            switch=switch,
             t=label,
             pick=label.pick,
             when=when,
@@ -92,7 +92,7 @@ def verdict(sheet: DailySheet, label: Labels) -> str:
 
 def when(text: str) -> str:
     """A time of the sheet for reading: ``2026-11-22 09:15:00``; the zone stands in the head."""
-    return text[:19].replace("T", " ")
+    return printable(text[:19]).replace("T", " ")
 
 
 def percent(part: int, whole: int) -> str:

@@ -102,11 +102,11 @@ class Row(Record, frozen=True, kw_only=True):
 
 
 class FollowUp(Record, frozen=True, kw_only=True):
-    """What a later, partial run of the same day found for the same check."""
+    """What a later, partial run of the same day found for the same checks, how often."""
 
     run: str
-    finding: str
     state: State
+    count: int
 
 
 class HostLine(Record, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -73,7 +73,8 @@ def group_blocks(
     rows: dict[Group, list[Row]] = defaultdict(list)
     lines: dict[Group, dict[str, dict[State, list[str]]]] = defaultdict(dict)
     for host, items in silent.items():
-        rows[Group.HOST].append(_host_row(host, items, assets, outcomes.get(host, "")))
+        later = [f for item in items for f in follow_ups.get(check_key(item.finding), ())]
+        rows[Group.HOST].append(_host_row(host, items, assets, outcomes.get(host, ""), later))
     for item in judged:
         finding, control = item.finding, controls.get(item.finding.control)
         group = group_of(finding, control.activity if control else "")
@@ -81,8 +82,9 @@ def group_blocks(
             states = lines[group].setdefault(finding.subject.host, defaultdict(list))
             states[item.state].append(finding.id)
         elif finding.subject.host not in silent:
-            later = follow_ups.get(check_key(finding), ())
-            rows[group].append(_row(item, group, control, assets, later))
+            rows[group].append(
+                _row(item, group, control, assets, follow_ups.get(check_key(finding), ()))
+            )
     return tuple(_numbered(rows, lines, assets))
 
 
@@ -126,7 +128,13 @@ def _silent_hosts(judged: Iterable[Judged]) -> dict[str, list[Judged]]:
     }
 
 
-def _host_row(host: str, items: Sequence[Judged], assets: Mapping[str, Asset], outcome: str) -> Row:
+def _host_row(
+    host: str,
+    items: Sequence[Judged],
+    assets: Mapping[str, Asset],
+    outcome: str,
+    later: Sequence[Finding],
+) -> Row:
     severities = {item.finding.severity.value for item in items}
     measured = {
         tag: labels(tag)(
@@ -150,6 +158,14 @@ def _host_row(host: str, items: Sequence[Judged], assets: Mapping[str, Asset], o
         remedy=both("row.host.remedy"),
         threshold=both("row.host.threshold", count=len(items)),
         measured=measured,
+        follow_up=_follow_up(later),
+    )
+
+
+def _follow_up(later: Sequence[Finding]) -> tuple[FollowUp, ...]:
+    counts = Counter((finding.run, finding.state) for finding in later)
+    return tuple(
+        FollowUp(run=run, state=state, count=counts[run, state]) for run, state in sorted(counts)
     )
 
 
@@ -175,7 +191,7 @@ def _row(
         remedy=control.remedy if control else both("row.host.remedy"),
         threshold=threshold(finding),
         measured=measured(finding, item.state),
-        follow_up=tuple(FollowUp(run=f.run, finding=f.id, state=f.state) for f in later),
+        follow_up=_follow_up(later),
     )
 
 

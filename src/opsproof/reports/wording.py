@@ -71,7 +71,7 @@ def _measured(words: _Words, finding: Finding, state: State) -> str:
         return words.label("wording.error")
     text = words.facts(finding.expected, finding.observed)
     if finding.waiver:
-        return words.label("wording.waiver", measured=text, waiver=finding.waiver)
+        return words.label("wording.waiver", measured=text)
     return text
 
 
@@ -84,6 +84,14 @@ class _Words:
     def condition(self, value: Json) -> str:
         if not isinstance(value, dict):
             return self.scalar(value, "")
+        if (bounds := _bounds(value)) is not None:
+            path, low, high = bounds
+            return self.label(
+                "wording.range",
+                fact=self.fact(path),
+                low=self.scalar(low, path),
+                high=self.scalar(high, path),
+            )
         for word in _COMBINED:
             if word in value:
                 parts = [self.condition(part) for part in _parts(value[word])]
@@ -200,6 +208,17 @@ def _inside(condition: Json) -> Iterator[tuple[str, Json]]:
     for word in _COMBINED:
         for part in _parts(condition.get(word)):
             yield from _inside(part)
+
+
+def _bounds(condition: dict[str, Any]) -> tuple[str, Json, Json] | None:
+    """Path, least and greatest value of a condition that holds one fact between two."""
+    parts = _parts(condition.get("all"))
+    if len(parts) != 2 or len({part.get("path") for part in parts}) != 1:
+        return None
+    merged = parts[0] | parts[1]
+    if merged.keys() != {"path", "at_least", "at_most"}:
+        return None
+    return merged["path"], merged["at_least"], merged["at_most"]
 
 
 def _parts(value: Json) -> list[Json]:
