@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import NoReturn
 
 from winlab.modules.kit.basic import BasicModule
-from winlab.modules.kit.commands import as_cmd_line, is_there, program_of, run_line
+from winlab.modules.kit.commands import run_executable
 from winlab.modules.kit.dotnet import calling
 from winlab.modules.kit.registry import Registered
 from winlab.modules.kit.runtimes import runtime
@@ -33,7 +34,6 @@ def run(module: BasicModule) -> None:
             f"Failed to run: '{line}': Could not find specified -WorkingDirectory "
             f"'{params['chdir']}'"
         )
-    _need_program(module, line)
     _run(module, line)
 
 
@@ -53,10 +53,8 @@ def _escaped(argument: str) -> str:
     return f'"{text}"'
 
 
-def _need_program(module: BasicModule, line: str) -> None:
-    host, cwd = module.host, module.params["chdir"]
-    if is_there(module.context, program_of(line), cwd):
-        return
+def _not_found(module: BasicModule, line: str) -> NoReturn:
+    host = module.host
     missing = host.text("The system cannot find the file specified", "系统找不到指定的文件。")
     inner = f"CreateProcessW() failed ({missing}, Win32ErrorCode 2 - 0x00000002)"
     module.result["rc"] = 2
@@ -65,16 +63,19 @@ def _need_program(module: BasicModule, line: str) -> None:
 
 def _run(module: BasicModule, line: str) -> None:
     params, context = module.params, module.context
+    # A PSRP process has no console: its children get one of their own, with the OEM code page.
     codepage = module.host.locale.oem if context.psrp else 65001
+    codec = _codec(module, line)
     clock = runtime(context)
-    answer = run_line(
+    answer = run_executable(
         context,
-        as_cmd_line(line),
+        line,
         cwd=params["chdir"],
         stdin=(params["stdin"] or "").encode(),
         codepage=codepage,
     )
-    codec = _codec(module, line)
+    if answer is None:
+        _not_found(module, line)
     module.result.update(
         changed=True,
         stdout=answer.stdout.decode(codec, "replace"),

@@ -9,7 +9,7 @@ import codecs
 from typing import Any
 
 from winlab.host.errors import NotModelledError
-from winlab.modules.kit.commands import run_line, unwrapped
+from winlab.modules.kit.commands import run_line
 from winlab.modules.kit.context import ModuleEnd
 from winlab.modules.kit.legacy import LegacyModule
 from winlab.modules.kit.registry import Registered
@@ -67,7 +67,7 @@ def _run(
     # A PSRP process has no console: its children get one of their own, with the OEM code page.
     codepage = module.host.locale.oem if context.psrp else 65001
     given = f"{stdin}\r\n" if stdin and not stdin.endswith("\r\n") else stdin or ""
-    answer = run_line(context, unwrapped(line), cwd=chdir, stdin=given.encode(), codepage=codepage)
+    answer = run_line(context, line, cwd=chdir, stdin=given.encode(), codepage=codepage)
     codec = _codec(module, encoding)
     return answer.stdout.decode(codec, "replace"), answer.stderr.decode(codec, "replace"), answer.rc
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import ansible_collections.ansible.windows.plugins.modules as shipped
 from ansible.executor.powershell.module_manifest import (
     _bootstrap_powershell_script,
     _create_powershell_wrapper,
@@ -17,6 +15,7 @@ from ansible.executor.powershell.module_manifest import (
 from ansible.plugins.become.runas import BecomeModule
 
 from winlab.exec.process import ProcessResult
+from winlab.modules.kit.spec import module_folder
 
 PASSWORD = "Lab-Pass-1"
 Run = Callable[..., ProcessResult]
@@ -59,7 +58,7 @@ def module_payload(
     edit: Callable[[bytes], bytes] = bytes,
 ) -> bytes:
     """What ansible-core 2.19 sends for a module of ansible.windows."""
-    path = Path(next(iter(shipped.__path__))) / f"{name}.ps1"
+    path = module_folder("ansible.windows") / f"{name}.ps1"
     reserved = {"_ansible_check_mode": False, "_ansible_module_name": f"ansible.windows.{name}"}
     payload: bytes = _create_powershell_wrapper(
         name=f"ansible_collections.ansible.windows.plugins.modules.{name}",

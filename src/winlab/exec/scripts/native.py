@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from winlab.modules.kit.commands import as_cmd_line, is_there, run_line
+from winlab.modules.kit.commands import run_executable
 from winlab.modules.kit.context import RunContext, ScriptOutput
 
 _WORD = r"(?:[^\s'\"$`@|;&(){}<>#,]|'[^'\"]*'|\"[^\"$`]*\")+"
@@ -23,11 +23,11 @@ def run(context: RunContext, script: str) -> ScriptOutput | None:
     found = _LINE.fullmatch(script)
     if found is None:
         return None
-    program = found[1].strip("'\"")
-    if program.lower() in _ALIASES or not is_there(context, program):
+    if found[1].strip("'\"").lower() in _ALIASES:
         return None
-    line = _LITERAL.sub(r'"\1"', found[1] + found[2])
-    answer = run_line(context, as_cmd_line(line))
+    answer = run_executable(context, _LITERAL.sub(r'"\1"', found[1] + found[2]))
+    if answer is None:
+        return None
     return ScriptOutput(
         stdout=answer.stdout.decode("utf-8", "replace"),
         stderr=answer.stderr.decode("utf-8", "replace"),
