@@ -158,6 +158,7 @@ def test_what_was_due_and_not_done_is_a_finding_of_the_run() -> None:
 
 HOSTS = ("a", "b", "c")
 SITES = ("x", "y")
+FACTS: list[dict[str, object]] = [{}, {"disks": []}, {"disks": [{"free_percent": 3}]}]
 KNOWN = st.lists(
     st.tuples(st.sampled_from(HOSTS), st.sampled_from(SITES), st.sampled_from(["register", "r1"])),
     max_size=5,
@@ -176,10 +177,8 @@ def test_every_control_meets_every_subject_exactly_once(
         activities = ("sample",) if planned else ()
         hosts[name] = RunHost(outcome=outcome, planned=planned, seen=True, activities=activities)
         if planned and data.draw(st.booleans()):
-            facts = data.draw(
-                st.sampled_from([{}, {"disks": []}, {"disks": [{"free_percent": 3}]}])
-            )
-            seen.append(observation("run", subject(SubjectKind.HOST, name, name), dict(facts)))
+            facts = data.draw(st.sampled_from(FACTS))
+            seen.append(observation("run", subject(SubjectKind.HOST, name, name), facts))
         if planned:
             seen += [
                 observation("run", subject(SubjectKind.SITE, site, name), {"state": "Stopped"})

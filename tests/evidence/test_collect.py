@@ -141,7 +141,12 @@ def test_a_file_that_changed_after_hashing_is_refused(tmp_path: Path) -> None:
 
 def test_other_results_are_nothing_and_damaged_ones_an_error() -> None:
     assert read_result({"changed": False}) is None
-    for damaged in ({}, {"observations": [], "files": []}, {"observations": [{}], "files": []}):
+    broken: list[dict[str, Any]] = [
+        {},
+        {"observations": [], "files": []},
+        {"observations": [{}], "files": []},
+    ]
+    for damaged in broken:
         with pytest.raises(UsageError, match="a job event holds"):
             read_result({RESULT_KEY: damaged})
 

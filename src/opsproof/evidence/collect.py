@@ -105,7 +105,7 @@ def collect(
         OSError: a file cannot be read.
     """
     try:
-        args = msgspec.convert(dict(arguments), CollectArgs)
+        args = msgspec.convert(_plain(arguments), CollectArgs)
     except msgspec.ValidationError as error:
         raise FactsError(str(error), where="arguments") from error
     if args.schema not in (None, f"{args.activity}/1"):
@@ -177,6 +177,21 @@ def _observation(
             remedy="hand the bulk over as an artifact",
         )
     return msgspec.structs.replace(observation, id=content_id(OBSERVATION, observation))
+
+
+def _plain(value: Any) -> Any:
+    """The value in Python's own types: ansible-core 2.19 hands over subclasses that carry tags."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _artifacts(
