@@ -7,6 +7,7 @@ is written into the site's W3C log, is decided in `winlab.host.webserver`; here 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -35,6 +36,13 @@ class _Web:
     is_up: Callable[[], bool]
     servers: dict[tuple[int, str], asyncio.Server] = field(default_factory=dict)
     contexts: dict[str, ssl.SSLContext] = field(default_factory=dict)
+    clients: dict[asyncio.StreamWriter, tuple[int, str]] = field(default_factory=dict)
+
+    def close(self, endpoint: tuple[int, str]) -> None:
+        """Stop listening at an endpoint and cut its connections."""
+        self.servers.pop(endpoint).close()
+        for writer in [w for w, where in self.clients.items() if where == endpoint]:
+            writer.close()
 
     def wanted(self) -> dict[tuple[int, str], None]:
         """Return (port, thumbprint or "") of every socket that should listen now."""
@@ -69,18 +77,20 @@ class Sites:
         """Open what listens now; LabError when a port cannot be had."""
         self._started = True
         self._lock = asyncio.Lock()
-        for web in self._webs.values():
-            await self._follow(web)
+        try:
+            for web in self._webs.values():
+                await self._follow(web)
+        except LabError:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Close all sockets and connections."""
         self._started = False
-        for task in list(self._busy):
-            task.cancel()
         for web in self._webs.values():
-            for server in web.servers.values():
-                server.close()
-            web.servers.clear()
+            for endpoint in list(web.servers):
+                web.close(endpoint)
+        await asyncio.gather(*self._busy, return_exceptions=True)
 
     def refresh(self, address: str) -> None:
         """Let the sockets of a host follow its model soon."""
@@ -114,7 +124,7 @@ class Sites:
         async with self._lock:
             wanted = web.wanted()
             for endpoint in [e for e in web.servers if e not in wanted]:
-                web.servers.pop(endpoint).close()
+                web.close(endpoint)
             for endpoint in wanted:
                 if endpoint not in web.servers:
                     web.servers[endpoint] = await self._open(web, endpoint)
@@ -123,7 +133,18 @@ class Sites:
         port, thumbprint = endpoint
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await self._connection(web, port, bool(thumbprint), reader, writer)
+            task = asyncio.current_task()
+            assert task is not None
+            self._busy.add(task)
+            web.clients[writer] = endpoint
+            try:
+                await self._connection(web, port, bool(thumbprint), reader, writer)
+            finally:
+                del web.clients[writer]
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+                self._busy.discard(task)
 
         try:
             return await asyncio.start_server(
@@ -164,8 +185,6 @@ class Sites:
                 b"HTTP/1.1 400 Bad Request\r\nServer: Microsoft-HTTPAPI/2.0\r\n"
                 b"Connection: close\r\nContent-Length: 0\r\n\r\n"
             )
-        finally:
-            writer.close()
 
     def _bytes(self, connection: h11.Connection, request: Request, reply: Reply) -> bytes:
         now = f"{self._clock():%a, %d %b %Y %H:%M:%S} GMT"
