@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.winlab.modules.calls import Call, call_module
 
@@ -65,7 +67,7 @@ def test_shell_of_another_kind_is_refused(call: Call) -> None:
 
 @pytest.mark.parametrize("host", ["zh-CN"], indirect=True)
 def test_children_of_a_psrp_process_write_the_oem_code_page(host: Host) -> None:
-    options = {"_raw_params": "echo 中文", "executable": "cmd"}
+    options: dict[str, Any] = {"_raw_params": "echo 中文", "executable": "cmd"}
     assert call_module(host, "win_shell", **options)["stdout"] != "中文\r\n"
     read = call_module(host, "win_shell", **options, output_encoding_override="gbk")
     assert read["stdout"] == "中文\r\n"
