@@ -73,7 +73,7 @@ def main() -> int:
     """Runs the demonstration; 0 when the outcome is the expected one."""
     start_anew()
     tool("winlab", "down", expect={ExitCode.OK, ExitCode.FINDINGS})
-    tool("winlab", "up", "--estate", INVENTORY / "estate.yml")
+    tool("winlab", "up", INVENTORY / "estate.yml")
     # The estate was built with faults and with a host that is down.
     began = time.monotonic()
     tool(

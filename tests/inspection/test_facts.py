@@ -197,9 +197,9 @@ def legacy_answer(os: str = "") -> str:
         + section("disks", "Node,DeviceID,FileSystem,FreeSpace,Size\nSQL-01,C:,NTFS,5,10")
         + section(
             "services",
-            "Node,DisplayName,ExitCode,Name,StartMode,State\n"
-            "SQL-01,SQL Server (MSSQLSERVER),0,MSSQLSERVER,Auto,Running\n"
-            "SQL-01,SQL Server Agent,0,SQLSERVERAGENT,Auto,Stopped",
+            "Node,ExitCode,Name,StartMode,State\n"
+            "SQL-01,0,MSSQLSERVER,Auto,Running\n"
+            "SQL-01,0,SQLSERVERAGENT,Auto,Stopped",
         )
     )
 

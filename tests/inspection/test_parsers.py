@@ -81,3 +81,8 @@ def test_log_info_keeps_its_property_names() -> None:
 def test_registry_blobs_take_only_blob_values() -> None:
     text = "\nHKEY_LOCAL_MACHINE\\X\\AB\n    Blob    REG_BINARY    0102FF\n    Other    REG_BINARY    00\n"
     assert parsers.registry_blobs(text) == [b"\x01\x02\xff"]
+
+
+def test_a_comma_in_a_value_is_noticed() -> None:
+    with pytest.raises(IncompleteError, match="4 cells under 3 columns"):
+        parsers.wmic_csv("Node,Name,State\nA,Print, Spooler,Running\n")

@@ -19,6 +19,9 @@ MARKER = "##opsproof:"
 MAX_LINE = 8191
 """Longest command line of cmd.exe in characters (Microsoft: "Command prompt line string limitation")."""
 
+LAST = "exit 0"
+"""Ends the line: each step has said whether it succeeded, another code means that cmd.exe failed."""
+
 _STORES = ("MY", "WebHosting")
 
 # Windows refuses a longer chain of conditions in one XPath filter ("The specified query is invalid"):
@@ -69,7 +72,7 @@ def inspection_command(
     ]
     if collect_logs:
         steps += _export_steps(since, until, exports, w3c_root, scratch)
-    line = " & ".join(steps)
+    line = " & ".join((*steps, LAST))
     if len(line) > MAX_LINE:
         raise UsageError(
             f"the inspection command has {len(line)} characters, cmd.exe reads {MAX_LINE}",

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from opsproof.errors import UsageError
 from opsproof.evidence.schemas.inspection import HostFacts, Memory, Os
 from opsproof.inspection.batch import Batch
-from opsproof.inspection.command import asked, step
+from opsproof.inspection.command import LAST, asked, step
 from opsproof.inspection.facts import (
     Exchange,
     Expectation,
@@ -42,12 +42,13 @@ def legacy_command(host: str, *, asked_at: datetime) -> str:
         "os": "os get Caption,FreePhysicalMemory,LastBootUpTime,LocalDateTime,"
         "TotalVisibleMemorySize,Version",
         "disks": "logicaldisk where DriveType=3 get DeviceID,FileSystem,FreeSpace,Size",
-        "services": "service get DisplayName,ExitCode,Name,StartMode,State",
+        # No display names: wmic quotes nothing, and a comma in one would shift the columns.
+        "services": "service get ExitCode,Name,StartMode,State",
     }
     steps = (
         step(section, f"{node} {query} /format:csv <nul") for section, query in queries.items()
     )
-    return " & ".join((asked(asked_at), *steps))
+    return " & ".join((asked(asked_at), *steps, LAST))
 
 
 def inspect_legacy(
@@ -67,7 +68,7 @@ def inspect_legacy(
     services = [
         {
             "name": row["Name"],
-            "display_name": row["DisplayName"],
+            "display_name": row["Name"],
             "start_mode": _START_MODE.get(row["StartMode"], row["StartMode"].lower()),
             "state": _STATE.get(row["State"], row["State"].lower()),
             "win32_exit_code": row["ExitCode"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -35,12 +34,17 @@ class Listener:
 def wmic_csv(text: str) -> list[dict[str, str]]:
     """Rows of ``wmic ... get ... /format:csv``: a header line, then one line a row.
 
-    Raises :class:`IncompleteError` when there is no header (wmic failed).
+    Raises :class:`IncompleteError` when there is no header (wmic failed) or a row has other cells
+    than the header: wmic quotes nothing, so a comma in a value shifts what follows.
     """
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines or not lines[0].startswith("Node,"):
         raise IncompleteError("wmic printed no table", remedy="look at the host's WMI service")
-    return list(csv.DictReader(lines))
+    header, *rows = (line.split(",") for line in lines)
+    for row in rows:
+        if len(row) != len(header):
+            raise IncompleteError(f"wmic printed {len(row)} cells under {len(header)} columns")
+    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def volumes(text: str) -> list[Volume]:
