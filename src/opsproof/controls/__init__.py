@@ -4,6 +4,7 @@ from opsproof.controls.evaluate import EVALUATOR, evaluate
 from opsproof.controls.load import load, parse_controls
 from opsproof.controls.model import Clause, Control, Text
 from opsproof.controls.recompute import evaluate_inputs
+from opsproof.controls.schema import check_schemas
 from opsproof.controls.scope import Known, KnownSubject, evaluate_run
 from opsproof.controls.waivers import Waiver, load_waivers, parse_waivers
 
@@ -15,6 +16,7 @@ __all__ = [
     "KnownSubject",
     "Text",
     "Waiver",
+    "check_schemas",
     "evaluate",
     "evaluate_inputs",
     "evaluate_run",
