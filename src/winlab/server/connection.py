@@ -70,9 +70,12 @@ class HttpConnection(asyncio.Protocol):
 
     def reset(self) -> None:
         """Cut the connection with a TCP reset."""
-        if self._transport is not None:
-            self._listener.reset_on_close(self._transport.get_extra_info("socket"))
-            self._transport.abort()
+        if self._transport is None:
+            return
+        connection = self._transport.get_extra_info("socket")
+        if connection is not None:  # TLS gives none once the socket below is closed
+            self._listener.reset_on_close(connection)
+        self._transport.abort()
 
     def _pump(self) -> None:
         while self._transport is not None:

@@ -74,6 +74,8 @@ class LabServer:
         for listener in self._listeners.values():
             listener.close()
             listener.forget()
+        for listener in self._listeners.values():
+            await listener.settled()
         await asyncio.sleep(0)
 
     def refresh(self, name: str | None = None) -> None:

@@ -41,7 +41,7 @@ class HostListener:
         self._goes_down = goes_down
         self._follow = follow
         self._sockets: dict[int, socket.socket] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], socket.socket] = {}
 
     @cached_property
     def service(self) -> Service:
@@ -110,6 +110,10 @@ class HostListener:
         for task in self._tasks:
             task.cancel()
 
+    async def settled(self) -> None:
+        """When everything that :meth:`forget` cut is really gone."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     def refresh(self) -> bool:
         """Make the sockets follow :meth:`HostPort.is_up`; the answer says whether it is up."""
         up = self.host.is_up()
@@ -152,8 +156,13 @@ class HostListener:
             task = asyncio.get_running_loop().create_task(
                 self._attach(connection, protocol, self.tls.context if secure else None)
             )
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = connection
+            task.add_done_callback(self._attached)
+
+    def _attached(self, task: asyncio.Task[None]) -> None:
+        connection = self._tasks.pop(task)
+        if task.cancelled():
+            connection.close()
 
     async def _attach(
         self, connection: socket.socket, protocol: HttpConnection, context: ssl.SSLContext | None

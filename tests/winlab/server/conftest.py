@@ -6,17 +6,17 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from pypsrp.wsman import WSMan
+from winrm.protocol import Protocol
 
 from winlab.exec.process import Process, ProcessResult
 from winlab.server import Fault, LabServer, WinrmSettings
-
-USER = "vagrant"
-PASSWORD = "S3cret!\u00fcber"
 
 T = TypeVar("T")
 
@@ -24,17 +24,18 @@ T = TypeVar("T")
 def echo(process: Process) -> ProcessResult:
     """Says what it was asked, enough for protocol tests."""
     line = process.command_line
-    if line.startswith("big "):
-        return ProcessResult(stdout=b"x" * int(line.split()[1]))
-    if line.startswith("sleep "):
-        return ProcessResult(stdout=b"awake", duration=float(line.split()[1]))
-    if line.startswith("fail "):
-        return ProcessResult(stderr=b"it failed\r\n", rc=int(line.split()[1]))
-    if line.startswith("down "):
-        return ProcessResult(stdout=b"going", goes_down_after=float(line.split()[1]))
-    if line == "crash":
+    word, _, rest = line.partition(" ")
+    if word == "big":
+        return ProcessResult(stdout=b"0123456789" * (int(rest) // 10))
+    if word == "sleep":
+        return ProcessResult(stdout=b"awake", duration=float(rest))
+    if word == "fail":
+        return ProcessResult(stdout=b"out\r\n", stderr=b"it failed\r\n", rc=int(rest))
+    if word == "down":
+        return ProcessResult(stdout=b"going", goes_down_after=float(rest))
+    if word == "crash":
         raise RuntimeError("boom")
-    return ProcessResult(stdout=f"{line}|".encode() + process.stdin, stderr=b"")
+    return ProcessResult(stdout=f"{line}|".encode() + process.stdin)
 
 
 @dataclass
@@ -44,6 +45,8 @@ class FakeHost:
     name: str = "WIN1"
     address: str = "127.0.0.1"
     settings: WinrmSettings = field(default_factory=WinrmSettings)
+    user: str = "vagrant"
+    password: str = "S3cret!über"
     run: Callable[[Process], ProcessResult] = echo
     up: bool = True
     faults: list[Fault | None] = field(default_factory=list)
@@ -53,8 +56,8 @@ class FakeHost:
 
     def password_of(self, user: str) -> str | None:
         domain, _, name = user.rpartition("\\")
-        known = name.lower() == USER and domain.upper() in ("", ".", self.name)
-        return PASSWORD if known else None
+        known = name.lower() == self.user and domain.upper() in ("", ".", self.name)
+        return self.password if known else None
 
     def execute(self, process: Process) -> ProcessResult:
         self.processes.append(process)
@@ -85,27 +88,80 @@ class RunningLab:
     """A lab and the loop it runs in."""
 
     def __init__(self, hosts: Sequence[FakeHost]) -> None:
-        self.hosts = hosts
         self.lab = LabServer(hosts)
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        self.call(self.lab.start())
+        try:
+            self.call(self.lab.start())
+        except BaseException:
+            self._end()
+            raise
 
     def call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(30)
 
-    def do(self, function: Callable[..., T], *arguments: Any) -> T:
-        async def run() -> T:
+    def do(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        async def run() -> Any:
             return function(*arguments)
 
-        return self.call(run())  # type: ignore[no-any-return]
+        return self.call(run())
 
     def close(self) -> None:
         self.call(self.lab.stop())
+        self._end()
+
+    def _end(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
         self.loop.close()
+
+
+class Clients:
+    """Makes the real clients for one host and closes them at the end."""
+
+    def __init__(self, host: FakeHost, ca: str) -> None:
+        self.host = host
+        self.ca = ca
+        self._open = ExitStack()
+
+    def url(self, scheme: str) -> str:
+        port = 5986 if scheme == "https" else 5985
+        return f"{scheme}://{self.host.address}:{port}/wsman"
+
+    def pywinrm(self, transport: str = "basic", scheme: str = "http", **given: Any) -> Protocol:
+        options: dict[str, Any] = {
+            "username": self.host.user,
+            "password": self.host.password,
+        } | given
+        client = Protocol(
+            self.url(scheme),
+            **{"transport": transport, "ca_trust_path": self.ca, "proxy": None} | options,
+        )
+        self._open.callback(client.transport.close_session)
+        return client
+
+    def pypsrp(self, auth: str = "negotiate", scheme: str = "http", **given: Any) -> WSMan:
+        plain = auth == "basic" and scheme == "http"
+        options = {
+            "username": self.host.user,
+            "password": self.host.password,
+            "cert_validation": self.ca,
+            "encryption": "never" if plain else "auto",
+        } | given
+        client = WSMan(
+            self.host.address,
+            port=5986 if scheme == "https" else 5985,
+            ssl=scheme == "https",
+            auth=auth,
+            no_proxy=True,
+            **options,
+        )
+        self._open.callback(client.close)
+        return client
+
+    def close(self) -> None:
+        self._open.close()
 
 
 def free_address() -> str:
@@ -131,3 +187,23 @@ def ca(lab: RunningLab, tmp_path: Path) -> str:
     path = tmp_path / "ca.pem"
     lab.lab.ca.write(path)
     return str(path)
+
+
+@pytest.fixture
+def clients(host: FakeHost, ca: str) -> Iterator[Clients]:
+    made = Clients(host, ca)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def start_lab() -> Iterator[Callable[[Sequence[FakeHost]], RunningLab]]:
+    """Start more labs; they are stopped at the end."""
+    with ExitStack() as stack:
+
+        def start(hosts: Sequence[FakeHost]) -> RunningLab:
+            running = RunningLab(hosts)
+            stack.callback(running.close)
+            return running
+
+        yield start
