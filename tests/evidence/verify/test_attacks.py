@@ -379,3 +379,17 @@ def test_a_path_without_evidence_is_a_usage_error(tmp_path: Path) -> None:
         verify(tmp_path)
     with pytest.raises(UsageError, match="'3:xyz' is not a head"):
         Head.parse("3:xyz")
+
+
+def test_a_clock_that_went_back_is_noted(reports: Path) -> None:
+    folder = samples.sealed_run(reports, 0)
+    result = verify(reports)
+    assert result.exit_code is ExitCode.OK
+    assert any(
+        note.startswith("ledger.jsonl:4 was sealed at 2026-11-21T09:15:00Z, line 3 at 2026-11-24")
+        for note in result.notes
+    )
+    assert any(
+        note.startswith(f"runs/{folder.name} says it was sealed at 2026-11-21T09:15:00Z, its sign")
+        for note in result.notes
+    )

@@ -49,6 +49,12 @@ def check_lines(reports: Path, head: Head | None, result: Verification) -> Chain
         previous = line_sha256(lines[number - 2]) if number > 1 else NO_PREVIOUS
         if entry.previous != previous:
             result.tampered(place, f"does not follow line {number - 1} (previous differs)")
+        earlier = chain.entries.get(number - 1)
+        if earlier is not None and entry.at < earlier.at:
+            result.note(
+                f"{place} was sealed at {entry.at}, line {number - 1} at {earlier.at}: "
+                "the clock went back"
+            )
         if entry.seq != number:
             result.tampered(place, f"has number {entry.seq} where {number} belongs")
         result.done["ledger line"] += 1

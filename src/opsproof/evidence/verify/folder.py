@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -12,12 +12,13 @@ from cryptography.hazmat.primitives import hashes
 
 from opsproof.errors import OpsproofError, TamperedError
 from opsproof.evidence import cms, sums
-from opsproof.evidence.ids import moment
+from opsproof.evidence.ids import moment, timestamp
 from opsproof.evidence.keys import load_certificates
 from opsproof.evidence.records import SealedRecord
 from opsproof.evidence.seal import SIGNER
 from opsproof.evidence.verify.result import Verification
 
+_CLOCKS_AGREE = timedelta(minutes=10)
 ALWAYS = ("README.md", "README.zh.md", SIGNER, sums.SM3SUMS)
 
 
@@ -77,12 +78,26 @@ def check_signature(
         return
     try:
         data, signature = paths[sums.SHA256SUMS].read_bytes(), paths[sums.SIGNATURE].read_bytes()
-        cms.verify(data, signature, chain)
+        signed_at = cms.verify(data, signature, chain).signed_at
         result.done["signature"] += 1
     except TamperedError as error:
         result.tampered(folder.place(sums.SIGNATURE), error.what)
         return
+    _compare_clocks(folder, record, signed_at, result)
     _check_identity(folder, chain, record, trusted, result)
+
+
+def _compare_clocks(
+    folder: Folder, record: SealedRecord | None, signed_at: datetime | None, result: Verification
+) -> None:
+    """Note when the record and the signature do not agree about the time of sealing."""
+    if record is None or record.sealed_at is None or signed_at is None:
+        return
+    if abs(moment(record.sealed_at) - signed_at) > _CLOCKS_AGREE:
+        result.note(
+            f"{folder.label or record.id} says it was sealed at {record.sealed_at}, "
+            f"its signature at {timestamp(signed_at)}"
+        )
 
 
 def _check_identity(
