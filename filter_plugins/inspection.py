@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -29,7 +30,7 @@ def _command(
         asked_at=datetime.now(UTC),
         since=_moment(since),
         until=_moment(until),
-        exports=[msgspec.convert(dict(item), LogExport) for item in exports],
+        exports=[msgspec.convert(item, LogExport) for item in exports],
         w3c_root=w3c_root,
         scratch=scratch,
         collect_logs=collect_logs,
@@ -46,7 +47,7 @@ def _facts(
     until: str,
     audit: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    zone = setup["ansible_date_time"]["tz_offset"]
+    # win_shell tells when the command ran in UTC without saying so.
     return _observation(
         inspect(
             setup=setup,
@@ -54,10 +55,10 @@ def _facts(
             batch=split_batch(answer["stdout"]),
             exchange=Exchange(
                 answered_at=_moment(answered_at),
-                started=_moment(answer["start"] + zone),
-                ended=_moment(answer["end"] + zone),
+                started=_moment(answer["start"]),
+                ended=_moment(answer["end"]),
             ),
-            expectation=msgspec.convert(dict(expectation), Expectation),
+            expectation=msgspec.convert(expectation, Expectation),
             since=_moment(since),
             until=_moment(until),
             audit=None if audit is None else msgspec.convert(audit, AuditReport),
@@ -84,7 +85,7 @@ def _legacy_facts(
             via=via,
             batch=split_batch(answer["stdout"]),
             answered_at=_moment(answered_at),
-            expectation=msgspec.convert(dict(expectation), Expectation),
+            expectation=msgspec.convert(expectation, Expectation),
         )
     )
 
@@ -115,8 +116,10 @@ def _moment(text: str) -> datetime:
 
 def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        # Ansible's values are tagged subclasses of str, list and dict; ours are the plain types.
+        plain, named = json.loads(json.dumps([args, kwargs]))
         try:
-            return function(*args, **kwargs)
+            return function(*plain, **named)
         except OpsproofError as error:
             raise AnsibleFilterError(f"{name}: {error}") from error
         except (KeyError, ValueError, msgspec.ValidationError) as error:

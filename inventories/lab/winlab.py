@@ -27,15 +27,12 @@ def inventory(state_folder: Path) -> dict[str, object]:
         "ansible_winrm_ca_trust_path": state["ca"],
         "ansible_psrp_ca_cert": state["ca"],
     }
-    return {
-        "_meta": {
-            "hostvars": {
-                name: {"ansible_host": host["address"], **login}
-                for name, host in state["hosts"].items()
-                if host.get("https") or host.get("http")
-            }
-        }
+    hostvars = {
+        name: {"ansible_host": host["address"], **login}
+        for name, host in state["hosts"].items()
+        if host["https"] or host["http"]
     }
+    return {"lab": {"hosts": sorted(hostvars)}, "_meta": {"hostvars": hostvars}}
 
 
 if __name__ == "__main__":
