@@ -7,10 +7,11 @@ A request is ``{"do": NAME, ...}``; the answer ``{"ok": true, "result": ...}`` o
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,14 +19,20 @@ from winlab.estate.errors import LabError
 
 Handler: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[Any]]
 LIMIT = 64 * 1024 * 1024
+_SUN_PATH = 100
 
 
-def _short(path: Path) -> str:
-    """Return a path that fits sun_path (108 bytes), through /proc/self/fd if need be."""
-    if len(os.fsencode(path)) < 100:
-        return str(path)
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """Give a path that fits sun_path (108 bytes), through /proc/self/fd if need be."""
+    if len(os.fsencode(path)) < _SUN_PATH:
+        yield str(path)
+        return
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    return f"/proc/self/fd/{folder}/{path.name}"
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 class ControlServer:
@@ -39,13 +46,21 @@ class ControlServer:
 
     async def start(self) -> None:
         """Listen; the socket file is readable and writable by its owner alone."""
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         old = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(
-                self._serve, _short(self._path), limit=LIMIT
-            )
+            with _short(self._path) as name:
+                listening.bind(name)
+        except OSError as exc:
+            listening.close()
+            raise LabError(
+                f"cannot make the control socket ({exc.strerror})",
+                where=str(self._path),
+                remedy="give another --state",
+            ) from exc
         finally:
             os.umask(old)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=LIMIT)
 
     async def stop(self) -> None:
         """Stop listening and remove the file."""
@@ -92,7 +107,8 @@ def ask(path: Path, request: Mapping[str, Any], timeout: float = 30.0) -> Any:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         try:
-            connection.connect(_short(path))
+            with _short(path) as name:
+                connection.connect(name)
             connection.sendall(json.dumps(request).encode() + b"\n")
             with connection.makefile("rb") as stream:
                 line = stream.readline()

@@ -1,7 +1,7 @@
 """The lab's process: serves until it is told to stop.
 
-Run as ``python -m winlab.estate.daemon STATE ESTATE [READY_FD]``: the first line written to the
-descriptor is ``ready`` or the error, as JSON.
+Run as ``python -m winlab.estate.daemon STATE ESTATE [READY_FD]``: with a descriptor it goes to the
+background, and writes one line of JSON to it, that it is ready or why not.
 """
 
 from __future__ import annotations
@@ -89,6 +89,9 @@ def _announce(folder: StateFolder, lab: Lab, password: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Serve; the exit code is 0, or that of the error, which goes to the ready descriptor."""
+    # A grandchild has no parent that could leave it as a zombie, or be waited for.
+    if len(arguments) > 2 and os.fork():
+        return 0
     folder, estate = StateFolder(Path(arguments[0])), Path(arguments[1])
     descriptor = int(arguments[2]) if len(arguments) > 2 else None
 
@@ -100,7 +103,14 @@ def main(arguments: list[str]) -> int:
     try:
         asyncio.run(serve(folder, estate, lambda: tell({"ready": True})))
     except LabError as exc:
-        tell({"error": exc.what, "where": exc.where, "remedy": exc.remedy})
+        tell(
+            {
+                "error": exc.what,
+                "where": exc.where,
+                "remedy": exc.remedy,
+                "code": int(exc.exit_code),
+            }
+        )
         sys.stderr.write(f"{exc}\n")
         return int(exc.exit_code)
     return 0

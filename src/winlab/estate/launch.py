@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from opsproof.errors import ExitCode
 from winlab.estate.control import ask
+from winlab.estate.errors import EstateError
 from winlab.estate.state import StateFolder
 from winlab.server.errors import LabError
 
@@ -30,32 +32,35 @@ def start(folder: StateFolder, estate: Path, timeout: float) -> dict[str, Any]:
     folder.create()
     ours, theirs = os.pipe()
     with folder.log.open("ab") as log:
-        process = subprocess.Popen(
+        subprocess.run(
             [sys.executable, "-m", "winlab.estate.daemon", folder.root, estate, str(theirs)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             pass_fds=(theirs,),
             start_new_session=True,
+            check=False,
         )
     os.close(theirs)
     message = _first_message(ours, timeout)
-    if message.get("ready"):
-        state = folder.read()
-        if state is not None:
-            return state
-    if process.poll() is None and "error" not in message:
-        process.terminate()
+    state = folder.read()
+    if message.get("ready") and state is not None:
+        return state
+    if "error" in message:
+        where, what, remedy = message["where"], message["error"], message["remedy"]
+        if message["code"] == ExitCode.USAGE:
+            raise EstateError(where, "", what, remedy)
+        raise LabError(what, where=where, remedy=remedy)
+    pid = folder.owner()
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
         raise LabError(
             f"the lab did not listen within {timeout:g} seconds",
             where=str(folder.log),
             remedy="look into the log, or give it more time with --timeout",
         )
-    process.wait(5)
     raise LabError(
-        message.get("error", "the lab ended while it started"),
-        where=message.get("where", "") or ("" if "error" in message else str(folder.log)),
-        remedy=message.get("remedy", "look into the log"),
+        "the lab ended while it started", where=str(folder.log), remedy="look into the log"
     )
 
 

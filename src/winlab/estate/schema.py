@@ -240,7 +240,9 @@ def parse_estate(text: str, file: str = "estate.yml") -> EstateSpec:
         spec = msgspec.convert(loaded, EstateSpec)
     except msgspec.ValidationError as exc:
         what, _, key = str(exc).partition(" - at `")
-        raise EstateError(file, _key(key), what, "see docs/winlab-estate.md for the keys") from exc
+        raise EstateError(
+            file, _key(key), what, "see docs/winlab-coverage.md for the keys"
+        ) from exc
     _cross_check(spec, file)
     return spec
 

@@ -1,0 +1,153 @@
+"""A host of the lab goes wrong exactly as it was told to, and comes back as it was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from winlab.estate.machine import LabHost
+from winlab.exec.process import Process
+from winlab.host.power import Shutdown
+from winlab.server.errors import LabError
+from winlab.server.ports import Fault, FaultKind
+
+from .conftest import Builder, Clock
+
+ESTATE = "estate: 1\nhosts: [{name: web-01, pending_reboot: [wu]}, {name: off-01, down: true}]"
+
+
+class Machines:
+    def __init__(self, build: Builder, clock: Clock) -> None:
+        self.clock = clock
+        self.changes: list[str] = []
+        built = build(ESTATE)
+        self.web = LabHost(built["web-01"], clock.steady, self.note)
+        self.off = LabHost(built["off-01"], clock.steady, self.note)
+
+    def note(self, host: LabHost) -> None:
+        self.changes.append(host.key)
+
+
+@pytest.fixture
+def machines(build: Builder, clock: Clock) -> Machines:
+    return Machines(build, clock)
+
+
+def test_passwords_are_those_of_enabled_accounts_in_every_form(machines: Machines) -> None:
+    web = machines.web
+    for name in ("Administrator", ".\\administrator", "WEB-01\\Administrator"):
+        assert web.password_of(name) == "Lab-secret-1"
+    assert web.password_of("nobody") is None
+    assert web.password_of("Guest") is None
+
+
+@pytest.mark.parametrize("kind", ["refuse", "hang", "drop", "slow"])
+def test_a_counted_fault_is_used_up(machines: Machines, kind: str) -> None:
+    machines.web.set_fault(kind, seconds=2.5, count=2)
+    expected = Fault(kind=FaultKind(kind), seconds=2.5)
+    assert [machines.web.fault() for _ in range(3)] == [expected, expected, None]
+
+
+def test_latency_goes_with_every_fault_until_none(machines: Machines) -> None:
+    web = machines.web
+    web.set_fault("latency", seconds=0.2)
+    assert web.fault() == Fault(kind=FaultKind.LATENCY, latency=0.2)
+    web.set_fault("slow", seconds=3)
+    assert web.fault() == Fault(kind=FaultKind.SLOW, seconds=3, latency=0.2)
+    assert web.fault_text() == "slow, latency 0.2 s"
+    web.set_fault("none")
+    assert web.fault() is None
+    assert web.fault_text() == ""
+
+
+def test_an_unknown_fault_is_refused_with_the_known_ones(machines: Machines) -> None:
+    with pytest.raises(LabError, match=r"^there is no fault 'explode' \(use refuse, hang, drop, "):
+        machines.web.set_fault("explode")
+
+
+def test_a_host_that_is_down_comes_up_freshly_booted(machines: Machines) -> None:
+    off = machines.off
+    assert not off.is_up()
+    machines.clock.seconds = 60
+    off.set_fault("up")
+    assert off.is_up()
+    assert off.host.power.boot_time == machines.clock.now()
+    off.set_fault("down")
+    assert not off.is_up()
+
+
+def test_a_reboot_waits_takes_its_time_and_refuses_its_reads(machines: Machines) -> None:
+    web, clock = machines.web, machines.clock
+    web.set_fault("reboot", seconds=3, count=2)
+    before = web.host.power.boot_time
+    web.host.power.schedule(Shutdown(kind="reboot", at=clock.now() + timedelta(seconds=2)))
+    assert web.is_up()
+    clock.seconds = 2
+    assert not web.is_up()
+    clock.seconds = 4.9
+    assert not web.is_up()
+    assert web.host.power.boot_time == before
+    clock.seconds = 5
+    assert web.is_up()
+    assert web.host.power.boot_time == clock.now()
+    assert web.host.power.reboot_required() == []
+    refused = Fault(kind=FaultKind.REFUSE)
+    assert [web.fault() for _ in range(3)] == [refused, refused, None]
+    assert web.reboots == 1
+
+
+def test_a_shutdown_stays_down(machines: Machines) -> None:
+    web, clock = machines.web, machines.clock
+    web.host.power.schedule(Shutdown(kind="shutdown", at=clock.now()))
+    assert not web.is_up()
+    clock.seconds = 3600
+    assert not web.is_up()
+    assert web.fault_text() == "down"
+
+
+def test_state_goes_back_to_a_snapshot_and_to_the_start(machines: Machines) -> None:
+    web = machines.web
+    start = web.host.dump()
+    web.host.files.write("C:\\a.txt", b"1")
+    web.save("one")
+    web.host.files.write("C:\\a.txt", b"2")
+    web.load("one")
+    assert web.host.files.read("C:\\a.txt") == b"1"
+    with pytest.raises(LabError, match=r"^web-01 has no snapshot 'two' \(take one first\)$"):
+        web.load("two")
+    web.set_fault("down")
+    web.count(requests=3)
+    web.reset()
+    assert web.is_up()
+    assert web.counters.requests == 0
+    assert web.host.dump() == start
+
+
+def test_what_ran_is_counted_and_told(machines: Machines) -> None:
+    web = machines.web
+    result = web.execute(Process(command_line="hostname", user="Administrator"))
+    assert (result.rc, result.stdout) == (0, b"WEB-01\r\n")
+    assert web.counters.runs["cmd"] == 1
+    assert machines.changes == ["web-01"]
+    web.count(requests=2, commands=1, bytes_in=10, bytes_out=20)
+    assert web.counters.as_dict() == {
+        "requests": 2,
+        "commands": 1,
+        "modules": 0,
+        "files": 0,
+        "bytes_in": 10,
+        "bytes_out": 20,
+        "runs": {"cmd": 1},
+    }
+    web.counters.saw("module win_ping")
+    web.counters.saw("put")
+    web.counters.saw("fetch")
+    assert (web.counters.modules, web.counters.files) == (1, 2)
+
+
+def test_a_dump_is_json_with_the_lab_s_own_view(machines: Machines) -> None:
+    dump = machines.off.dump()
+    assert dump["name"] == "OFF-01"
+    assert dump["lab"]["up"] is False
+    assert dump["lab"]["address"] == "127.99.1.2"
