@@ -79,7 +79,7 @@ def _expanded(record: dict[str, Any]) -> Iterator[tuple[int, dict[str, str]]]:
 
 def _add(builder: TableBuilder, number: int, moment: int, fields: dict[str, str]) -> None:
     if "Channel" in fields:
-        builder.add(moment, number, lowered(Event(moment, number, fields), None))
+        builder.add(moment, number, lowered(Event(moment, number, fields)))
     else:
         plain = {name.lower(): value for name, value in fields.items()}
         plain[RAW] = " ".join(fields.values())

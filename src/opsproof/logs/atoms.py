@@ -1,6 +1,8 @@
 """Evaluate atoms over the distinct values of a column, not over records.
 
-The result of an atom is the set of codes (indices of distinct values) that it holds for.
+The result of an atom is the set of codes (indices of distinct values) that it holds for, as a mask
+over codes. Text tests of all rules on one field run as one Aho-Corasick automaton over all values at
+once; dear tests (expressions, networks, patterns) run only when a rule still needs them.
 """
 
 from __future__ import annotations
@@ -12,72 +14,165 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Final
 
+import ahocorasick_rs
 import numpy as np
-import numpy.typing as npt
+import re2
 
 from opsproof.logs import globs, times
 from opsproof.logs.rules.compiled import Atom
-from opsproof.logs.table import Column, Mask
+from opsproof.logs.table import Column, Longs, Mask
 
 Predicate = Callable[[str], bool]
 
+SEPARATOR: Final = "\ue003"
+"""Between values in the haystack; a character of the private use area, in no pattern."""
+
 _NUMBER: Final = re.compile(r"\s*[-+]?(?:0[xX][0-9a-fA-F]{1,16}|\d{1,18}(?:\.\d{1,18})?)\s*")
-_RE_FLAGS: Final = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
+_SEARCHED: Final = frozenset({"sw", "ew", "in"})
 
 
-def codes_of(atoms: Sequence[tuple[int, Atom]], column: Column) -> dict[int, Mask]:
-    """For each atom number that holds for any value: which codes. Others are left out.
+class FieldAtoms:
+    """All atoms of one field, made ready once for many batches."""
 
-    All atoms are of the column's field; ``ex`` and ``ref`` are not for this function.
-    """
-    values = _Values(column)
-    found: dict[int, Mask] = {}
-    for number, atom in atoms:
-        codes = values.codes(atom)
-        if len(codes):
-            table = np.zeros(len(column.values), dtype=np.bool_)
-            table[codes] = True
-            found[number] = table
-    return found
+    def __init__(self, atoms: Iterable[tuple[int, Atom]]) -> None:
+        """``atoms`` with their numbers."""
+        self.equal: list[tuple[int, Atom]] = []
+        self.searched: list[tuple[int, Atom]] = []
+        self.lazy: dict[int, Atom] = {}
+        for number, atom in atoms:
+            if atom.op == "eq":
+                self.equal.append((number, atom))
+            elif atom.op in _SEARCHED and not atom.flags and SEPARATOR not in atom.value:
+                self.searched.append((number, atom))
+            else:
+                self.lazy[number] = atom
+        self._automaton = _automaton([atom.value for _, atom in self.searched])
+        self._numbers = np.array([number for number, _ in self.searched], dtype=np.int64)
+        self._at_start = np.array([atom.op == "sw" for _, atom in self.searched], dtype=np.bool_)
+        self._at_end = np.array([atom.op == "ew" for _, atom in self.searched], dtype=np.bool_)
+
+    def searches(self, values: Values) -> dict[int, Mask]:
+        """For each starts-with, ends-with and contains atom that holds for any value: which."""
+        if self._automaton is None or not values.texts:
+            return {}
+        haystack, starts, ends = values.haystack()
+        found = self._automaton.find_matches_as_indexes(haystack, overlapping=True)
+        if not found:
+            return {}
+        matches: Longs = np.array(found, dtype=np.int64)
+        which, begin, stop = matches[:, 0], matches[:, 1], matches[:, 2]
+        text = np.searchsorted(starts, begin, side="right") - 1
+        good = ~self._at_start[which] | (begin == starts[text])
+        good &= ~self._at_end[which] | (stop == ends[text])
+        return values.masks(self._numbers[which[good]], text[good])
 
 
-class _Values:
+def _automaton(patterns: list[str]) -> ahocorasick_rs.AhoCorasick | None:
+    return ahocorasick_rs.AhoCorasick(patterns, store_patterns=False) if patterns else None
+
+
+class Values:
     """The distinct values of a column in the forms that atoms compare with."""
 
     def __init__(self, column: Column) -> None:
-        self._exact: list[tuple[str, int]] = []
-        for code, name in enumerate(column.names()):
-            forms = column.forms(name) if column.forms is not None else (name,)
-            self._exact.extend((form, code) for form in forms)
-        self._lower = [(text.lower(), code) for text, code in self._exact]
-        self._equal = _index(self._lower)
-        self._equal_cased: dict[str, list[int]] | None = None
-
-    def codes(self, atom: Atom) -> npt.NDArray[np.int64]:
-        """The codes that an atom holds for."""
-        cased = atom.flags == "c"
-        if atom.op == "eq":
-            if not cased:
-                found = self._equal.get(atom.value, [])
-            else:
-                if self._equal_cased is None:
-                    self._equal_cased = _index(self._exact)
-                found = self._equal_cased.get(atom.value, [])
+        """Reads the column's values; a value with several forms stands several times."""
+        names = column.names()
+        self.size = len(names)
+        if column.forms is None:
+            self.texts, self._codes = names, None
         else:
-            test = predicate(atom)
-            texts = self._lower if atom.op in _TEXT and not cased else self._exact
-            found = [code for text, code in texts if test(text)]
-        return np.array(found, dtype=np.int64)
+            forms = [(form, code) for code, name in enumerate(names) for form in column.forms(name)]
+            self.texts = [form for form, _ in forms]
+            self._codes = np.array([code for _, code in forms], dtype=np.int64)
+        self._lower: list[str] | None = None
+        self._addresses: list[_Address | None] | None = None
 
+    @property
+    def lower(self) -> list[str]:
+        """The forms, lower-cased."""
+        if self._lower is None:
+            joined = SEPARATOR.join(self.texts).lower().split(SEPARATOR)
+            same = len(joined) == len(self.texts)
+            self._lower = joined if same else [text.lower() for text in self.texts]
+        return self._lower
 
-def _index(texts: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
-    index: dict[str, list[int]] = {}
-    for text, code in texts:
-        index.setdefault(text, []).append(code)
-    return index
+    def haystack(self) -> tuple[str, Longs, Longs]:
+        """All forms lower-cased in one text, and where each begins and ends."""
+        lengths = np.fromiter(map(len, self.lower), dtype=np.int64, count=len(self.lower))
+        ends = np.cumsum(lengths + 1) - 1
+        return SEPARATOR.join(self.lower), ends - lengths, ends
+
+    def masks(self, numbers: Longs, texts: Longs) -> dict[int, Mask]:
+        """Masks over codes from pairs of an atom's number and a form's index."""
+        codes = texts if self._codes is None else self._codes[texts]
+        order = np.argsort(numbers, kind="stable")
+        numbers, codes = numbers[order], codes[order]
+        distinct, first = np.unique(numbers, return_index=True)
+        masks: dict[int, Mask] = {}
+        for number, part in zip(distinct.tolist(), np.split(codes, first[1:]), strict=True):
+            mask = np.zeros(self.size, dtype=np.bool_)
+            mask[part] = True
+            masks[number] = mask
+        return masks
+
+    def equals(self, atoms: Sequence[tuple[int, Atom]]) -> dict[int, Mask]:
+        """For each equality atom that holds for any value: which."""
+        if not atoms:
+            return {}
+        wanted: dict[str, list[int]] = {}
+        wanted_cased: dict[str, list[int]] = {}
+        for number, atom in atoms:
+            (wanted_cased if atom.flags else wanted).setdefault(atom.value, []).append(number)
+        pairs = [
+            (number, index)
+            for index, text in enumerate(self.lower)
+            if text in wanted
+            for number in wanted[text]
+        ]
+        if wanted_cased:
+            pairs += [
+                (number, index)
+                for index, text in enumerate(self.texts)
+                for number in wanted_cased.get(text, ())
+            ]
+        if not pairs:
+            return {}
+        array: Longs = np.array(pairs, dtype=np.int64)
+        return self.masks(array[:, 0], array[:, 1])
+
+    def test(self, atom: Atom) -> Mask:
+        """Which values one atom holds for, value by value."""
+        mask = np.zeros(self.size, dtype=np.bool_)
+        if atom.op == "cidr":
+            found = self._inside(atom.value)
+        else:
+            holds = predicate(atom)
+            cased = atom.flags == "c" or atom.op not in _TEXT
+            texts = self.texts if cased else self.lower
+            found = [index for index, text in enumerate(texts) if holds(text)]
+        if found:
+            indices: Longs = np.array(found, dtype=np.int64)
+            mask[indices if self._codes is None else self._codes[indices]] = True
+        return mask
+
+    def _inside(self, network: str) -> list[int]:
+        if self._addresses is None:
+            self._addresses = [address(text) for text in self.texts]
+        wanted = _network(network)
+        version, low, high = (
+            wanted.version,
+            int(wanted.network_address),
+            int(wanted.broadcast_address),
+        )
+        return [
+            index
+            for index, found in enumerate(self._addresses)
+            if found is not None and found.version == version and low <= int(found) <= high
+        ]
 
 
 _TEXT: Final = frozenset({"eq", "sw", "ew", "in", "glob"})
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @lru_cache(maxsize=65_536)
@@ -98,19 +193,29 @@ def predicate(atom: Atom) -> Predicate:
         case "re":
             return _expression(value, atom.flags)
         case "cidr":
-            return _network(value)
+            return _within(value)
         case "part":
             return _part(value)
         case _:
             return _comparison(atom.op, value)
 
 
+def expression(pattern: str, flags: str) -> re2._Regexp[str]:
+    """The compiled expression: RE2, whose time is linear in the text whatever the pattern is.
+
+    Raises ``re2.error`` for what no linear-time matcher can do (look-around, back references).
+    """
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(f"(?{flags}){pattern}" if flags else pattern, options=options)
+
+
 def _expression(pattern: str, flags: str) -> Predicate:
-    compiled = re.compile(pattern, sum(_RE_FLAGS[flag] for flag in flags))
-    return lambda text: compiled.search(text) is not None
+    search = expression(pattern, flags).search
+    return lambda text: search(text) is not None
 
 
-def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def address(text: str) -> _Address | None:
     """The IP address in a log value: zone dropped, an IPv4 address in IPv6 form taken out."""
     try:
         found = ipaddress.ip_address(text.strip().partition("%")[0])
@@ -120,8 +225,13 @@ def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return mapped or found
 
 
-def _network(value: str) -> Predicate:
-    network = ipaddress.ip_network(value)
+@lru_cache(maxsize=4096)
+def _network(value: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(value)
+
+
+def _within(value: str) -> Predicate:
+    network = _network(value)
 
     def inside(text: str) -> bool:
         found = address(text)

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from opsproof.logs.atoms import codes_of
+from opsproof.logs.atoms import FieldAtoms, Values
+from opsproof.logs.keywords import Keywords
+from opsproof.logs.readers.base import RAW
 from opsproof.logs.rules.compiled import Atom, Rule, RuleSet, Tree
 from opsproof.logs.table import Ints, Mask, Table
 
@@ -16,13 +18,14 @@ class Evaluator:
     """Evaluates the rules of one rule set on one batch after another."""
 
     def __init__(self, rules: RuleSet) -> None:
-        """Sorts the atoms by field, once for all batches."""
-        self._rules = rules
+        """Sorts atoms by field and the parts of conditions by cost, once for all batches."""
         self._atoms = rules.atoms
-        self._by_field: dict[str, list[tuple[int, Atom]]] = defaultdict(list)
+        by_field: dict[str, list[tuple[int, Atom]]] = defaultdict(list)
         for number, atom in enumerate(rules.atoms):
             if atom.op not in {"ex", "ref"}:
-                self._by_field[atom.field].append((number, atom))
+                by_field[atom.field].append((number, atom))
+        self._by_field = {name: FieldAtoms(atoms) for name, atoms in by_field.items()}
+        self._rules = [(rule, _ordered(rule.tree, rules.atoms)) for rule in rules.rules]
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -34,9 +37,9 @@ class Evaluator:
     def hits(self, table: Table) -> Iterator[tuple[Rule, Ints]]:
         """Each rule that describes any record of the batch, with the numbers of these records."""
         batch = _Batch(self._atoms, self._by_field, table)
-        for rule in self._rules.rules:
-            if batch.possible(rule.tree):
-                rows = np.flatnonzero(batch.mask(rule.tree))
+        for rule, tree in self._rules:
+            if batch.possible(tree):
+                rows = np.flatnonzero(batch.mask(tree))
                 if len(rows):
                     yield rule, rows.astype(np.int32)
 
@@ -45,19 +48,23 @@ class _Batch:
     """Atom results of one batch, each computed once."""
 
     def __init__(
-        self,
-        atoms: tuple[Atom, ...],
-        by_field: dict[str, list[tuple[int, Atom]]],
-        table: Table,
+        self, atoms: tuple[Atom, ...], by_field: dict[str, FieldAtoms], table: Table
     ) -> None:
         self._atoms = atoms
         self._table = table
         self._masks: dict[int, Mask] = {}
         self._codes: dict[int, Mask] = {}
+        self._lazy: dict[int, Values] = {}
+        self._keywords: Keywords | None = None
         for name, column in table.columns.items():
             found = by_field.get(name)
-            if found:
-                self._codes.update(codes_of(found, column))
+            if found is not None:
+                values = Values(column)
+                self._codes.update(values.equals(found.equal))
+                self._codes.update(found.searches(values))
+                self._lazy.update(dict.fromkeys(found.lazy, values))
+        if RAW in by_field and table.raw is not None:
+            self._keywords = Keywords(by_field[RAW], table.raw, table.size)
 
     def possible(self, tree: Tree) -> bool:
         """False where a part that is needed holds for no value of the batch at all."""
@@ -65,34 +72,43 @@ class _Batch:
             atom = self._atoms[tree]
             if atom.op == "ref":
                 return atom.field in self._table.columns and atom.value in self._table.columns
-            return atom.field in self._table.columns if atom.op == "ex" else tree in self._codes
+            if atom.op == "ex":
+                return atom.field in self._table.columns
+            if atom.field == RAW and self._keywords is not None:
+                return self._keywords.possible(tree)
+            return tree in self._codes or tree in self._lazy
         if tree[0] == "&":
             return all(self.possible(part) for part in tree[1:])
         if tree[0] == "|":
             return any(self.possible(part) for part in tree[1:])
         return True
 
-    def mask(self, tree: Tree) -> Mask:
-        """The records that the tree holds for. The result is shared: never written to."""
+    def mask(self, tree: Tree, alive: Mask | None = None) -> Mask:
+        """The records that the tree holds for; right for those ``alive`` (None: for all).
+
+        The result may be shared: it is never written to.
+        """
         if isinstance(tree, int):
+            if self._keywords is not None and self._atoms[tree].field == RAW:
+                return self._keywords.mask(tree, alive)
             found = self._masks.get(tree)
             if found is None:
                 found = self._masks[tree] = self._atom(tree)
             return found
         if tree[0] == "!":
-            return ~self.mask(tree[1])
+            return ~self.mask(tree[1], alive)
         if tree[0] == "&":
-            return self._all(tree[1:])
+            return self._all(tree[1:], alive)
         result = np.zeros(self._table.size, dtype=np.bool_)
         for part in tree[1:]:
             if self.possible(part):
-                result |= self.mask(part)
+                result |= self.mask(part, alive)
         return result
 
-    def _all(self, parts: list[Tree]) -> Mask:
-        result = np.ones(self._table.size, dtype=np.bool_)
-        for part in sorted(parts, key=_cost):
-            result &= self.mask(part)
+    def _all(self, parts: list[Tree], alive: Mask | None) -> Mask:
+        result = np.ones(self._table.size, dtype=np.bool_) if alive is None else alive.copy()
+        for part in parts:
+            result &= self.mask(part, result)
             if not result.any():
                 break
         return result
@@ -107,8 +123,15 @@ class _Batch:
             self._reference(atom, result)
         elif atom.op == "ex":
             result[column.row_array()] = True
-        elif number in self._codes:
-            result[column.row_array()[self._codes[number][column.code_array()]]] = True
+        else:
+            codes = self._codes.get(number)
+            if codes is None and number in self._lazy:
+                codes = self._codes[number] = self._lazy[number].test(atom)
+            if codes is not None:
+                chosen = codes[column.code_array()]
+                if len(chosen) == self._table.size:
+                    return chosen
+                result[column.row_array()[chosen]] = True
         return result
 
     def _reference(self, atom: Atom, result: Mask) -> None:
@@ -127,7 +150,7 @@ class _Batch:
         width = len(there.values)
         holds = np.array(
             [
-                _refers(lower_here[pair // width], lower_there[pair % width], atom.flags)
+                refers(lower_here[pair // width], lower_there[pair % width], atom.flags)
                 for pair in distinct.tolist()
             ],
             dtype=np.bool_,
@@ -136,7 +159,8 @@ class _Batch:
             result[rows[holds[back]]] = True
 
 
-def _refers(text: str, other: str, flags: str) -> bool:
+def refers(text: str, other: str, flags: str) -> bool:
+    """Whether a value (lower-cased) is, holds, begins or ends with another field's value."""
     if flags == "se":
         return other in text
     if flags == "s":
@@ -144,8 +168,22 @@ def _refers(text: str, other: str, flags: str) -> bool:
     return text.endswith(other) if flags == "e" else text == other
 
 
-def _cost(tree: Tree) -> int:
-    """Cheap and selective parts first; negations last, for they select the most."""
+_COSTS = {"eq": 0, "sw": 0, "ew": 0, "in": 0, "ex": 0, "lt": 1, "le": 1, "gt": 1, "ge": 1}
+
+
+def _ordered(tree: Tree, atoms: tuple[Atom, ...]) -> Tree:
+    """The tree with cheap and selective parts first; negations, keywords and the like last."""
     if isinstance(tree, int):
-        return 0
-    return {"&": 1, "|": 2, "!": 3}[tree[0]]
+        return tree
+    parts = [_ordered(part, atoms) for part in tree[1:]]
+    if tree[0] == "&":
+        parts.sort(key=lambda part: _cost(part, atoms))
+    return [tree[0], *parts]
+
+
+def _cost(tree: Tree, atoms: tuple[Atom, ...]) -> int:
+    if isinstance(tree, int):
+        atom = atoms[tree]
+        return 20 if atom.field == RAW else _COSTS.get(atom.op, 6)
+    own = {"&": 2, "|": 3, "!": 5}[tree[0]]
+    return own + max((_cost(part, atoms) for part in tree[1:]), default=0)

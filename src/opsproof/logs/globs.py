@@ -100,6 +100,15 @@ class Glob:
             return None
         return ("sw", first) if first else ("ew", last)
 
+    def literal(self) -> str:
+        """The longest text that stands in everything the pattern matches; empty if none does."""
+        runs = [
+            run
+            for segment in self.segments
+            for run in "".join(one or STAR for one in segment.characters).split(STAR)
+        ]
+        return max(runs, key=len)
+
     def matches(self, text: str) -> bool:
         """Whether the whole text is as the pattern says."""
         first, last = self.segments[0], self.segments[-1]

@@ -8,7 +8,7 @@ truth value.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,6 +39,12 @@ class Column:
         self.rows.append(row)
         self.codes.append(values.setdefault(value, len(values)))
 
+    @classmethod
+    def constant(cls, value: str, size: int) -> Column:
+        """A field that all ``size`` records have, with the same value."""
+        zeros = array("i", bytes(4 * size))
+        return cls(values={value: 0}, rows=array("i", range(size)), codes=zeros)
+
     def names(self) -> list[str]:
         """The distinct values by code."""
         if len(self._names) != len(self.values):
@@ -64,6 +70,20 @@ class Place:
     computer: str
 
 
+@dataclass(frozen=True, slots=True)
+class RawText:
+    """The text of whole records, for keyword searches.
+
+    ``encoded`` has one text a record, without line feeds, in which ``encode(needle)`` stands
+    wherever the needle stands in the record: quick to search, and never too few records.
+    ``read(row)`` is the text itself, which decides.
+    """
+
+    encoded: Sequence[str]
+    encode: Callable[[str], str]
+    read: Callable[[int], str]
+
+
 @dataclass(slots=True)
 class Table:
     """A batch of records, all of them from one file.
@@ -81,6 +101,7 @@ class Table:
     fields: Callable[[int], dict[str, str]]
     channel: str = ""
     computer: str = ""
+    raw: RawText | None = None
 
     def value(self, name: str, row: int) -> str | None:
         """The value of a field of one record, None where the record has no such field."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from opsproof.logs.table import Table
 
+BATCH_CHARACTERS = 1 << 24
+"""A batch is evaluated and dropped at this much text: memory does not grow with the file."""
+
 BATCH_RECORDS = 50_000
-"""A batch is evaluated and dropped at this many records: memory does not grow with the file."""
+"""The same for text logs, in lines."""
 
 RAW = "_raw"
 """The pseudo field that keyword searches look at."""
@@ -45,8 +48,12 @@ class Log:
     source: int
 
 
+Fields: TypeAlias = frozenset[str] | None
+"""Lower-cased names of the fields that an audit looks at; None means all of them."""
+
+
 class Reader(Protocol):
     """Reads one kind of log file."""
 
-    def __call__(self, log: Log, wanted: frozenset[str] | None, notes: Notes) -> Iterator[Table]:
+    def __call__(self, log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
         """Batches of records with the ``wanted`` fields as columns, damage into ``notes``."""

@@ -19,9 +19,9 @@ from typing import Any, BinaryIO, cast
 import evtx
 import msgspec
 
-from opsproof.logs.readers.base import BATCH_RECORDS, Damage, Log, Notes
-from opsproof.logs.readers.evtx_fields import flatten, lowered
-from opsproof.logs.table import Table, TableBuilder
+from opsproof.logs.readers.base import BATCH_CHARACTERS, Damage, Fields, Log, Notes
+from opsproof.logs.readers.evtx_load import Loader
+from opsproof.logs.table import Table
 
 HEADER = 4096
 CHUNK = 65536
@@ -49,7 +49,7 @@ class _Group:
     places: dict[int, int] = field(default_factory=dict)
 
 
-def read(log: Log, wanted: frozenset[str] | None, notes: Notes) -> Iterator[Table]:
+def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
     """Batches of the live records of one EVTX file, in file order.
 
     Records in slack space (overwritten, no longer part of the log) are not read: they would count
@@ -60,30 +60,18 @@ def read(log: Log, wanted: frozenset[str] | None, notes: Notes) -> Iterator[Tabl
         if len(header) < HEADER or not is_evtx(header):
             notes.damage.append(Damage("not an event log file: its header is cut short", offset=0))
             return
-        events: list[str] = []
-        builder = TableBuilder(log.source, wanted)
+        loader = Loader(log.source, wanted)
         for group in _groups(file, header, notes):
             for text in _parse(group, notes):
-                _add(builder, events, text, notes)
-                if len(builder) >= BATCH_RECORDS:
-                    yield _table(builder, events)
-                    events, builder = [], TableBuilder(log.source, wanted)
-        if len(builder):
-            yield _table(builder, events)
-
-
-def _table(builder: TableBuilder, events: list[str]) -> Table:
-    return builder.build(lambda row: flatten(events[row]).fields)
-
-
-def _add(builder: TableBuilder, events: list[str], text: str, notes: Notes) -> None:
-    try:
-        event = flatten(text)
-    except (ValueError, msgspec.DecodeError, RecursionError) as error:
-        notes.damage.append(Damage(f"a record is no event: {error}", records=1))
-        return
-    builder.add(event.time, event.record_id, lowered(event, builder.wanted))
-    events.append(text)
+                try:
+                    loader.add(text)
+                except (ValueError, msgspec.DecodeError, RecursionError) as error:
+                    notes.damage.append(Damage(f"a record is no event: {error}", records=1))
+            if loader.size >= BATCH_CHARACTERS:
+                yield loader.table()
+                loader = Loader(log.source, wanted)
+        if len(loader):
+            yield loader.table()
 
 
 def _groups(file: BinaryIO, header: bytes, notes: Notes) -> Iterator[_Group]:

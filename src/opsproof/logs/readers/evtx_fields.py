@@ -9,6 +9,7 @@ wrapper element (log cleared: 1102 and 104); ``Data`` elements without names; na
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,7 +44,7 @@ _AUDITED_REGISTRY: Final = {"processname": "image", "objectname": "targetobject"
 """Fields of Security 4657 under the names of Sysmon event 13 (category registry_set)."""
 
 
-_SYSTEM: Final = frozenset(
+SYSTEM: Final = frozenset(
     {
         "Channel",
         "Computer",
@@ -57,6 +58,10 @@ _SYSTEM: Final = frozenset(
         "Version",
     }
 )
+
+
+ALIASED: Final = frozenset({4688, 4657, "4688", "4657"})
+"""Events whose fields rules know by other names; see :func:`aliases`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +97,32 @@ def flatten(text: str) -> Event:
     return Event(_time(system), _record_id(system), fields)
 
 
-def lowered(event: Event, wanted: frozenset[str] | None) -> dict[str, str]:
-    """The fields by lower-cased name, with the names that rules for processes expect."""
-    fields = {name.lower(): value for name, value in event.fields.items()}
-    if fields.get("eventid") == "4688" and fields.get("channel") == "Security":
-        _rename(fields, _AUDITED_PROCESS)
-        label = fields.get("mandatorylabel")
-        if label in _INTEGRITY:
-            fields["integritylevel"] = _INTEGRITY[label]
-    elif fields.get("eventid") == "4657" and fields.get("channel") == "Security":
-        _rename(fields, _AUDITED_REGISTRY)
-    if wanted is None or RAW in wanted:
-        fields[RAW] = "\n".join(event.fields.values())
+def lowered(event: Event) -> dict[str, str]:
+    """The fields by lower-cased name, with the names that rules for processes expect, and the text
+    that keyword searches look at.
+    """
+    fields: dict[str, str] = {}
+    for name, value in event.fields.items():
+        fields.setdefault(name.lower(), value)
+    renamed = aliases(fields.get("eventid", ""), fields.get("channel", ""))
+    fields.update({new: fields[old] for old, new in renamed.items() if old in fields})
+    if renamed and "mandatorylabel" in fields and fields["eventid"] == "4688":
+        fields.setdefault("integritylevel", integrity(fields["mandatorylabel"]))
+    fields[RAW] = "\n".join(event.fields.values())
     fields[KIND] = "windows"
     return fields
 
 
-def _rename(fields: dict[str, str], names: dict[str, str]) -> None:
-    found = {new: fields[old] for old, new in names.items() if old in fields}
-    fields.update(found)
+def aliases(event_id: str, channel: Any) -> dict[str, str]:
+    """Lower-cased names of an event's fields and the names that rules know them by."""
+    if channel != "Security":
+        return {}
+    return {"4688": _AUDITED_PROCESS, "4657": _AUDITED_REGISTRY}.get(event_id, {})
+
+
+def integrity(label: str) -> str:
+    """Sysmon's word for the SID of a mandatory label ([MS-DTYP] 2.4.2.4); else the SID."""
+    return _INTEGRITY.get(label, label)
 
 
 def _system(system: dict[str, Any]) -> dict[str, str]:
@@ -121,10 +133,8 @@ def _system(system: dict[str, Any]) -> dict[str, str]:
         _put(fields, name, system.get(name))
     _put(fields, "EventRecordID", system.get("EventRecordID"))
     _put(fields, "Computer", system.get("Computer"))
-    _put(fields, "Security_UserID", _attributes(system.get("Security")).get("UserID"))
-    execution = _attributes(system.get("Execution"))
-    _put(fields, "Execution_ProcessID", execution.get("ProcessID"))
-    _put(fields, "Execution_ThreadID", execution.get("ThreadID"))
+    for name, read in _ATTRIBUTES.items():
+        _put(fields, name, read(system))
     return fields
 
 
@@ -137,7 +147,7 @@ def _put(fields: dict[str, str], name: str, value: Any) -> None:
     if isinstance(value, dict):
         value = value.get("#text")
     if value is not None:
-        fields[name] = _text(value)
+        fields[name] = plain(value)
 
 
 def _data(fields: dict[str, str], data: Any) -> None:
@@ -161,20 +171,21 @@ def _data(fields: dict[str, str], data: Any) -> None:
             text = value.get("#text") if isinstance(value, dict) else value
             own = name.replace(" ", "")
             # System's own name wins: an event's data may have a "Channel" of another meaning (104).
-            fields.setdefault(f"EventData_{own}" if own in _SYSTEM else own, _text(text))
+            fields.setdefault(f"EventData_{own}" if own in SYSTEM else own, plain(text))
 
 
 def _unnamed(fields: dict[str, str], value: Any) -> None:
     """``Data`` elements without a name: all of them joined, and each as ``Data_1``, ``Data_2``."""
     if isinstance(value, dict):
         value = value.get("#text")
-    parts = [_text(part) for part in value] if isinstance(value, list) else [_text(value)]
+    parts = [plain(part) for part in value] if isinstance(value, list) else [plain(value)]
     fields.setdefault("Data", "\n".join(parts))
     for number, part in enumerate(parts, 1):
         fields.setdefault(f"Data_{number}", part)
 
 
-def _text(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A value as text: nothing is empty, lists are joined by line feeds."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -182,9 +193,9 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "\n".join(_text(part) for part in value)
+        return "\n".join(plain(part) for part in value)
     if isinstance(value, dict):
-        return _text(value.get("#text"))
+        return plain(value.get("#text"))
     return str(value)
 
 
@@ -196,7 +207,41 @@ def _time(system: dict[str, Any]) -> int:
 
 def _record_id(system: dict[str, Any]) -> int:
     try:
-        number = int(_text(system.get("EventRecordID")))
+        number = int(plain(system.get("EventRecordID")))
     except ValueError:
         return -1
     return number if 0 <= number < 1 << 63 else -1
+
+
+def _attribute(element: str, name: str) -> Callable[[dict[str, Any]], str | None]:
+    def read(system: dict[str, Any]) -> str | None:
+        found = _attributes(system.get(element)).get(name)
+        return None if found is None else plain(found)
+
+    return read
+
+
+def _element(name: str) -> Callable[[dict[str, Any]], str | None]:
+    def read(system: dict[str, Any]) -> str | None:
+        found = system.get(name)
+        if isinstance(found, dict):
+            found = found.get("#text")
+        return None if found is None else plain(found)
+
+    return read
+
+
+_ATTRIBUTES: Final = {
+    "Security_UserID": _attribute("Security", "UserID"),
+    "Execution_ProcessID": _attribute("Execution", "ProcessID"),
+    "Execution_ThreadID": _attribute("Execution", "ThreadID"),
+}
+
+RARE: Final = {
+    **{name.lower(): read for name, read in _ATTRIBUTES.items()},
+    **{
+        name.lower(): _element(name)
+        for name in ("Version", "Task", "Opcode", "Keywords", "EventRecordID")
+    },
+}
+"""Fields of System that few rules look at, by lower-cased name: how to read them."""

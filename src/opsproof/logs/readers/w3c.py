@@ -16,7 +16,7 @@ from typing import Final
 
 from opsproof.logs import times
 from opsproof.logs.readers import web
-from opsproof.logs.readers.base import BATCH_RECORDS, RAW, Damage, Log, Notes
+from opsproof.logs.readers.base import BATCH_RECORDS, RAW, Damage, Fields, Log, Notes
 from opsproof.logs.readers.lines import Line, lines
 from opsproof.logs.table import Table, TableBuilder
 
@@ -36,7 +36,7 @@ def is_w3c(head: bytes) -> bool:
     return b"#Fields:" in head[: 1 << 16] or _DATED.match(head) is not None
 
 
-def read(log: Log, wanted: frozenset[str] | None, notes: Notes) -> Iterator[Table]:
+def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
     """Batches of the requests of one W3C log, in file order; record ids are line numbers."""
     parser = _Parser(log.source, wanted, notes, web.site(f"{log.path.absolute()}/{log.name}"))
     parser.names = _first_fields(log.path)
@@ -65,9 +65,7 @@ def _first_fields(path: Path) -> list[str]:
 class _Parser:
     """The state of reading one file: field list, date, the batch that is being filled."""
 
-    def __init__(
-        self, source: int, wanted: frozenset[str] | None, notes: Notes, channel: str
-    ) -> None:
+    def __init__(self, source: int, wanted: Fields, notes: Notes, channel: str) -> None:
         self._source, self._wanted, self._notes, self._channel = source, wanted, notes, channel
         self._columns: list[tuple[int, str, str]] = []
         self._written: list[str] = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import re2
 from sigma.conditions import (
     ConditionAND,
     ConditionFieldEqualsValueExpression,
@@ -40,6 +41,7 @@ from sigma.types import (
 
 from opsproof.errors import OpsproofError
 from opsproof.logs import globs
+from opsproof.logs.atoms import expression
 from opsproof.logs.readers.base import KIND, RAW
 from opsproof.logs.rules.compiled import Atom, Tree
 from opsproof.logs.rules.logsource import Selection
@@ -167,7 +169,13 @@ class _Compiler:
             flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
             if value.contains_placeholder():
                 raise UnsupportedError("a placeholder in a regular expression has no value")
-            return self._atom(field, "re", str(value.regexp), flags)
+            pattern = str(value.regexp)
+            try:
+                expression(pattern, flags)
+            except re2.error as error:
+                text = f"no linear-time matcher can evaluate {pattern!r}: {error}"
+                raise UnsupportedError(text) from error
+            return self._atom(field, "re", pattern, flags)
         if isinstance(value, SigmaCIDRExpression):
             return self._atom(field, "cidr", str(value.network))
         if isinstance(value, SigmaCompareExpression):
