@@ -1,0 +1,1 @@
+"""Windows' own command-line tools, one file each, registered by name."""

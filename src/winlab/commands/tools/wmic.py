@@ -1,0 +1,208 @@
+"""wmic.exe. Source: "wmic" (Microsoft Learn), Win32 class pages for the properties.
+
+Lines end in CR CR LF when wmic writes to a pipe, as the real tool's do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+from winlab.commands.call import Call, program
+from winlab.commands.tools.wmic_classes import CLASSES, WRITABLE
+from winlab.host.errors import NotModelledError
+from winlab.host.host import Host
+
+Row: TypeAlias = "dict[str, str]"
+
+_RPC = 0x800706BA
+_INVALID_CLASS = 0x80041010
+_INVALID_QUERY = 0x80041017
+_END = "\r\r\n"
+_TOKEN = re.compile(r'"[^"]*"|\'[^\']*\'|\([^()]*\)|/[A-Za-z]+:"[^"]*"|[^\s"\'(]+')
+_CONDITION = re.compile(
+    r"\s*([A-Za-z_]\w*)\s*(<=|>=|<>|!=|=|<|>|\blike\b)\s*('[^']*'|\"[^\"]*\"|[^\s)]+)\s*",
+    re.IGNORECASE,
+)
+
+
+def _signed(code: int) -> int:
+    return code - 2**32
+
+
+def _put(call: Call, text: str) -> None:
+    call.write(text.replace("\n", _END))
+
+
+def _fail(call: Call, node: str, code: int, english: str, chinese: str) -> int:
+    text = call.text(
+        f"Node - {node}\r\nERROR:\r\nDescription = {english}",
+        f"节点 - {node}\r\n错误:\r\n描述 = {chinese}",
+    )
+    call.error(text)
+    return _signed(code)
+
+
+def _condition(text: str) -> Callable[[Row], bool]:
+    """Return a test for ``a=b and c like 'x%'``; NotModelledError for anything else."""
+    parts: list[tuple[str, str, str]] = []
+    rest = text.strip()
+    while rest.startswith("(") and rest.endswith(")"):
+        rest = rest[1:-1].strip()
+    while rest:
+        found = _CONDITION.match(rest)
+        if found is None:
+            raise NotModelledError(f"wmic where {text}")
+        parts.append((found[1].lower(), found[2].lower(), found[3].strip("'\"")))
+        rest = rest[found.end() :]
+        if not rest:
+            break
+        if rest[:4].lower() != "and ":
+            raise NotModelledError(f"wmic where {text}")
+        rest = rest[4:]
+
+    def keep(row: Row) -> bool:
+        low = {k.lower(): v for k, v in row.items()}
+        return all(name in low and _holds(low[name], op, value) for name, op, value in parts)
+
+    return keep
+
+
+def _holds(have: str, operator: str, want: str) -> bool:
+    if operator == "like":
+        pattern = re.escape(want).replace("%", ".*").replace("_", ".")
+        return re.fullmatch(pattern, have, re.IGNORECASE) is not None
+    a: str | int = have.lower()
+    b: str | int = want.lower()
+    if have.isdigit() and want.isdigit():
+        a, b = int(have), int(want)
+    order = 0 if a == b else (1 if str(a) > str(b) else -1)
+    if isinstance(a, int) and isinstance(b, int):
+        order = (a > b) - (a < b)
+    return {
+        "=": order == 0,
+        "<>": order != 0,
+        "!=": order != 0,
+        "<": order < 0,
+        ">": order > 0,
+        "<=": order <= 0,
+        ">=": order >= 0,
+    }[operator]
+
+
+def _print_csv(call: Call, node: str, rows: list[Row], names: list[str]) -> None:
+    names = sorted(names, key=str.lower)
+    _put(call, "\n" + ",".join(["Node", *names]) + "\n")
+    for row in rows:
+        _put(call, ",".join([node, *(row[n].replace(",", ";") for n in names)]) + "\n")
+
+
+def _print_value(call: Call, rows: list[Row], names: list[str]) -> None:
+    _put(call, "\n\n")
+    for row in rows:
+        for name in names:
+            _put(call, f"{name}={row[name]}\n")
+        _put(call, "\n\n")
+
+
+def _print_table(call: Call, rows: list[Row], names: list[str]) -> None:
+    widths = {n: max(len(n), *(len(r[n]) for r in rows)) + 2 for n in names}
+    _put(call, "".join(n.ljust(widths[n]) for n in names) + "\n")
+    for row in rows:
+        _put(call, "".join(row[n].ljust(widths[n]) for n in names) + "\n")
+    _put(call, "\n")
+
+
+def _parse(tail: str) -> list[str]:
+    return _TOKEN.findall(tail)
+
+
+@program("wmic")
+def wmic(call: Call) -> int:
+    """Read WMI classes of this host or of a peer."""
+    words = _parse(call.tail)
+    node: str | None = None
+    while words and words[0].startswith("/"):
+        switch, _, value = words.pop(0).partition(":")
+        if switch.lower() == "/node":
+            node = value.strip("\"'")
+        elif switch.lower() not in {"/user", "/password"}:
+            raise NotModelledError(f"wmic {switch}")
+    if not words:
+        raise NotModelledError("wmic without a class")
+    target: Host | None = call.host
+    if node is not None and node.lower() not in {"localhost", ".", call.host.name.lower()}:
+        target = call.host.network.peer(node)
+    shown = (node or call.host.name).upper()
+    if target is None:
+        return _fail(call, shown, _RPC, "The RPC server is unavailable.", "RPC 服务器不可用。")
+    return _class(call, target, target.name if node is None else shown, words)
+
+
+def _class(call: Call, host: Host, node: str, words: list[str]) -> int:
+    alias = words.pop(0).lower()
+    if alias == "path" and words:
+        alias = words.pop(0).lower()
+    reader = CLASSES.get(alias)
+    if reader is None:
+        raise NotModelledError(f"wmic {alias}")
+    if not call.admin:
+        return _fail(call, node, 0x80070005, "Access denied.", "拒绝访问。")
+    rows = reader(host)
+    if words and words[0].lower() == "where":
+        words.pop(0)
+        if not words:
+            return _invalid(call, "where")
+        text = words.pop(0).strip('"')
+        while words and words[0].lower() not in {"get", "list", "call"}:
+            text += " " + words.pop(0)
+        rows = [row for row in rows if _condition(text)(row)]
+    verb = words.pop(0).lower() if words else "list"
+    if verb == "call" and words and (alias, words[0].lower()) in WRITABLE:
+        return WRITABLE[alias, words[0].lower()](call, host, rows)
+    if verb != "get":
+        raise NotModelledError(f"wmic {alias} {verb}")
+    return _get(call, node, rows, reader(host), words)
+
+
+def _invalid(call: Call, what: str) -> int:
+    call.error(call.text(f"{what} - Invalid alias verb.", f"{what} - 别名动词无效。"))
+    return 44125
+
+
+def _get(call: Call, node: str, rows: list[Row], every: list[Row], words: list[str]) -> int:
+    names: list[str] = []
+    form = "table"
+    for word in words:
+        if word.startswith("/"):
+            switch, _, value = word.lower().partition(":")
+            value = value.strip('"').removesuffix(".xsl")
+            if switch == "/value" or (switch == "/format" and value in {"value", "list"}):
+                form = "value"
+            elif switch == "/format" and value == "csv":
+                form = "csv"
+            elif switch == "/format" and value == "table":
+                form = "table"
+            else:
+                raise NotModelledError(f"wmic get {word}")
+        else:
+            names += [n for n in word.split(",") if n]
+    known = {k.lower(): k for k in (every[0] if every else {})}
+    picked = (
+        [known.get(n.lower(), "") for n in names]
+        if names and names != ["*"]
+        else list(known.values())
+    )
+    if every and "" in picked:
+        return _fail(call, node, _INVALID_QUERY, "Invalid query", "无效查询")
+    if not rows:
+        call.error(call.text("No Instance(s) Available.", "没有可用实例。"))
+        return 0
+    if form == "csv":
+        _print_csv(call, node, rows, picked)
+    elif form == "value":
+        _print_value(call, rows, sorted(picked, key=str.lower))
+    else:
+        _print_table(call, rows, sorted(picked, key=str.lower))
+    return 0
