@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-_SEPARATOR = re.compile(rb"\r?\n\0\0\0\0\r?\n")
-_OLD_MARKER = b"\0\0\0\0"
+# Neither JSON nor base64 has a NUL; looking for the bytes alone costs a fifth of a line pattern.
+_SEPARATOR = b"\0\0\0\0"
 _VERSION = re.compile(rb'"_ansible_version":\s*"([^"]{1,40})"')
 
 
@@ -80,7 +80,7 @@ def is_bootstrap(script: str) -> bool:
 
 def decode(stdin: bytes) -> Envelope:
     """Decode one input; raises :class:`EnvelopeError` for any other, naming the sender's version."""
-    parts = _SEPARATOR.split(stdin, maxsplit=2)
+    parts = [part.strip(b"\r\n") for part in stdin.split(_SEPARATOR, 2)]
     try:
         bootstrap = _bootstrap_decoder.decode(parts[0].lstrip(b"\xef\xbb\xbf"))
     except msgspec.MsgspecError as error:
@@ -99,7 +99,7 @@ def decode(stdin: bytes) -> Envelope:
 
 
 def _undecodable(stdin: bytes, first: bytes) -> EnvelopeError:
-    if _OLD_MARKER in stdin and b"module_entry" in stdin:
+    if _SEPARATOR in stdin and b"module_entry" in stdin:
         return EnvelopeError(
             f"{_sender(stdin)}: winlab decodes the exec manifest of ansible-core 2.19 and 2.20, "
             "and this payload is that of 2.18 or older"

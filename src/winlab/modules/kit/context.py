@@ -70,7 +70,7 @@ def user_context(
     )
 
 
-@dataclass
+@dataclass(eq=False)
 class ModuleEnd(Exception):  # noqa: N818  success ends a module in the same way
     """A module has finished: raised by exit and fail, caught where modules are run."""
 
