@@ -7,9 +7,10 @@ import msgspec
 import pytest
 from tests.evidence import samples
 
+from opsproof.controls import evaluate_inputs
 from opsproof.errors import IncompleteError, UsageError
 from opsproof.evidence.bundle import BundleBuilder
-from opsproof.evidence.model import SubjectKind
+from opsproof.evidence.model import Outcome, SubjectKind
 from opsproof.evidence.reader import load_bundle, sealed_runs
 from opsproof.evidence.verify import verify
 
@@ -62,6 +63,20 @@ def test_a_secret_appears_nowhere_in_a_bundle(reports: Path, tmp_path: Path) -> 
     ]
     assert holding == []
     assert [(r.rule, r.count) for r in load_bundle(folder).run.redactions] == [("exact-secret", 1)]
+
+
+def test_a_secret_in_a_host_s_reason_leaves_record_and_findings_alike(
+    reports: Path, tmp_path: Path
+) -> None:
+    builder = BundleBuilder(reports, RUN, bureau=samples.keys().bureau, secrets=[CANARY])
+    samples.fill(builder, tmp_path)
+    gone = samples.host(Outcome.UNREACHABLE, f"rejected {CANARY}")
+    record = samples.run_record(RUN, hosts={"app-01": gone})
+    builder.write(record, evaluate_inputs(record, builder.observations, builder.inputs))
+    folder = builder.seal(samples.keys().signer, now=samples.NOW)
+    assert verify(folder).problems == []
+    assert not any(CANARY.encode() in p.read_bytes() for p in folder.rglob("*") if p.is_file())
+    assert load_bundle(folder).run.hosts["app-01"].reason == "rejected [redacted:exact-secret]"
 
 
 def test_integers_beyond_2_to_the_53_stay_verifiable(reports: Path, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def test_secrets_and_personal_numbers_go(text: str, clean: str) -> None:
         "The password policy requires 14 characters.",
         "S-1-5-21-1004336348-1177238915-682003330-512",
         "Microsoft-Windows-Security-Auditing",
+        "PasswordLastSet=2026-11-22 09:15:00",
     ],
 )
 def test_ordinary_text_stays(text: str) -> None:
@@ -60,8 +61,14 @@ def test_ordinary_text_stays(text: str) -> None:
 
 
 def test_a_secret_under_a_telling_key_goes() -> None:
-    value, counts = Redactor().value({"Password": "abc", "user": "bob", "token_count": 3})
-    assert value == {"Password": "[redacted:named-secret]", "user": "bob", "token_count": 3}
+    value, counts = Redactor().value(
+        {"Password": "abc", "user": "bob", "password_last_set": "2026"}
+    )
+    assert value == {
+        "Password": "[redacted:named-secret]",
+        "user": "bob",
+        "password_last_set": "2026",
+    }
     assert as_records(counts)[0].rule == "named-secret"
 
 

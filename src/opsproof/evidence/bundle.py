@@ -12,12 +12,13 @@ from pathlib import Path, PurePosixPath
 import msgspec
 from cryptography import x509
 
+from opsproof.controls.recompute import evaluate_inputs
 from opsproof.errors import IncompleteError, OpsproofError, UsageError
 from opsproof.evidence import cms
 from opsproof.evidence.canonical import canonical_line, jsonable
 from opsproof.evidence.collect import Collected
 from opsproof.evidence.files import write_durably
-from opsproof.evidence.ids import FINDING, OBSERVATION, RUN_ID, content_id
+from opsproof.evidence.ids import OBSERVATION, RUN_ID, content_id
 from opsproof.evidence.keys import Signer
 from opsproof.evidence.ledger import EntryKind
 from opsproof.evidence.model import Artifact, Finding, Observation, Record, Run
@@ -182,16 +183,21 @@ class BundleBuilder:
     def write(self, run: Run, findings: Sequence[Finding]) -> None:
         """Write verdicts and the run's record; may be repeated until sealing.
 
+        Where secrets had to be taken out of what the record says about hosts, the findings are
+        evaluated again: they must follow from what is sealed, and must not hold what was taken out.
+
         Raises:
             UsageError: the record or a finding is of another run.
         """
         for name in [run.id, *(finding.run for finding in findings)]:
             if name != self.run_id:
                 raise UsageError(f"run {name} does not belong into bundle {self.run_id}")
+        self._run = self._clean(run)
+        if self._run.hosts != run.hosts:
+            findings = evaluate_inputs(self._run, self.observations, self._inputs)
         write_durably(self.path / OBSERVATIONS, _lines(self.observations))
         self._checkpoint("findings")
         write_durably(self.path / FINDINGS, _lines(findings))
-        self._run = self._clean(run)
         write_durably(self.path / self._run.file_name, canonical_line(self._run))
         self._checkpoint("written")
 
@@ -239,11 +245,6 @@ class BundleBuilder:
         before = Counter({entry.rule: entry.count for entry in run.redactions})
         record = msgspec.convert(clean, Run)
         return msgspec.structs.replace(record, redactions=as_records(counts + before))
-
-
-def new_finding(finding: Finding) -> Finding:
-    """The finding with the id that follows from its content."""
-    return msgspec.structs.replace(finding, id=content_id(FINDING, finding))
 
 
 def _lines(records: Iterable[Record]) -> bytes:

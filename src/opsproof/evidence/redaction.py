@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (
         "named-secret",
         re.compile(
             r"(?P<keep>\b[\w.-]*(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?token"
-            r"|client[_-]?secret|口令|密码)[\w.-]*[\"']?\s*[:=:=]\s*)" + _VALUE,
+            r"|client[_-]?secret|口令|密码)(?:[_-]?hash)?[0-9]*[\"']?\s*[:=:=]\s*)" + _VALUE,
             re.IGNORECASE,
         ),
     ),
