@@ -113,6 +113,16 @@ def test_the_sheet_names_the_one_before(sealing: Sealing) -> None:
     assert 'href="RPT-D-20261121.en.html"' in page
 
 
+def test_an_auditor_makes_the_same_data_again_elsewhere(sealing: Sealing, tmp_path: Path) -> None:
+    sealing.run(troubled())
+    arguments = ["--reports", str(sealing.reports)]
+    report("--date", "2026-11-21", *arguments, code=ExitCode.NOT_EVALUATED)
+    report(*DATE, *arguments, code=ExitCode.NOT_EVALUATED)
+    report(*DATE, *arguments, "--out", str(tmp_path / "again"), code=ExitCode.NOT_EVALUATED)
+    issued = sealing.reports / "daily" / "RPT-D-20261122.json"
+    assert (tmp_path / "again" / issued.name).read_bytes() == issued.read_bytes()
+
+
 def test_several_inventories_are_a_usage_error(sealing: Sealing) -> None:
     hosts = {"mgmt-01": lab()["mgmt-01"]}
     sealing.run(hosts, nonce="1111")

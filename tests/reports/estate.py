@@ -282,6 +282,8 @@ class Sealing:
             builder.add_input("estate.json", canonical(self.estate))
         if schedule:
             builder.add_input("schedule.yml", b"items: []\n")
+        if waivers:
+            builder.add_input("waivers.yml", waivers)
         builder.add_input(INPUT, Known().to_bytes())
         observations = [
             builder.add_observation(observation)

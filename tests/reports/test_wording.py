@@ -85,12 +85,12 @@ def test_a_condition_reads_as_a_threshold(expected: Any, zh: str, en: str) -> No
                     "shown": [{"letter": "D", "free_percent": 3, "size_mb": 9}],
                 }
             },
-            "1 of 2 offend: D free 3%",
+            "1 of 2 not met: D: free 3%",
         ),
         (
             {"path": "security.log_cleared", "empty": True},
             {"security.log_cleared": [{"channel": "Security", "record_id": 7, "sha256": "x"}]},
-            "1: Security record 7",
+            "1: Security: record 7",
         ),
         ({"path": "days_left", "at_least": 30}, {"days_left": 12}, "days left: 12 days"),
         (

@@ -77,9 +77,9 @@ def daily(
     name = Path(inventory).name if inventory else None
     when = day.date() if day else _today(reports, name)
     shelf = Shelf(out or reports / "daily")
-    source = read_day(
-        reports, when, inventory=name, previous_report=shelf.before(f"RPT-D-{when:%Y%m%d}")
-    )
+    number = f"RPT-D-{when:%Y%m%d}"
+    before = max(shelf.before(number), Shelf(reports / "daily").before(number))
+    source = read_day(reports, when, inventory=name, previous_report=before)
     sheet = shelf.issue(
         lambda revision: daily_sheet(source, template_sha256=template_sha256(), revision=revision)
     )

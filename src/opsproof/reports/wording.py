@@ -162,13 +162,18 @@ class _Words:
     def _element(self, element: Json, holds: Json) -> str:
         if not isinstance(element, dict):
             return self.scalar(element, "")
-        parts = [str(element[key]) for key in _IDENTITY if isinstance(element.get(key), str)][:1]
-        for path in dict.fromkeys(paths(holds)):
-            if path in element and path not in _IDENTITY:
-                parts.append(f"{self.fact(path)} {self.scalar(element[path], path)}")
+        name = next((element[key] for key in _IDENTITY if isinstance(element.get(key), str)), "")
+        details = [
+            f"{self.fact(path)} {self.scalar(element[path], path)}"
+            for path in dict.fromkeys(paths(holds))
+            if path in element and path not in _IDENTITY
+        ]
         if element.get("record_id") is not None:
-            parts.append(self.label("wording.record", record=element["record_id"]))
-        return " ".join(parts) or self.scalar(element, "")
+            details.append(self.label("wording.record", record=element["record_id"]))
+        shown = self.label("separator.pair") if name and details else ""
+        return f"{name}{shown}{self.label('separator.clause').join(details)}" or self.scalar(
+            element, ""
+        )
 
     def fact(self, path: str) -> str:
         """The name of a fact; its key where the catalogue has none, nothing for the value itself."""
