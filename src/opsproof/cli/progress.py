@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -99,14 +99,15 @@ class Progress:
         text += f", {failed} failed" if failed else ""
         return text + (f", {away} unreachable" if away else "")
 
-    def screen(self) -> Table:
-        """The live table as it is now."""
+    def screen(self) -> Group:
+        """The live view as it is now."""
         elapsed = round(time.monotonic() - self._begun)
-        table = Table(
-            title=f"{self._title}   {elapsed // 60}:{elapsed % 60:02d}   {self.counts()}",
-            title_justify="left",
-            box=None,
-        )
+        head = f"{self._title}   {elapsed // 60}:{elapsed % 60:02d}   {self.counts()}"
+        return Group(Text(head, style="bold"), self.table())
+
+    def table(self) -> Table:
+        """Hosts at work and what they do, then hosts in trouble."""
+        table = Table(box=None, caption_justify="left")
         table.add_column("host", no_wrap=True)
         table.add_column("now", no_wrap=True, overflow="ellipsis")
         table.add_column("for", justify="right", no_wrap=True)
@@ -141,5 +142,5 @@ class _Screen:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> Group:
         return self._progress.screen()

@@ -113,7 +113,7 @@ def planned(
             where=str(playbook),
             remedy=f"check --limit {limit}" if limit else "check the plays' hosts",
         )
-    return [tuple(hosts) for hosts in plays]
+    return [tuple(sorted(hosts)) for hosts in plays]
 
 
 def secrets(inventory: Inventory) -> tuple[frozenset[str], bool]:

@@ -114,7 +114,7 @@ def main(inventory: str) -> None:
             secret = is_secret(name) or isinstance(value, EncryptedString)
             if name in CONNECTION:
                 connection.setdefault(host.name, {})[name] = templar.template(value)
-            if secret and isinstance(value, str):
+            if secret and isinstance(value, str | EncryptedString):
                 found.add(str(templar.template(value)))
     answer = {
         "secrets": sorted(one for one in found if len(one) >= SHORTEST_SECRET),
