@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible.plugins.shell.powershell import _parse_clixml, _replace_stderr_clixml
-from defusedxml import ElementTree as ET
+from defusedxml.ElementTree import fromstring
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,5 +36,5 @@ def test_ansible_reads_back_every_text(lines: list[str]) -> None:
 def test_progress_is_no_error_and_well_formed() -> None:
     stream = error_stream(["x"], progress=True)
     assert _replace_stderr_clixml(stream) == b"x\r\n"
-    root = ET.fromstring(stream.partition(b"\r\n")[2])
+    root = fromstring(stream.partition(b"\r\n")[2])
     assert [child.attrib["S"] for child in root] == ["progress", "Error"]

@@ -61,6 +61,8 @@ CHANGERS = [
     Case("win_group", {"name": "ops", "description": "Ops"}),
     Case("win_group", {"name": "ops", "members": {"set": ["bob", "SYSTEM"]}}, group),
     Case("win_group", {"name": "ops", "state": "absent"}, group),
+    Case("win_environment", {"level": "machine", "name": "SITE", "value": "north"}),
+    Case("win_environment", {"level": "machine", "variables": {"SITE": "x", "ROW": "5"}}),
     Case("win_group_membership", {"name": "Administrators", "members": [".\\bob"]}, user),
     Case("win_group_membership", {"name": "ops", "members": ["bob"], "state": "pure"}, group),
 ]

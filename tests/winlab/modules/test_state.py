@@ -263,6 +263,23 @@ def test_group_membership_by_set_add_and_remove(call: Call, host: Host) -> None:
     assert call("win_group", name="ops", members={"set": []})["changed"] is True
 
 
+def test_environment_reaches_the_next_process_and_the_registry(call: Call, host: Host) -> None:
+    call("win_environment", level="machine", name="SITE", value="north")
+    assert call("setup")["ansible_facts"]["ansible_env"]["SITE"] == "north"
+    place = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment"
+    assert call("win_reg_stat", path=place, name="SITE")["value"] == "north"
+    gone = call("win_environment", level="machine", name="site", state="absent", diff=True)
+    assert (gone["changed"], gone["before_value"]) == (True, "north")
+    assert "SITE" not in host.environment
+    assert call("win_environment", level="machine", name="SITE", state="present")["msg"] == (
+        "When state=present, value must be defined and not an empty string, if you wish to remove "
+        "the envvar, set state=absent"
+    )
+    assert call("win_environment", level="user", name="SITE", value="x")["msg"] == (
+        "winlab does not model win_environment with level user"
+    )
+
+
 def test_facts(call: Call, host: Host) -> None:
     host.power.boot_time = host.now() - timedelta(hours=2)
     facts = call("setup")["ansible_facts"]
