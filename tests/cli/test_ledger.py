@@ -78,3 +78,10 @@ def test_recover_names_what_it_found(reports: Path) -> None:
         f"adopted: {run}",
         "interrupted, never sealed: 20261122T091500Z-daily-00ff",
     ]
+
+
+@pytest.mark.parametrize("verb", ["list", "head", "recover"])
+def test_every_verb_has_json_with_the_shared_top_keys(reports: Path, verb: str) -> None:
+    document = json.loads(ledger(reports, verb, "--format", "json").output)
+    assert sorted(document) == ["generated_at", "items", "schema", "summary", "tool"]
+    assert document["summary"]["head"] == str(Ledger(reports).head)

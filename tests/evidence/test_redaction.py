@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import pytest
 from hypothesis import given
@@ -101,3 +102,28 @@ def test_an_exact_secret_never_survives(before: str, secret: str, after: str) ->
 def test_redacting_twice_changes_nothing(text: str) -> None:
     once, _ = Redactor().text(text)
     assert Redactor().text(once)[0] == once
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a-",
+        "a.",
+        "pwd=",
+        "password=x ",
+        "http://a:",
+        "-----BEGIN PRIVATE KEY",
+        " -p",
+        "eyJaaaaaaaa.",
+        "1",
+    ],
+)
+def test_hostile_text_costs_linear_time(unit: str) -> None:
+    short, long = (_seconds(unit * (size // len(unit))) for size in (10_000, 80_000))
+    assert long < max(40 * short, 2.0), "8 times the text must not take 64 times as long"
+
+
+def _seconds(text: str) -> float:
+    start = time.process_time()
+    Redactor(["Zk7#pq/w=9"]).text(text)
+    return time.process_time() - start

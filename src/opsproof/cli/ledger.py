@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +39,7 @@ def _signing(function: F) -> F:
             help="The keys folder; $OPSPROOF_KEYS or .keys by default.",
         ),
         click.option("--by", default=getpass.getuser, help="Who adds the record."),
+        _FORMAT,
     ):
         function = option(function)
     return function
@@ -63,28 +64,22 @@ def list_entries(reports: Path, form: str) -> ExitCode:
     Example:
       opsproof ledger list --format json
     """
-    ledger = Ledger(reports)
-    entries = ledger.entries
-    if form == "json":
-        summary = {"head": str(ledger.head), "entries": len(entries)}
-        click.echo(envelope("ledger/1", datetime.now(UTC), summary, entries))
-    else:
-        for entry in entries:
-            click.echo(f"{entry.seq:6} {entry.at} {entry.kind:10} {entry.id}")
-    return ExitCode.OK
+    entries = Ledger(reports).entries
+    lines = [f"{entry.seq:6} {entry.at} {entry.kind:10} {entry.id}" for entry in entries]
+    return _show(form, reports, entries, lines)
 
 
 @command.command()
 @_REPORTS
-def head(reports: Path) -> ExitCode:
+@_FORMAT
+def head(reports: Path, form: str) -> ExitCode:
     """Print LENGTH:SHA256 of the last line, as ``verify --head`` takes it.
 
     \b
     Example:
       opsproof ledger head
     """
-    click.echo(str(Ledger(reports).head))
-    return ExitCode.OK
+    return _show(form, reports, [], [str(Ledger(reports).head)])
 
 
 @command.command()
@@ -101,6 +96,7 @@ def correct(
     reports: Path,
     keys: Path | None,
     by: str,
+    form: str,
 ) -> ExitCode:
     """Supersede a sealed RECORD: a run, an earlier correction, or a record of --run.
 
@@ -119,8 +115,7 @@ def correct(
         by=by,
         now=datetime.now(UTC),
     )
-    click.echo(str(path))
-    return ExitCode.OK
+    return _show(form, reports, [{"path": str(path)}], [str(path)])
 
 
 @command.command()
@@ -129,7 +124,7 @@ def correct(
 @click.option("--reason", required=True, help="Which retention rule ended.")
 @_signing
 def prune(
-    run: str, whole: bool, reason: str, reports: Path, keys: Path | None, by: str
+    run: str, whole: bool, reason: str, reports: Path, keys: Path | None, by: str, form: str
 ) -> ExitCode:
     """Remove the artifacts of a RUN older than 180 days; a signed record says what went.
 
@@ -146,13 +141,12 @@ def prune(
         by=by,
         now=datetime.now(UTC),
     )
-    click.echo(str(path))
-    return ExitCode.OK
+    return _show(form, reports, [{"path": str(path)}], [str(path)])
 
 
 @command.command()
 @_signing
-def repair(reports: Path, keys: Path | None, by: str) -> ExitCode:
+def repair(reports: Path, keys: Path | None, by: str, form: str) -> ExitCode:
     """Cut off a torn last line; a signed record keeps its bytes.
 
     \b
@@ -160,13 +154,13 @@ def repair(reports: Path, keys: Path | None, by: str) -> ExitCode:
       opsproof ledger repair
     """
     path = amend.repair(reports, _signer(keys), by=by, now=datetime.now(UTC))
-    click.echo(str(path))
-    return ExitCode.OK
+    return _show(form, reports, [{"path": str(path)}], [str(path)])
 
 
 @command.command("recover")
 @_REPORTS
-def recover_folders(reports: Path) -> ExitCode:
+@_FORMAT
+def recover_folders(reports: Path, form: str) -> ExitCode:
     """Take sealed folders that a crash kept out into the ledger; name interrupted runs.
 
     Every run does this at its start.
@@ -176,10 +170,21 @@ def recover_folders(reports: Path) -> ExitCode:
       opsproof ledger recover
     """
     found = recover(reports)
-    for name in found.adopted:
-        click.echo(f"adopted: {name}")
-    for name in found.interrupted:
-        click.echo(f"interrupted, never sealed: {name}")
+    items = [{"id": name, "state": "adopted"} for name in found.adopted]
+    items += [{"id": name, "state": "interrupted"} for name in found.interrupted]
+    words = {"adopted": "adopted", "interrupted": "interrupted, never sealed"}
+    return _show(form, reports, items, [f"{words[i['state']]}: {i['id']}" for i in items])
+
+
+def _show(form: str, reports: Path, items: Sequence[Any], lines: Sequence[str]) -> ExitCode:
+    """Print the outcome in the asked form, with the ledger's head as it is now."""
+    if form == "json":
+        head = Ledger(reports).head
+        summary = {"head": str(head), "entries": head.length}
+        click.echo(envelope("ledger/1", datetime.now(UTC), summary, items))
+    else:
+        for line in lines:
+            click.echo(line)
     return ExitCode.OK
 
 

@@ -1,7 +1,8 @@
 """Secrets and personal numbers are taken out before anything is hashed; each removal is counted.
 
 Rules are data. A match is replaced by ``[redacted:RULE]``; where a rule has a group ``keep``, that
-part stays in front of it so that a reader still sees what kind of thing was there.
+part stays in front of it so that a reader still sees what kind of thing was there. Repetitions
+before a keyword are bounded, so that hostile text costs linear time.
 """
 
 from __future__ import annotations
@@ -51,14 +52,17 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "url-password",
-        re.compile(r"(?P<keep>\b[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]+(?=@)", re.IGNORECASE),
+        re.compile(
+            r"(?P<keep>\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@]{1,100}:)[^\s/@]{1,200}(?=@)",
+            re.IGNORECASE,
+        ),
     ),
     Rule(
         # In a connection string a value reaches to the semicolon, blanks included.
         "connection-string",
         re.compile(
             r"(?P<keep>(?:(?<=;)\s*|\b)(?:password|pwd)\s*=\s*)(?!\[redacted:)"
-            r"(?:\"[^\"]*\"|'[^']*'|[^;\"'\r\n]+)(?=\s*;)",
+            r"(?:\"[^\"]*\"|'[^']*'|[^;\"'\r\n]{1,200})(?=;)",
             re.IGNORECASE,
         ),
     ),
@@ -69,7 +73,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "named-secret",
         re.compile(
-            r"(?P<keep>\b[\w.-]*(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?token"
+            r"(?P<keep>\b[\w.-]{0,40}(?:password|passwd|passphrase|secret|api[_-]?key|access[_-]?token"
             r"|client[_-]?secret|口令|密码)(?:[_-]?hash)?[0-9]*[\"']?\s*[:=:=]\s*)" + _VALUE,
             re.IGNORECASE,
         ),
