@@ -119,6 +119,7 @@ _MESSAGES: dict[int, tuple[str, str]] = {
         "No mapping between account names and security IDs was done.",
         "帐户名与安全标识间无任何映射完成。",
     ),
+    1376: ("The specified local group does not exist.", "指定的本地组不存在。"),
     1377: (
         "The specified account name is not a member of the group.",
         "指定的帐户名不是此组的成员。",
@@ -134,6 +135,14 @@ _MESSAGES: dict[int, tuple[str, str]] = {
         "由于成员不存在，无法将成员添加到本地组中，也无法从本地组将其删除。",
     ),
     1722: ("The RPC server is unavailable.", "RPC 服务器不可用。"),
+    1500: ("The event log file is corrupted.", "事件日志文件已损坏。"),
+    1639: (
+        "Invalid command line argument. Consult the Windows Installer SDK for detailed command line"
+        " help.",
+        "无效的命令行参数。有关详细的命令行帮助，请参阅 Windows Installer SDK。",
+    ),
+    2182: ("The requested service has already been started.", "请求的服务已经启动。"),
+    2185: ("The service name is invalid.", "服务名无效。"),
     2202: ("The specified username is invalid.", "指定的用户名无效。"),
     2220: ("The group name could not be found.", "找不到组名。"),
     2221: ("The user name could not be found.", "找不到用户名。"),
@@ -144,6 +153,7 @@ _MESSAGES: dict[int, tuple[str, str]] = {
         " length, password complexity and password history requirements.",
         "密码不满足密码策略的要求。检查最小密码长度、密码复杂性和密码历史的要求。",
     ),
+    3521: ("The service is not started.", "没有启动服务。"),
     4201: (
         "The instance name passed was not recognized as valid by a WMI data provider.",
         "WMI 数据提供程序无法识别传递的实例名是否有效。",
