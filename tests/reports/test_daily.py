@@ -1,26 +1,32 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import msgspec
 import pytest
 from tests.reports.estate import (
     MORNING,
     Host,
+    Sealing,
     day_of,
     in_memory,
     lab,
     missed,
+    observations_of,
     partial_run,
     troubled,
 )
+from tests.reports.page import Page
 from tests.reports.sheets import rows_of, sheet_of, states_of
 
 from opsproof.evidence.canonical import canonical
 from opsproof.evidence.ledger import line_sha256
 from opsproof.evidence.model import Outcome, State
 from opsproof.evidence.records import Correction
+from opsproof.evidence.schemas import validate
+from opsproof.reports.html import render
 from opsproof.reports.model import Group, Verdict
+from opsproof.reports.sources import read_day
 
 YESTERDAY = MORNING - timedelta(days=1)
 
@@ -238,3 +244,25 @@ def test_a_log_cleared_leads_to_the_very_record() -> None:
 def test_the_sheet_reads_back_unchanged_from_json() -> None:
     sheet = sheet_of(day_of(in_memory(troubled())))
     assert msgspec.json.decode(msgspec.json.encode(sheet), type=type(sheet)) == sheet
+
+
+def test_a_waived_finding_is_to_be_reviewed_and_names_who_let_it_pass(sealing: Sealing) -> None:
+    waiver = (
+        b"- {control: INS-REBOOT-001, subject: app-perm-01/host/*, reason: agreed for the 24th,"
+        b" approver: 'Wang, bureau', expires: '2026-12-31'}"
+    )
+    sealing.run({"app-perm-01": troubled()["app-perm-01"]}, waivers=waiver)
+    sheet = sheet_of(read_day(sealing.reports, date(2026, 11, 22)))
+    assert (sheet.verdict, sheet.counts.review) == (Verdict.REVIEW, 1)
+    [finding] = [f for f in sheet.findings if f.waiver]
+    [record] = sheet.waivers
+    assert record.id == finding.waiver
+    assert (record.approver, record.expires) == ("Wang, bureau", "2026-12-31")
+    text = Page(render(sheet, "zh-CN")).text
+    assert "agreed for the 24th · 批准人：Wang, bureau · 有效期至：2026-12-31" in text
+
+
+def test_the_sample_has_the_shape_of_real_facts() -> None:
+    for host in troubled().values():
+        for observation in observations_of(host, "20261122T003000Z-daily-7f3a", MORNING):
+            validate("inspection", observation.subject.kind, observation.facts)

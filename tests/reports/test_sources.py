@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tests.reports.estate import ESTATE, MORNING, Host, Sealing, lab, partial_run
 
-from opsproof.errors import IncompleteError, UsageError
+from opsproof.errors import IncompleteError, TamperedError, UsageError
+from opsproof.evidence.amend import correct
 from opsproof.evidence.ledger import Ledger, line_sha256
 from opsproof.reports.sources import read_day, time_zone
 
@@ -68,3 +69,38 @@ def test_a_bundle_that_lost_a_file_is_not_reported_on(sealing: Sealing) -> None:
     (bundle / "findings.jsonl").unlink()
     with pytest.raises(IncompleteError, match=r"findings\.jsonl: is missing"):
         read_day(sealing.reports, TODAY)
+
+
+@pytest.mark.parametrize("name", ["findings.jsonl", "observations.jsonl", "inputs/estate.json"])
+def test_a_sheet_is_not_made_from_altered_evidence(sealing: Sealing, name: str) -> None:
+    file = sealing.run(few()) / name
+    file.write_bytes(file.read_bytes().replace(b"mgmt-01", b"mgmt-02").replace(b"lab", b"bar"))
+    with pytest.raises(TamperedError, match=f"{name}: is not what was sealed"):
+        read_day(sealing.reports, TODAY)
+
+
+def test_new_sums_do_not_help_the_forger(sealing: Sealing) -> None:
+    bundle = sealing.run(few())
+    sums = bundle / "SHA256SUMS"
+    sums.write_bytes(sums.read_bytes().replace(b"a", b"b"))
+    with pytest.raises(TamperedError, match="SHA256SUMS: is not what was sealed"):
+        read_day(sealing.reports, TODAY)
+
+
+def test_a_correction_made_later_moves_the_cut_and_is_shown(sealing: Sealing) -> None:
+    run = sealing.run(few())
+    finding = read_day(sealing.reports, TODAY).runs[0].bundle.findings[0].id
+    for supersedes, holder in ((finding, run.name), (run.name, None)):
+        correct(
+            sealing.reports,
+            sealing.keys.signer,
+            supersedes=supersedes,
+            run=holder,
+            statement="the store was read twice",
+            reason="wrong count",
+            by="li.qiang",
+            now=MORNING + timedelta(days=3),
+        )
+    day = read_day(sealing.reports, TODAY)
+    assert (day.length, [c.supersedes for c in day.corrections]) == (3, [finding, run.name])
+    assert read_day(sealing.reports, TODAY - timedelta(days=1)).length == 0

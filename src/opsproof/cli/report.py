@@ -72,7 +72,7 @@ def daily(
     overwritten: a changed sheet of the same day gets the next revision number.
 
     Exit codes: 0 nothing wrong, 1 something is abnormal, 2 usage, 3 something due was not
-    collected or did not run, 6 the ledger or a bundle is incomplete.
+    collected or did not run, 5 a bundle was altered, 6 the ledger or a bundle is incomplete.
     """
     name = Path(inventory).name if inventory else None
     when = day.date() if day else _today(reports, name)

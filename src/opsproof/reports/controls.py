@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from opsproof.controls.load import parse_controls
 from opsproof.controls.model import Text
-from opsproof.reports.model import Bilingual, Clause, ControlRecord
+from opsproof.controls.waivers import parse_waivers
+from opsproof.reports.model import Bilingual, Clause, ControlRecord, WaiverRecord
 
 CONTROLS_INPUT = "controls/"
+WAIVERS_INPUT = "waivers.yml"
 
 
 def controls_of(inputs: Mapping[str, bytes]) -> dict[str, ControlRecord]:
@@ -31,6 +34,18 @@ def controls_of(inputs: Mapping[str, bytes]) -> dict[str, ControlRecord]:
         )
         for control in parse_controls(_files(inputs), where="inputs/controls")
     }
+
+
+def waivers_of(inputs: Mapping[str, bytes]) -> list[WaiverRecord]:
+    """The waivers that a run applied, from ``inputs/waivers.yml``; none when there is no file.
+
+    Raises:
+        YamlError: the file is not one of waivers.
+    """
+    return [
+        WaiverRecord(**asdict(waiver))
+        for waiver in parse_waivers(inputs.get(WAIVERS_INPUT, b""), name="inputs/waivers.yml")
+    ]
 
 
 def controls_digest(bundles: Sequence[Mapping[str, bytes]]) -> str:

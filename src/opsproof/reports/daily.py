@@ -18,7 +18,7 @@ from opsproof.evidence.ledger import NO_PREVIOUS, line_sha256
 from opsproof.evidence.model import Finding, Outcome, Run, State
 from opsproof.evidence.sums import sm3
 from opsproof.reports.calendar import calendar_day
-from opsproof.reports.controls import controls_digest, controls_of
+from opsproof.reports.controls import controls_digest, controls_of, waivers_of
 from opsproof.reports.model import (
     Asset,
     Bilingual,
@@ -31,6 +31,7 @@ from opsproof.reports.model import (
     Missed,
     RunLine,
     Verdict,
+    WaiverRecord,
 )
 from opsproof.reports.rows import Judged, check_key, group_blocks
 from opsproof.reports.sources import Day, SealedRun, estate, is_full
@@ -82,6 +83,7 @@ def daily_sheet(day: Day, *, template_sha256: str, revision: int = 0) -> DailySh
         schedule_known=any(SCHEDULE_INPUT in run.bundle.inputs for run in day.runs),
         corrections=_corrections(day),
         controls=tuple(controls[name] for name in sorted(controls)),
+        waivers=_waivers(judged, source),
         findings=finding_records(judged, source),
         observations=observation_records(source, judged, lambda text: _local(text, day)),
         integrity=_integrity(day, controls, source, template_sha256),
@@ -163,6 +165,13 @@ def _verdict(counts: Counts, ran: bool) -> Verdict:
 
 def _controls(runs: Sequence[SealedRun]) -> dict[str, ControlRecord]:
     return {name: record for run in runs for name, record in controls_of(run.bundle.inputs).items()}
+
+
+def _waivers(judged: Sequence[Judged], runs: Sequence[SealedRun]) -> tuple[WaiverRecord, ...]:
+    """Those that let a finding of this sheet pass."""
+    used = {item.finding.waiver for item in judged if item.state is State.WAIVED}
+    found = {w.id: w for run in runs for w in waivers_of(run.bundle.inputs) if w.id in used}
+    return tuple(found[name] for name in sorted(found))
 
 
 def _outcomes(runs: Sequence[SealedRun]) -> dict[str, str]:

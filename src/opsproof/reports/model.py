@@ -160,6 +160,17 @@ class ControlRecord(Record, frozen=True, kw_only=True):
     clauses: tuple[Clause, ...]
 
 
+class WaiverRecord(Record, frozen=True, kw_only=True):
+    """Why something that does not hold was let pass, who decided it, and until which day (UTC)."""
+
+    id: str
+    control: str
+    subject: str
+    reason: str
+    approver: str
+    expires: str
+
+
 class FindingRecord(Record, frozen=True, kw_only=True):
     """The evidence part's entry of one finding. ``line`` counts from 1 in ``findings.jsonl``.
 
@@ -297,6 +308,7 @@ class DailySheet(Record, frozen=True, kw_only=True):
     schedule_known: bool
     corrections: tuple[CorrectionLine, ...]
     controls: tuple[ControlRecord, ...]
+    waivers: tuple[WaiverRecord, ...]
     findings: tuple[FindingRecord, ...]
     observations: tuple[ObservationRecord, ...]
     integrity: Integrity

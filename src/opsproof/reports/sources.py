@@ -7,6 +7,7 @@ head of the ledger at that line.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -15,7 +16,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from opsproof.errors import UsageError
+from opsproof.errors import TamperedError, UsageError
+from opsproof.evidence import sums
+from opsproof.evidence.bundle import FINDINGS, INPUTS, OBSERVATIONS
 from opsproof.evidence.ids import moment
 from opsproof.evidence.ledger import EntryKind, Ledger, LedgerEntry
 from opsproof.evidence.model import Run
@@ -71,6 +74,7 @@ def read_day(
     Raises:
         UsageError: the ledger holds runs of several inventories and none is named.
         IncompleteError: a bundle of the day lacks a file, or the ledger is torn.
+        TamperedError: what the sheet would say is no longer what was sealed.
     """
     ledger = Ledger(reports)
     entries = ledger.entries
@@ -87,7 +91,7 @@ def read_day(
         + [entry.seq for entry, _ in today],
         default=0,
     )
-    loaded = [SealedRun(load_bundle(reports / RUNS / entry.id), entry) for entry, _ in today]
+    loaded = [_sealed(reports, entry) for entry, _ in today]
     corrections, last = _corrections(reports, entries, loaded)
     cut = max(cut, last)
     lines, _ = ledger.split()
@@ -97,7 +101,7 @@ def read_day(
         zone=zone,
         inventory=name,
         runs=tuple(sorted(loaded, key=lambda run: (run.bundle.run.started_at, run.entry.seq))),
-        basis=SealedRun(load_bundle(reports / RUNS / basis[0].id), basis[0]) if basis else None,
+        basis=_sealed(reports, basis[0]) if basis else None,
         corrections=tuple(corrections),
         length=cut,
         ledger_line=lines[cut - 1] if cut else b"",
@@ -126,6 +130,31 @@ def estate(bundle: Bundle | None) -> dict[str, Any]:
     data = bundle.inputs.get(ESTATE_INPUT) if bundle else None
     found: Any = msgspec.json.decode(data) if data else {}
     return found if isinstance(found, dict) else {}
+
+
+def _sealed(reports: Path, entry: LedgerEntry) -> SealedRun:
+    """A bundle whose records and inputs are those that its ledger line seals.
+
+    Only what the sheet is made from is compared; all the rest is the business of ``verify``.
+    """
+    folder = reports / RUNS / entry.id
+    bundle = load_bundle(folder)
+    listing = folder / sums.SHA256SUMS
+    data = listing.read_bytes() if listing.is_file() else b""
+    if hashlib.sha256(data).hexdigest() != entry.sums_sha256:
+        raise _altered(listing)
+    listed = sums.parse("sha256", data, where=str(listing))
+    names = [RUN_FILE, OBSERVATIONS, FINDINGS, *(f"{INPUTS}/{name}" for name in bundle.inputs)]
+    for name in names:
+        if listed.get(name) != sums.sha256_file(folder / name):
+            raise _altered(folder / name)
+    return SealedRun(bundle, entry)
+
+
+def _altered(path: Path) -> TamperedError:
+    return TamperedError(
+        "is not what was sealed", where=str(path), remedy="opsproof verify names all that differs"
+    )
 
 
 def _runs(reports: Path, entries: Sequence[LedgerEntry]) -> list[tuple[LedgerEntry, Run]]:

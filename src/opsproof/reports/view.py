@@ -25,6 +25,7 @@ from opsproof.reports.model import (
     HostOutcome,
     ObservationRecord,
     Row,
+    WaiverRecord,
 )
 
 ROWS_PER_GROUP = 120
@@ -102,6 +103,10 @@ class View:
             demands=(),
             clauses=(),
         )
+
+    def waiver(self, finding: FindingRecord) -> WaiverRecord | None:
+        """The decision that let a finding pass."""
+        return next((w for w in self.sheet.waivers if w.id == finding.waiver), None)
 
     def title(self, finding: FindingRecord) -> str:
         """What a finding is about, in this language."""
