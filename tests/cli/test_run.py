@@ -115,7 +115,7 @@ def test_the_end_of_a_run_is_one_line_a_host_then_how_to_verify(
     assert capsys.readouterr().out.splitlines() == [
         "app-02  unreachable    0 observations  1 not-collected  0.0 s  (timed out)",
         "app-01  ok             0 observations  1 fail 1 pass  4.3 s",
-        "sql-01  skipped        0 observations  no findings  0.0 s  (no play targets it)",
+        "not targeted: 1 more in the inventory",
         "due and not run: w@2026-11-20, no full run of w by y",
         f"bundle  reports/runs/{RUN.id}",
         f"head    7:{'ab' * 32}",

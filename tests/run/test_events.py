@@ -169,6 +169,15 @@ def test_messages_are_one_bounded_line_without_secrets() -> None:
         ({"msg": "non-zero return code", "stderr": "denied\r\n"}, "non-zero return code: denied"),
         ({"msg": "boom", "stderr": "noise"}, "boom"),
         ({}, "failed without a message"),
+        (
+            {
+                "msg": "Task failed: ntlm: HTTPSConnectionPool(host='127.1.2.3', port=5986): Max "
+                'retries exceeded with url: /wsman (Caused by NewConnectionError("HTTPSConnection('
+                "host='127.1.2.3', port=5986): Failed to establish a new connection: "
+                '[Errno 111] Connection refused"))'
+            },
+            "127.1.2.3 port 5986: Connection refused",
+        ),
     ],
 )
 def test_why_a_task_failed(result: dict[str, Any], message: str) -> None:

@@ -21,6 +21,9 @@ from opsproof.run.prepare import Plan
 _ROWS = 20
 """Hosts shown at a time: those at work, then those in trouble."""
 
+_QUIET_SECONDS = 10.0
+"""Under the free strategy hosts are in different tasks, so the same names come again and again."""
+
 
 class Progress:
     """A ``perform.Watcher`` for people. Use as a context manager, so that the screen is restored."""
@@ -35,7 +38,8 @@ class Progress:
         self._planned = 0
         self._title = ""
         self._begun = time.monotonic()
-        self._task = ""
+        self._tasks: set[str] = set()
+        self._said_at = 0.0
         self._told: dict[str, int] = {}
         self._since: dict[str, float] = {}
         self._tally: Tally | None = None
@@ -60,7 +64,8 @@ class Progress:
         self._title = f"{run_id}: {plan.playbook.name} on {plan.inventory_name}"
         mode = ", check mode" if plan.request.check else ""
         again = f", again after {plan.parent.id}" if plan.parent else ""
-        self.note(f"{self._title}: {self._planned} hosts{mode}{again}")
+        hosts = "1 host" if self._planned == 1 else f"{self._planned} hosts"
+        self.note(f"{self._title}: {hosts}{mode}{again}")
         if self._console.is_terminal:
             self._live = Live(console=self._console, refresh_per_second=4, transient=True)
             self._live.start()
@@ -74,10 +79,8 @@ class Progress:
             if known.task:
                 self._since.setdefault(f"{host}\0{known.task}", time.monotonic())
             self._trouble(known)
-        if tally.task and tally.task != self._task:
-            self._task = tally.task
-            if self._live is None:
-                self.note(f"{self.counts()}  {tally.task}")
+        if self._live is None and tally.task:
+            self._line(tally.task)
 
     def note(self, text: str) -> None:
         """One line with the time in front."""
@@ -91,13 +94,17 @@ class Progress:
             self._live = None
 
     def counts(self) -> str:
-        """``12/22 hosts seen, 1 failed, 1 unreachable``."""
+        """``12/22 hosts seen, 7 handed over evidence, 1 failed, 1 unreachable``."""
         hosts = self._tally.hosts.values() if self._tally else ()
-        failed = sum(1 for host in hosts if host.failed > host.rescued or host.ignored or host.lost)
-        away = sum(1 for host in hosts if host.unreachable)
-        text = f"{len(hosts)}/{self._planned} hosts seen"
-        text += f", {failed} failed" if failed else ""
-        return text + (f", {away} unreachable" if away else "")
+        numbers = {
+            "handed over evidence": sum(1 for host in hosts if host.observations),
+            "failed": sum(
+                1 for host in hosts if host.failed > host.rescued or host.ignored or host.lost
+            ),
+            "unreachable": sum(1 for host in hosts if host.unreachable),
+        }
+        told = [f"{number} {word}" for word, number in numbers.items() if number]
+        return ", ".join([f"{len(hosts)}/{self._planned} hosts seen", *told])
 
     def screen(self) -> Group:
         """The live view as it is now."""
@@ -120,6 +127,15 @@ class Progress:
         if hidden > 0:
             table.caption = f"and {hidden} more"
         return table
+
+    def _line(self, task: str) -> None:
+        """A line for every task when it is first heard of, and now and then in between."""
+        quiet = time.monotonic() - self._said_at
+        if task in self._tasks and quiet < _QUIET_SECONDS:
+            return
+        self._tasks.add(task)
+        self._said_at = time.monotonic()
+        self.note(f"{self.counts()}  {task}")
 
     def _state(self, host: HostTally) -> tuple[Text, str]:
         if host.task:

@@ -80,13 +80,17 @@ def command(playbook: str, form: str, **options: Any) -> ExitCode:
 
 def _tell(done: Performed) -> None:
     """One line a host, what was due, where the bundle is and how to check it."""
-    width = max((len(name) for name in done.run.hosts), default=0)
-    for item in _items(done):
+    items = _items(done)
+    targets = [item for item in items if item["planned"] or item["seen"]]
+    width = max((len(item["host"]) for item in targets), default=0)
+    for item in targets:
         states = " ".join(f"{count} {state}" for state, count in sorted(item["findings"].items()))
         text = f"{item['host']:<{width}}  {item['outcome']:<11}  "
         text += f"{item['observations']:>3} observations  {states or 'no findings'}  "
         text += f"{item['busy_ms'] / 1000:.1f} s"
         click.echo(text + (f"  ({item['reason']})" if item["reason"] else ""))
+    if len(items) > len(targets):
+        click.echo(f"not targeted: {len(items) - len(targets)} more in the inventory")
     for missed in done.run.missed:
         click.echo(f"due and not run: {missed.item}, {missed.reason}")
     for error in done.errors:

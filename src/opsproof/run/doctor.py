@@ -189,7 +189,7 @@ def _clock(answers: _Answers) -> Check:
     begun, ended = answers.asked
     middle = begun + (ended - begun) / 2
     offset = (datetime.fromisoformat(str(told)) - middle).total_seconds()
-    detail = f"{offset:+.0f} s (within {(ended - begun).total_seconds() / 2:.0f} s)"
+    detail = f"{round(offset):+d} s (within {(ended - begun).total_seconds() / 2:.0f} s)"
     beyond = abs(offset) - (ended - begun).total_seconds() / 2 - 1
     if beyond > CLOCK_FAILED_S:
         return failed("clock", detail, "set the clock: Kerberos refuses more than 5 minutes")

@@ -9,6 +9,7 @@ evidence was lost, never that there was nothing to find.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,10 @@ from opsproof.evidence.model import Observation, Outcome
 
 EVIDENCE_ACTION = "evidence"
 _LONGEST_MESSAGE = 300
+_SOCKET_ERROR = re.compile(
+    r"host='(?P<host>[^']+)', port=(?P<port>\d+).*\[Errno -?\d+\] (?P<why>[^'\")\]]+)", re.DOTALL
+)
+"""How requests wraps an error of the socket, three layers deep (the winrm and psrp connections)."""
 
 
 @dataclass
@@ -166,6 +171,9 @@ class Tally:
         detail = str(result.get("stderr") or result.get("module_stderr") or "")
         if detail and text in ("", "non-zero return code", "MODULE FAILURE"):
             text = f"{text}: {detail}" if text else detail
+        refused = _SOCKET_ERROR.search(text)
+        if refused is not None:
+            text = f"{refused['host']} port {refused['port']}: {refused['why'].strip()}"
         return _one_line(self.clean(text)) or "failed without a message"
 
 
