@@ -41,8 +41,12 @@ def execute(
     if process.working_directory:
         context.working_directory = process.working_directory
     if process.psrp:
-        return _powershell(context, process.command_line, process.stdin, seen)
-    asked = commandline.parse(process.command_line)
+        # A pipeline's text is PowerShell; it may itself call PowerShell (kept remote files).
+        asked = commandline.parse(scripts.body(process.command_line))
+        if isinstance(asked, commandline.CmdRun):
+            return _powershell(context, process.command_line, process.stdin, seen)
+    else:
+        asked = commandline.parse(process.command_line)
     if isinstance(asked, commandline.CmdRun):
         return _cmd(context, asked.line, process.stdin, seen)
     stdin = process.stdin

@@ -75,6 +75,23 @@ def module_payload(
     return payload
 
 
+def script_payload(call: str) -> bytes:
+    """What ansible-core 2.19 sends for the ``script`` action, whose text is ``call``."""
+    payload: bytes = _create_powershell_wrapper(
+        name="ansible.builtin.script.x",
+        module_data=call.encode(),
+        module_path="/x.cmd",
+        module_args={},
+        environment={},
+        async_timeout=0,
+        become_plugin=None,
+        substyle="script",
+        task_vars={},
+        profile="legacy",
+    )
+    return payload
+
+
 def bootstrap() -> str:
     """The text of bootstrap_wrapper.ps1."""
     text: str = _get_powershell_script("bootstrap_wrapper.ps1").decode()

@@ -19,6 +19,7 @@ from tests.winlab.exec.payloads import (
     encoded,
     module_payload,
     runas,
+    script_payload,
     wrapper_payload,
 )
 
@@ -148,11 +149,38 @@ def test_psrp_fetch_writes_a_mark_and_one_string_a_buffer(run: Run, host: Host) 
     assert result.output_objects == ("[FILE]", "MDEyMzQ1", "Njc4OQ==")
 
 
-def test_kept_remote_file_is_piped_into_powershell(host: Host) -> None:
+@pytest.mark.parametrize("psrp", [False, True])
+def test_kept_remote_file_is_piped_into_powershell(host: Host, psrp: bool) -> None:
     host.files.write("C:\\Windows\\Temp\\m.ps1", module_payload("win_ping", {}))
     line = f"type C:\\Windows\\Temp\\m.ps1 | {encoded(bootstrap())}"
-    result = execute(host, Process(command_line=line, user="Administrator"))
+    if psrp:
+        line += "\nexit $LASTEXITCODE"
+    result = execute(host, Process(command_line=line, user="Administrator", psrp=psrp))
     assert answer(result)["ping"] == "pong"
+
+
+def test_kept_remote_file_that_is_gone(host: Host) -> None:
+    line = f"type C:\\none.ps1 | {encoded(bootstrap())}"
+    result = execute(host, Process(command_line=line, user="Administrator"))
+    assert result.rc == 1
+    assert (
+        _replace_stderr_clixml(result.stderr) == b"The system cannot find the file specified.\r\n"
+    )
+
+
+def test_sent_batch_file_runs_with_its_arguments(run: Run, host: Host) -> None:
+    path = "C:\\Windows\\Temp\\it's.cmd"
+    host.files.write(path, b"@echo off\r\necho hello %1\r\nexit /b 4\r\n")
+    result = run(script_payload("& 'C:\\Windows\\Temp\\it''s.cmd' world; exit $LASTEXITCODE"))
+    assert (result.rc, result.stdout) == (4, b"hello world\r\n")
+
+
+def test_sent_powershell_file_is_refused_by_name(run: Run) -> None:
+    result = run(script_payload("&  C:\\Windows\\Temp\\x.ps1; exit $LASTEXITCODE"))
+    assert result.rc == 1
+    assert _replace_stderr_clixml(result.stderr) == (
+        b"winlab does not model the PowerShell script x.ps1\r\n"
+    )
 
 
 def test_become_runs_as_the_other_user(run: Run, host: Host) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from winlab.exec.actions.chain import Chain, failed
+from winlab.exec.literals import unquote
 from winlab.exec.outcome import Outcome
 from winlab.host.errors import NotModelledError, WindowsError
 from winlab.modules.kit.basic import BasicModule
@@ -17,7 +18,7 @@ from winlab.modules.kit.dotnet import ModuleCrash
 from winlab.modules.kit.legacy import LegacyModule
 from winlab.modules.kit.registry import Registered, find
 
-_CALL = re.compile(r"^& '((?:[^']|'')+)'(.*); exit \$LASTEXITCODE$", re.DOTALL)
+_CALL = re.compile(r"&\s+('(?:[^']|'')+'|[^\s'\"]+)(.*); exit \$LASTEXITCODE", re.DOTALL)
 _BATCH = (".cmd", ".bat")
 
 
@@ -110,10 +111,10 @@ def _sent_file(chain: Chain, context: RunContext, script: str) -> Outcome:
     sent = chain.envelope.manifest.scripts.get(script)
     text = base64.b64decode(sent.script).decode("utf-8", "replace") if sent else ""
     chain.seen("script")
-    call = _CALL.match(text.strip())
+    call = _CALL.fullmatch(text.strip())
     if call is None:
         return _refused_script(chain, f"the script {script}")
-    path = call[1].replace("''", "'")
+    path = unquote(call[1])
     if not path.lower().endswith(_BATCH):
         return _refused_script(chain, f"the PowerShell script {path.rpartition(chr(92))[2]}")
     answer = run_line(context, f'call "{path}"{call[2]}')

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from contextlib import nullcontext
 
-from winlab.exec.scripts.restart import unquote
+from winlab.exec.literals import unquote
 from winlab.host.errors import WindowsError
 from winlab.modules.kit.context import RunContext, ScriptOutput
 from winlab.modules.kit.dotnet import io_message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from winlab.exec.literals import unquote
 from winlab.modules.kit.commands import run_line
 from winlab.modules.kit.context import RunContext, ScriptOutput
 
@@ -30,11 +31,3 @@ def run(context: RunContext, script: str) -> ScriptOutput | None:
         "rc": answer.rc,
     }
     return ScriptOutput(stdout=json.dumps(told, separators=(",", ":")) + "\r\n")
-
-
-def unquote(text: str) -> str:
-    """A PowerShell literal in single quotes as its value; other text as it is."""
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] == "'":
-        return re.sub("(['\u2018\u2019\u201a\u201b])\\1", r"\1", text[1:-1])
-    return text
