@@ -20,7 +20,6 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reports = tmp_path_factory.mktemp("cli") / "reports"
     for number in (1, 2):
         samples.sealed_run(reports, number)
-    shutil.rmtree(reports / "scratch")
     return reports
 
 

@@ -176,8 +176,7 @@ def sealed_run(
     now = NOW + timedelta(days=number - 1)
     run_id = f"{now:%Y%m%dT%H%M%SZ}-daily-{number:04x}"
     used = signer or keys()
-    scratch = reports / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
     builder = BundleBuilder(reports, run_id, bureau=used.bureau, checkpoint=checkpoint)
-    fill(builder, scratch, now)
+    with TemporaryDirectory() as scratch:
+        fill(builder, Path(scratch), now)
     return builder.seal(used.signer, now=now)

@@ -86,11 +86,10 @@ def test_a_living_builder_is_not_reported_as_interrupted(reports: Path) -> None:
     assert recover(reports).interrupted == ("20261122T091500Z-daily-0001",)
 
 
-def test_place_and_time_are_fixed_at_sealing(reports: Path) -> None:
+def test_place_and_time_are_fixed_at_sealing(reports: Path, tmp_path: Path) -> None:
     early = BundleBuilder(reports, "20261122T091500Z-daily-000a", bureau=samples.keys().bureau)
     first = samples.sealed_run(reports, 1)
-    scratch = reports / "scratch"
-    samples.fill(early, scratch)
+    samples.fill(early, tmp_path)
     late = early.seal(samples.keys().signer, now=samples.NOW)
     assert (load_bundle(first).run.seq, load_bundle(late).run.seq) == (1, 2)
     assert Ledger(reports).entries[1].previous == load_bundle(late).run.previous
@@ -128,3 +127,22 @@ def test_nothing_is_sealed_before_it_was_written(reports: Path) -> None:
         builder.seal(samples.keys().signer, now=samples.NOW)
     assert not list((reports / RUNS).glob("[!.]*"))
     builder.close()
+
+
+def test_writers_at_the_same_time_make_one_chain(reports: Path) -> None:
+    samples.keys()
+    children = []
+    for number in range(1, 5):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                for more in range(3):
+                    samples.sealed_run(reports, number * 10 + more)
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    assert Ledger(reports).head.length == 12
+    assert verify(reports).exit_code is ExitCode.OK

@@ -73,7 +73,11 @@ def parse(algorithm: Algorithm, data: bytes, *, where: str) -> dict[str, str]:
         TamperedError: it is not byte for byte what :func:`render` writes, naming the line.
     """
     sums: dict[str, str] = {}
-    text = data.decode("utf-8", "surrogateescape")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        number = data[: error.start].count(b"\n") + 1
+        raise TamperedError("is not UTF-8", where=f"{where}:{number}") from error
     for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         match = (_PLAIN if algorithm == "sha256" else _TAGGED).fullmatch(line)
         if match is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("any") / "reports"
     for number in (1, 2):
         samples.sealed_run(folder, number)
-    shutil.rmtree(folder / "scratch")
     (folder / ".lock").unlink()
     for path in folder.rglob("*"):
         if path.is_file():
@@ -42,7 +40,7 @@ CHANGES = st.sampled_from(["flip", "cut", "insert", "delete", "swap", "double"])
 
 
 @settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

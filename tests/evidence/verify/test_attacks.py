@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,6 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reports = tmp_path_factory.mktemp("sealed") / "reports"
     for number in (1, 2, 3):
         samples.sealed_run(reports, number)
-    shutil.rmtree(reports / "scratch")
     return reports
 
 
@@ -393,3 +393,18 @@ def test_a_clock_that_went_back_is_noted(reports: Path) -> None:
         note.startswith(f"runs/{folder.name} says it was sealed at 2026-11-21T09:15:00Z, its sign")
         for note in result.notes
     )
+
+
+def test_a_hostile_file_name_is_shown_escaped(reports: Path) -> None:
+    name = os.fsdecode(b"x\xff\n\x1b[2Kfine")
+    (run_folder(reports, 1) / name).touch()
+    result = verify(reports)
+    assert result.exit_code is ExitCode.TAMPERED
+    assert result.problems[0].where.endswith("/x\\udcff\\n\\x1b[2Kfine")
+    result.problems[0].where.encode("ascii")
+
+
+def test_a_hash_list_that_is_not_utf_8_is_named(reports: Path) -> None:
+    folder = run_folder(reports, 1)
+    rewrite(folder / "SM3SUMS", lambda data: data[:100] + b"\x80" + data[101:])
+    assert f"runs/{folder.name}/SM3SUMS:2: is not UTF-8" in problems(verify(reports))

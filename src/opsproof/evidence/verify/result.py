@@ -48,18 +48,25 @@ class Verification:
 
     def tampered(self, where: str, what: str) -> None:
         """Record that something is no longer what was sealed."""
-        self.problems.append(Problem(where, "tampered", what))
+        self.problems.append(Problem(_printable(where), "tampered", _printable(what)))
 
     def incomplete(self, where: str, what: str) -> None:
         """Record that something is missing."""
-        self.problems.append(Problem(where, "incomplete", what))
+        self.problems.append(Problem(_printable(where), "incomplete", _printable(what)))
 
     def skip(self, what: str) -> None:
         """Record once what was not checked."""
+        what = _printable(what)
         if what not in self.not_done:
             self.not_done.append(what)
 
     def note(self, what: str) -> None:
         """Record once what a reader should know."""
+        what = _printable(what)
         if what not in self.notes:
             self.notes.append(what)
+
+
+def _printable(text: str) -> str:
+    """Text that cannot hide or colour a line: names in tampered folders are the attacker's."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
