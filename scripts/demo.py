@@ -96,7 +96,11 @@ def main() -> int:
         expect={ExitCode.NOT_EVALUATED},
     )  # fmt: skip
     seconds = time.monotonic() - began
-    tool("opsproof", "report", "daily", "--lang", "both", "--reports", REPORTS)
+    # What a sheet reports is also how the command ends: 3, for there is a host that did not answer.
+    tool(
+        "opsproof", "report", "daily", "--lang", "both", "--reports", REPORTS,
+        expect={ExitCode.NOT_EVALUATED},
+    )  # fmt: skip
     tool("opsproof", "verify", REPORTS)
     [bundle] = (REPORTS / "runs").iterdir()
     expected = yaml.safe_load((INVENTORY / "expected.yml").read_text(encoding="utf-8"))
