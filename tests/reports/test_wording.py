@@ -101,7 +101,7 @@ def test_a_condition_reads_as_a_threshold(expected: Any, zh: str, en: str) -> No
         (
             {"path": "ports.missing", "empty": True},
             {"ports.missing": [1, 2, 3, 4, 5, 6]},
-            "missing: 1, 2, 3, 4, and 6 more",
+            "missing: 1, 2, 3, 4, (6 in all)",
         ),
         (
             {"some": "pools", "holds": {"path": "state", "equals": "Started"}, "least": 0},
