@@ -104,9 +104,7 @@ class HttpConnection(asyncio.Protocol):
                     self._respond(self._request, bytes(body))
                 )
             else:
-                if isinstance(event, h11.ConnectionClosed):
-                    self._transport.close()
-                return
+                return  # h11 wants more bytes, or the answer to be sent first
 
     def _refuse_bytes(self, status: int) -> None:
         """Answer what is not HTTP, or too much of it, and hang up."""
@@ -170,6 +168,7 @@ class HttpConnection(asyncio.Protocol):
         if not body:
             return 200, b"", extra
         if not sealed.is_sealed(content_type):
+            # assumed: 401; MS-WSMV only says that the service refuses plain text then.
             if not self._secure and not self._host.settings.allow_unencrypted:
                 return 401, b"", self._gate.offers
             status, content = await self._serve(body, login)

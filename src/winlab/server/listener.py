@@ -146,6 +146,7 @@ class HostListener:
                 self.fell()
                 return
             fault = self.host.fault()
+            # assumed: a reset; the documentation of MaxConnections does not say how it refuses.
             full = len(self.connections) >= self.host.settings.max_connections
             if full or (fault and fault.kind is FaultKind.REFUSE):
                 self.reset_on_close(connection)

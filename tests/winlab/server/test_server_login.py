@@ -1,0 +1,78 @@
+"""The gate of one connection, without sockets."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+import spnego
+
+from winlab.server.login import Gate, Verdict
+from winlab.wire.sealed import Sealed, SealedError, frame, unframe
+
+if TYPE_CHECKING:
+    from tests.winlab.server.conftest import FakeHost
+
+
+def token_of(value: bytes) -> bytes:
+    return b"Negotiate " + base64.b64encode(value)
+
+
+def logged_in(gate: Gate, host: FakeHost) -> spnego.ContextProxy:
+    client = spnego.client(host.user, host.password, protocol="ntlm")
+    challenge = gate.admit(token_of(client.step() or b""))
+    assert challenge.verdict is Verdict.MORE
+    answer = client.step(base64.b64decode(challenge.token.removeprefix(b"Negotiate ")))
+    done = gate.admit(token_of(answer or b""))
+    assert (done.verdict, done.user) == (Verdict.ALLOWED, host.user)
+    return client
+
+
+def test_a_login_lasts_for_the_connection(host: FakeHost) -> None:
+    gate = Gate(host, None)
+    assert gate.admit(b"").verdict is Verdict.REFUSED
+    logged_in(gate, host)
+    assert gate.admit(b"").user == host.user
+    logged_in(gate, host)
+
+
+def test_sealed_messages_pass_both_ways(host: FakeHost) -> None:
+    gate = Gate(host, None)
+    client = logged_in(gate, host)
+    wrapped = client.wrap_winrm(b"question")
+    body = frame(Sealed(signature=wrapped.header, data=wrapped.data, length=8))
+    assert gate.unseal(body) == b"question"
+    answer = unframe(gate.seal(b"answer"))
+    assert client.unwrap_winrm(answer.signature, answer.data) == b"answer"
+    assert answer.length == 6
+
+
+def test_a_sealed_message_needs_a_login_and_the_right_length(host: FakeHost) -> None:
+    gate = Gate(host, None)
+    body = frame(Sealed(signature=b"x" * 16, data=b"y", length=1))
+    with pytest.raises(SealedError, match="nobody has logged in"):
+        gate.unseal(body)
+    client = logged_in(gate, host)
+    with pytest.raises(SealedError, match="no encrypted part"):
+        gate.unseal(b"plain")
+    wrapped = client.wrap_winrm(b"question")
+    with pytest.raises(SealedError, match="length does not fit"):
+        gate.unseal(frame(Sealed(signature=wrapped.header, data=wrapped.data, length=9)))
+    with pytest.raises(SealedError, match="another connection"):
+        gate.unseal(body)
+
+
+def test_negotiate_that_is_switched_off_is_refused_unasked(host: FakeHost) -> None:
+    host.set(negotiate=False)
+    gate = Gate(host, b"digest")
+    client = spnego.client(host.user, host.password, protocol="ntlm")
+    assert gate.admit(token_of(client.step() or b"")).verdict is Verdict.REFUSED
+    assert gate.offers == [(b"WWW-Authenticate", b'Basic realm="WSMAN"')]
+
+
+def test_an_account_of_another_domain_keeps_its_name(host: FakeHost) -> None:
+    gate = Gate(host, None)
+    assert gate._account("DOMAIN\\joe") == "DOMAIN\\joe"
+    assert gate._account(".\\joe") == "joe"
+    assert gate._account("win1\\joe") == "joe"
