@@ -121,6 +121,20 @@ def test_a_lab_from_up_to_down(lab: Lab) -> None:
     assert lab.run("status").stderr == "winlab: no lab answers here (start one with winlab up)\n"
 
 
+def test_everything_listens_on_loopback_only(lab: Lab) -> None:
+    pid = lab.ok("up", str(lab.estate))["pid"]
+    own = {str(e.readlink()) for e in Path(f"/proc/{pid}/fd").iterdir() if e.is_symlink()}
+    listening = []
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if f"socket:[{fields[9]}]" in own:
+                listening.append((table, fields[1]))
+    assert len(listening) >= 3
+    # proc(5): addresses are hexadecimal in host byte order, so 127.x.y.z ends in 7F.
+    assert all(table == "tcp" and place[6:8] == "7F" for table, place in listening), listening
+
+
 def test_two_labs_run_side_by_side(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "second").mkdir()
     second = Lab(tmp_path / "second")

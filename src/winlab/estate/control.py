@@ -43,6 +43,7 @@ class ControlServer:
         self._path = path
         self._handler = handler
         self._server: asyncio.Server | None = None
+        self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
         """Listen; the socket file is readable and writable by its owner alone."""
@@ -66,9 +67,15 @@ class ControlServer:
         """Stop listening and remove the file."""
         if self._server is not None:
             self._server.close()
+        for writer in self._clients.values():
+            writer.close()
+        await asyncio.gather(*self._clients, return_exceptions=True)
         self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._clients[task] = writer
         try:
             while line := await reader.readline():
                 writer.write(await self._answer(line))
@@ -77,6 +84,9 @@ class ControlServer:
             pass  # the client went away, or sent a line above the limit: nobody is left to tell
         finally:
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            del self._clients[task]
 
     async def _answer(self, line: bytes) -> bytes:
         answer: dict[str, Any]

@@ -8,14 +8,13 @@ from typing import Any
 
 from winlab.estate.build import Built
 from winlab.estate.counters import Counters
+from winlab.estate.schema import RebootSpec
 from winlab.exec.process import Process, ProcessResult
 from winlab.exec.run import execute
 from winlab.host.host import Host, HostSnapshot
 from winlab.server.errors import LabError
 from winlab.server.ports import Fault, FaultKind
 from winlab.session.quotas import WinrmSettings
-
-DOWN_SECONDS = 0.5
 
 
 @dataclass
@@ -25,14 +24,6 @@ class ActiveFault:
     kind: FaultKind
     seconds: float = 0.0
     left: int | None = None
-
-
-@dataclass
-class Reboot:
-    """How long reboots take: ``seconds`` of closed ports, then ``reads`` refused requests."""
-
-    seconds: float = DOWN_SECONDS
-    reads: int = 0
 
 
 class LabHost:
@@ -49,18 +40,26 @@ class LabHost:
         self.built = built
         self.host: Host = built.host
         self.counters = Counters()
-        self.reboot = Reboot()
-        self.latency = 0.0
         self.reboots = 0
         self._steady = steady
         self._on_change = on_change
-        self._fault: ActiveFault | None = None
-        self._stopped = built.spec.down
-        self._down_until: float | None = None
-        self._refuse = 0
+        self._trouble()
         self._first = self.host.snapshot()
         self._saved: dict[str, HostSnapshot] = {}
         self._settings = self._make_settings()
+
+    def _trouble(self) -> None:
+        """Set what goes wrong to what the estate says."""
+        spec = self.built.spec
+        self.reboot = spec.reboot
+        self.latency = spec.latency_ms / 1000
+        self._fault: ActiveFault | None = None
+        if spec.fault is not None:
+            told = spec.fault
+            self._fault = ActiveFault(FaultKind(told.kind), told.seconds, told.count)
+        self._stopped = spec.down
+        self._down_until: float | None = None
+        self._refuse = 0
 
     # -- HostPort --------------------------------------------------------------------------------
 
@@ -181,7 +180,7 @@ class LabHost:
         elif kind == "up":
             self._start()
         elif kind == "reboot":
-            self.reboot = Reboot(seconds or DOWN_SECONDS, count or 0)
+            self.reboot = RebootSpec(seconds=seconds, reads=count or 0)
         elif kind in {"refuse", "hang", "drop", "slow"}:
             self._fault = ActiveFault(FaultKind(kind), seconds, count)
         else:
@@ -223,9 +222,7 @@ class LabHost:
         self.host.restore(self._first)
         self.host.guard.reset()
         self.counters = Counters()
-        self.reboot = Reboot()
-        self._fault, self.latency, self._refuse = None, 0.0, 0
-        self._stopped, self._down_until = self.built.spec.down, None
+        self._trouble()
         self._on_change(self)
 
     def dump(self) -> dict[str, Any]:

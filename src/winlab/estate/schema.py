@@ -153,6 +153,21 @@ class IncidentSpec(Spec, frozen=True, kw_only=True):
     site: str = ""
 
 
+class FaultSpec(Spec, frozen=True, kw_only=True):
+    """A fault that is on when the lab starts; ``count`` requests long, until cleared without it."""
+
+    kind: Literal["refuse", "hang", "drop", "slow"]
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    count: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
+class RebootSpec(Spec, frozen=True, kw_only=True):
+    """How reboots go: closed ports for so many seconds, then so many refused requests."""
+
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.5
+    reads: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
 class HostSpec(Spec, frozen=True, kw_only=True):
     """One host, or one of the equal hosts of a group. What is left out is taken from defaults."""
 
@@ -168,6 +183,9 @@ class HostSpec(Spec, frozen=True, kw_only=True):
     processors: Annotated[int, msgspec.Meta(ge=1, le=128)] = 4
     disks: tuple[DiskSpec, ...] = ()
     down: bool = False
+    fault: FaultSpec | None = None
+    latency_ms: Annotated[int, msgspec.Meta(ge=0, le=60_000)] = 0
+    reboot: RebootSpec = RebootSpec()
     uptime_hours: Annotated[float, msgspec.Meta(ge=0.1)] = 400.0
     clock_offset_ms: int = 0
     pending_reboot: tuple[Literal["cbs", "wu", "rename"], ...] = ()

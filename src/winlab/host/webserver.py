@@ -95,8 +95,9 @@ def open_endpoints(iis: Iis) -> list[tuple[int, str]]:
     return sorted(found.items())
 
 
-def answer(host: Host, request: Request, client: str, address: str) -> Reply:
-    """Return what the host answers to ``client``, who reached it at ``address``."""
+def answer(host: Host, request: Request, client: str) -> Reply:
+    """Return what the host answers to ``client``; logs name the host's own modelled address."""
+    address = host.network.adapters[0].address
     found = _site_for(host, request)
     if found is None:
         return _kernel(host, request, client, address, 400, 0, "Hostname", "Bad Request")

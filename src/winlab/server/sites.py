@@ -169,7 +169,7 @@ class Sites:
         try:
             while (request := await _next_request(connection, reader, port, secure)) is not None:
                 begin = time.monotonic()
-                reply = answer(web.host, request, client, web.address)
+                reply = answer(web.host, request, client)
                 writer.write(self._bytes(connection, request, reply))
                 await writer.drain()
                 reply.log(max(0, round((time.monotonic() - begin) * 1000)))

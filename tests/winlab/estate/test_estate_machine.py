@@ -151,3 +151,21 @@ def test_a_dump_is_json_with_the_lab_s_own_view(machines: Machines) -> None:
     assert dump["name"] == "OFF-01"
     assert dump["lab"]["up"] is False
     assert dump["lab"]["address"] == "127.99.1.2"
+
+
+def test_an_estate_can_start_with_faults_and_a_reset_brings_them_back(
+    build: Builder, clock: Clock
+) -> None:
+    text = (
+        "estate: 1\nhosts: [{name: a, latency_ms: 250, reboot: {seconds: 9, reads: 1}, "
+        "fault: {kind: drop, count: 1}}]"
+    )
+    host = LabHost(build(text)["a"], clock.steady, lambda _: None)
+    drop = Fault(kind=FaultKind.DROP, latency=0.25)
+    late = Fault(kind=FaultKind.LATENCY, latency=0.25)
+    assert [host.fault() for _ in range(2)] == [drop, late]
+    host.set_fault("none")
+    assert host.fault() is None
+    host.reset()
+    assert host.fault() == drop
+    assert (host.reboot.seconds, host.reboot.reads) == (9, 1)
