@@ -3,8 +3,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
+import pytest
 from tests.evidence.samples import observation, subject
 
+from opsproof.evidence.canonical import CanonicalError
 from opsproof.evidence.ids import RUN_ID, content_id, moment, new_run_id, timestamp
 from opsproof.evidence.model import SubjectKind
 
@@ -35,3 +37,13 @@ def test_times_are_utc_with_z_and_read_back() -> None:
     when = datetime(2026, 11, 22, 17, 15, 3, 9, tzinfo=CST)
     assert timestamp(when) == "2026-11-22T09:15:03Z"
     assert moment(timestamp(when)) == when.replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "2026-11-2T09:15:00Z", "2026-13-01T00:00:00Z", "2026-11-22T09:15:00+08:00", "20261122"],
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(CanonicalError) as caught:
+        moment(text)
+    assert str(caught.value) == f"{text!r} is not a time in UTC"

@@ -8,7 +8,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from opsproof.evidence.canonical import canonical, jsonable
+from opsproof.evidence.canonical import CanonicalError, canonical, jsonable
 
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z0-9][a-z0-9_-]{0,63}-[0-9a-f]{4}")
 """A run's id, which is also its bundle's folder name: UTC start, playbook, four random digits."""
@@ -41,5 +41,15 @@ def timestamp(moment: datetime) -> str:
 
 
 def moment(text: str) -> datetime:
-    """The time that :func:`timestamp` wrote, aware and in UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC)
+    """The time that :func:`timestamp` wrote, aware and in UTC.
+
+    Raises:
+        CanonicalError: the text is not such a time.
+    """
+    try:
+        when = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise CanonicalError(f"{text!r} is not a time in UTC") from error
+    if timestamp(when) != text:
+        raise CanonicalError(f"{text!r} is not a time in UTC")
+    return when

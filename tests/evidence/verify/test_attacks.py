@@ -408,3 +408,15 @@ def test_a_hash_list_that_is_not_utf_8_is_named(reports: Path) -> None:
     folder = run_folder(reports, 1)
     rewrite(folder / "SM3SUMS", lambda data: data[:100] + b"\x80" + data[101:])
     assert f"runs/{folder.name}/SM3SUMS:2: is not UTF-8" in problems(verify(reports))
+
+
+@pytest.mark.parametrize("key", ["sealed_at", "evaluated_at"])
+def test_a_damaged_time_is_tampering_and_no_crash(reports: Path, key: str) -> None:
+    folder = run_folder(reports, 1)
+    rewrite(
+        folder / "run.json",
+        lambda data: data.replace(f'"{key}":"2'.encode(), f'"{key}":"x'.encode()),
+    )
+    assert verify(reports).exit_code is ExitCode.TAMPERED
+    reseal(folder, samples.keys())
+    assert any("' is not a time" in text for text in problems(verify(folder)))

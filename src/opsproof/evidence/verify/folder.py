@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives import hashes
 
 from opsproof.errors import OpsproofError, TamperedError
 from opsproof.evidence import cms, sums
+from opsproof.evidence.canonical import CanonicalError
 from opsproof.evidence.ids import moment, timestamp
 from opsproof.evidence.keys import load_certificates
 from opsproof.evidence.records import SealedRecord
@@ -91,13 +93,26 @@ def _compare_clocks(
     folder: Folder, record: SealedRecord | None, signed_at: datetime | None, result: Verification
 ) -> None:
     """Note when the record and the signature do not agree about the time of sealing."""
-    if record is None or record.sealed_at is None or signed_at is None:
+    sealed_at = _sealed_at(record)
+    if record is None or signed_at is None:
         return
-    if abs(moment(record.sealed_at) - signed_at) > _CLOCKS_AGREE:
+    if sealed_at is None:
+        result.tampered(
+            folder.place(record.file_name), f"{record.sealed_at!r} is not a time of sealing"
+        )
+        return
+    if abs(sealed_at - signed_at) > _CLOCKS_AGREE:
         result.note(
             f"{folder.label or record.id} says it was sealed at {record.sealed_at}, "
             f"its signature at {timestamp(signed_at)}"
         )
+
+
+def _sealed_at(record: SealedRecord | None) -> datetime | None:
+    """When the record says it was sealed; None for a record that does not say or is damaged."""
+    with suppress(CanonicalError):
+        return moment(record.sealed_at) if record and record.sealed_at else None
+    return None
 
 
 def _check_identity(
@@ -107,8 +122,7 @@ def _check_identity(
     trusted: list[x509.Certificate] | None,
     result: Verification,
 ) -> None:
-    sealed_at = record.sealed_at if record else None
-    at = moment(sealed_at) if sealed_at else datetime.now(UTC)
+    at = _sealed_at(record) or datetime.now(UTC)
     try:
         cms.check_chain(chain, chain[1:] or chain if trusted is None else trusted, at)
     except TamperedError as error:
