@@ -10,6 +10,7 @@ from typing import Any
 from winlab.host.errors import NotModelledError
 from winlab.host.host import Host
 from winlab.modules.kit.basic import BasicModule
+from winlab.modules.kit.dotnet import ModuleCrash
 from winlab.modules.kit.registry import Registered
 from winlab.modules.kit.spec import Rules
 from winlab.modules.kit.values import to_str
@@ -24,6 +25,8 @@ def run(module: BasicModule) -> None:
         raise NotModelledError("win_environment with level user")
     module.result.update(values={}, env_values={})
     module.diff.update(before={level: {}}, after={level: {}})
+    if not module.params["variables"] and module.params["name"] is None:
+        raise ModuleCrash("A null key is not allowed in a hash literal.")
     given: dict[str, Any] = module.params["variables"] or {
         module.params["name"]: module.params["value"]
     }

@@ -56,6 +56,7 @@ BOOTSTRAP = "$code = ConvertFrom-Json -InputObject $codeJson"
 def call_module(
     host: Host,
     module: str,
+    /,
     *,
     check: bool = False,
     diff: bool = False,

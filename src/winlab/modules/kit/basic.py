@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from winlab.host.host import Host
 from winlab.modules.kit.context import ModuleEnd, RunContext
+from winlab.modules.kit.dotnet import ModuleCrash, calling, null_argument
 from winlab.modules.kit.spec import Option, Rules, Spec
 from winlab.modules.kit.values import (
     ConversionError,
@@ -57,6 +58,16 @@ class BasicModule:
         self._collect_secrets(spec.options, self.params)
         self._check(spec.options, spec.rules, self.params)
         self.result["invocation"] = {"module_args": self._scrub(self.params)}
+        for name, option in spec.options.items():
+            # A null passes the check of required options, as in the original, and breaks the
+            # module at its first use.
+            if self.params[name] is not None:
+                continue
+            if option.required:
+                raise null_argument(name)
+            # assumed: a null where there is a default does as the default does, a switch is off.
+            if option.default is not None:
+                self.params[name] = False if option.type == "bool" else option.default
 
     @property
     def host(self) -> Host:
@@ -221,7 +232,11 @@ class BasicModule:
         if not option.options or value is None:
             return value
         self._within.append(name)
-        group = to_dict(value)
+        try:
+            group = to_dict(value)
+        except ConversionError as error:
+            locale = self.context.host.locale.name
+            raise ModuleCrash(calling("Create", 2, str(error), locale)) from error
         self._apply_aliases(option.options, group)
         self._collect_secrets(option.options, group)
         self._check(option.options, option.rules, group)

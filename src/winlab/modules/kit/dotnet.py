@@ -24,6 +24,11 @@ class ModuleCrash(Exception):  # noqa: N818  named for what the module does: it 
     """A module's script met an exception that it does not catch; the message is PowerShell's."""
 
 
+def null_argument(name: str) -> ModuleCrash:
+    """What PowerShell's binder says of a null where a value is needed."""
+    return ModuleCrash(f"Cannot bind argument to parameter '{name}' because it is null.")
+
+
 def io_message(error: WindowsError, path: str, locale: str) -> str:
     """The message of the IOException that .NET makes of a Win32 error about ``path``."""
     texts = _IO.get(error.code)

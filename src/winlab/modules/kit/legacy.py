@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from winlab.host.host import Host
 from winlab.modules.kit.context import ModuleEnd, RunContext
+from winlab.modules.kit.dotnet import null_argument
 from winlab.modules.kit.spec import Spec
 from winlab.modules.kit.values import expand_variables, to_str
 
@@ -69,7 +70,14 @@ class LegacyModule:
                     f"Get-AnsibleParam: Argument {found} needs to be one of {','.join(choices)} "
                     f"but was {'' if value is None else to_str(value)}."
                 )
-        return None if value is None else self._converted(name, kind, value)
+        if value is None:
+            if required:
+                raise null_argument(name)
+            # assumed: a null, given or made by -as, does as the default does; the original hands
+            # on the null.
+            return default
+        converted = self._converted(name, kind, value)
+        return default if converted is None else converted
 
     def _converted(self, name: str, kind: str | None, value: Any) -> Any:
         if kind == "path":
@@ -79,10 +87,7 @@ class LegacyModule:
         if kind == "bool":
             return _bool(value)
         if kind == "int":
-            try:
-                return int(to_str(value).strip())
-            except ValueError:
-                return None
+            return _as_int(value)
         if kind == "list":
             return self._list(name, value)
         return value
@@ -118,6 +123,14 @@ class LegacyModule:
         self.result["failed"] = True
         self.result.setdefault("changed", False)
         raise ModuleEnd(self.result, 1)
+
+
+def _as_int(value: object) -> int | None:
+    """PowerShell's ``-as [int]``: null for what is no number."""
+    try:
+        return round(value) if isinstance(value, (bool, int, float)) else int(to_str(value).strip())
+    except ValueError:
+        return None
 
 
 def _bool(value: object) -> bool:
