@@ -104,6 +104,8 @@ class Values:
 
     def masks(self, numbers: Longs, texts: Longs) -> dict[int, Mask]:
         """Masks over codes from pairs of an atom's number and a form's index."""
+        if not len(numbers):
+            return {}
         codes = texts if self._codes is None else self._codes[texts]
         order = np.argsort(numbers, kind="stable")
         numbers, codes = numbers[order], codes[order]

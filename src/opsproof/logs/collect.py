@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from opsproof.logs import times
-from opsproof.logs.correlate import Entry, Found, bursts
+from opsproof.logs.atoms import number
+from opsproof.logs.correlate import Entries, Found, Windows, bursts, windows
 from opsproof.logs.model import Burst, Hit, Member, Reason, RuleNotRun, RuleRun, exact
 from opsproof.logs.redact import redact, text
-from opsproof.logs.rules.compiled import Correlation, Meta, Rule, RuleSet
-from opsproof.logs.table import Ints, Place, Table
+from opsproof.logs.rules.compiled import Correlation, Input, Meta, Rule, RuleSet
+from opsproof.logs.series import ABSENT, Pool, Series
+from opsproof.logs.table import Ints, Longs, Mask, Place, Table
+
+_SUMS = frozenset({"value_sum", "value_avg", "value_percentile"})
+_CHAINS = frozenset({"temporal", "temporal_ordered"})
+_LONGEST_NAME = 256
+"""Characters of a channel's or computer's name that a hit shows."""
 
 
-class _Record(NamedTuple):
-    """A record that a correlation may report; ``rule`` is the rule that found it."""
+class _Joined(NamedTuple):
+    """The findings of all inputs of one correlation, sorted as :class:`Entries` are."""
 
-    time: int
-    rank: int
-    rule: str
-    place: Place
-    fields: dict[str, str]
-
-
-class _Kept(NamedTuple):
-    """One finding of a rule: a record with its values for the correlations that refer to it."""
-
-    time: int
-    rank: int
-    values: dict[str, str]
-    record: _Record
+    entries: Entries
+    series: list[Series]
+    which: Longs
+    row: Longs
+    keys: Longs
 
 
 class Collector:
@@ -43,17 +44,25 @@ class Collector:
         self._hits: list[Hit] = []
         self._counts: dict[str, int] = defaultdict(int)
         self._shown: dict[str, int] = defaultdict(int)
-        self._kept: dict[str, list[_Kept]] = defaultdict(list)
-        self._rank = 0
+        self._pool = Pool()
+        self._seen = 0
         self._kinds: set[str] = set()
         self._channels: set[str] = set()
-        self._names: dict[str, set[str]] = _needed(rules)
+        needed = _needed(rules)
+        self._series = {rule: Series(tuple(sorted(names))) for rule, names in needed.items()}
+        merged_into = {
+            one.rule
+            for correlation in rules.correlations
+            if correlation.type not in _CHAINS
+            for one in correlation.inputs
+        }
+        self._bursts = {rule: Series(self._series[rule].names) for rule in merged_into}
 
     @property
     def wanted(self) -> frozenset[str]:
         """The lower-cased names of the fields that correlations group by or count."""
         return frozenset(
-            {"channel", "computer"}.union(*self._names.values(), {"channel", "computer"})
+            {"channel", "computer"}.union(*(one.names for one in self._series.values()))
         )
 
     def source(self, file: str, sha256: str) -> int:
@@ -66,18 +75,20 @@ class Collector:
         kind, channel = table.columns.get("_kind"), table.columns.get("channel")
         self._kinds.update(kind.values if kind is not None else ())
         self._channels.update(name.lower() for name in (channel.values if channel else ()))
+        self._seen += table.size
 
     def add(self, rule: Rule, table: Table, rows: Ints) -> None:
-        """Take the records of one batch that a rule describes."""
+        """Take the records of one batch (the one last seen) that a rule describes."""
         key = rule.meta.id
         self._counts[key] += len(rows)
-        names = self._names.get(key)
-        for row in rows.tolist():
-            if rule.meta.output and self._shown[key] < self._most_hits:
+        if rule.meta.output:
+            room = self._most_hits - self._shown[key]
+            for row in rows[: max(0, room)].tolist():
                 self._shown[key] += 1
                 self._hits.append(self._hit(rule, table, row))
-            if names is not None:
-                self._keep(rule, table, row, names)
+        series = self._series.get(key)
+        if series is not None:
+            series.add(table, rows, self._seen - table.size, self._pool)
 
     def result(self) -> tuple[tuple[Hit, ...], tuple[RuleRun, ...], tuple[RuleNotRun, ...]]:
         """All hits, the rules that ran, and those that did not; each sorted."""
@@ -90,15 +101,9 @@ class Collector:
             elif rule.meta.output:
                 ran.append(self._ran(rule.meta))
         for correlation in self._rules.correlations:
-            absent = [one.rule for one in correlation.inputs if one.rule in not_run]
-            if absent and (len(absent) == len(correlation.inputs)):
-                why = not_run[absent[0]]
-                not_run[correlation.meta.id] = RuleNotRun(
-                    rule=correlation.meta.id,
-                    title=correlation.meta.title["en"],
-                    reason=why.reason,
-                    detail=why.detail,
-                )
+            why = _inputs_missing(correlation, not_run)
+            if why is not None:
+                not_run[correlation.meta.id] = why
                 continue
             self._correlate(correlation)
             if correlation.meta.output:
@@ -155,9 +160,9 @@ class Collector:
             file=file,
             sha256=sha256,
             record_id=exact(place.record_id),
-            channel=place.channel,
+            channel=place.channel[:_LONGEST_NAME],
             time=times.text(time),
-            computer=place.computer,
+            computer=place.computer[:_LONGEST_NAME],
             fields=fields,
             redactions=removed,
             demands=meta.demands,
@@ -166,78 +171,184 @@ class Collector:
             burst=burst,
         )
 
-    def _keep(self, rule: Rule, table: Table, row: int, names: set[str]) -> None:
-        moment = int(table.times[row])
-        if moment == times.UNKNOWN:
-            return
-        found = {name: table.value(name, row) for name in names}
-        values = {name: value for name, value in found.items() if value is not None}
-        self._rank += 1
-        record = _Record(moment, self._rank, rule.meta.id, table.place(row), values)
-        self._kept[rule.meta.id].append(_Kept(moment, self._rank, values, record))
-
     def _correlate(self, correlation: Correlation) -> None:
-        groups: dict[tuple[str, ...], list[tuple[Entry, _Record]]] = defaultdict(list)
-        for number, source in enumerate(correlation.inputs):
-            for kept in self._kept[source.rule]:
-                key = tuple(kept.values.get(name.lower(), "") for name in source.keys)
-                if source.keys and not all(key):
-                    continue
-                value = "\x1f".join(
-                    kept.values.get(name.lower(), "") for name in correlation.fields
-                )
-                if correlation.fields and not value:
-                    continue
-                folded = tuple(part.lower() for part in key)
-                groups[folded].append((Entry(kept.time, kept.rank, number, value), kept.record))
-        for key in sorted(groups):
-            pairs = sorted(groups[key], key=lambda pair: pair[0])
-            records = [record for _, record in pairs]
-            for found in bursts(correlation, [entry for entry, _ in pairs]):
-                self._burst(correlation, found, records)
-
-    def _burst(self, correlation: Correlation, found: Found, records: list[_Record]) -> None:
-        meta = correlation.meta
-        inside = records[found.start : found.stop]
-        first = inside[0]
-        self._counts[meta.id] += 1
-        if meta.id in self._names:
-            self._rank += 1
-            record = _Record(inside[-1].time, self._rank, meta.id, first.place, first.fields)
-            self._kept[meta.id].append(_Kept(inside[-1].time, self._rank, first.fields, record))
-        if not meta.output or self._shown[meta.id] >= self._most_hits:
+        joined = self._join(correlation)
+        if joined is None:
             return
-        self._shown[meta.id] += 1
-        source = next(one for one in correlation.inputs if one.rule == first.rule)
-        group = {
-            name: text(first.fields.get(own.lower(), ""))[0]
-            for name, own in zip(correlation.group, source.keys, strict=True)
-        }
-        burst = Burst(
-            first=times.text(first.time) or "",
-            last=times.text(inside[-1].time) or "",
-            peak=found.peak,
-            events=len(inside),
-            group=group,
-            members=tuple(self._member(one) for one in inside[: self._most_members]),
-        )
-        self._hits.append(self._make(meta, first.time, first.place, group, 0, burst))
+        found = windows(correlation, joined.entries)
+        merged = bursts(correlation, joined.entries, found)
+        self._counts[correlation.meta.id] += len(merged)
+        self._feed(correlation, joined, found, merged)
+        if correlation.meta.output:
+            room = self._most_hits - self._shown[correlation.meta.id]
+            merged.sort(key=lambda one: (joined.entries.time[one.start], one.start))
+            for one in merged[: max(0, room)]:
+                self._shown[correlation.meta.id] += 1
+                self._hits.append(self._burst(correlation, joined, one))
 
-    def _member(self, record: _Record) -> Member:
-        file, sha256 = self._files[record.place.source]
+    def _join(self, correlation: Correlation) -> _Joined | None:
+        """The findings of the inputs with their groups and values; None where there are none."""
+        merges = correlation.type not in _CHAINS
+        series = [
+            self._bursts[one.rule]
+            if merges and any(one.rule == other.meta.id for other in self._rules.correlations)
+            else self._series[one.rule]
+            for one in correlation.inputs
+        ]
+        sizes = [len(one) for one in series]
+        if not sum(sizes):
+            return None
+        which = np.repeat(np.arange(len(series)), sizes)
+        index = np.concatenate([np.arange(size) for size in sizes])
+        keys = np.column_stack(
+            [
+                np.concatenate(
+                    [
+                        one.field_codes(source.keys[number].lower())
+                        for one, source in zip(series, correlation.inputs, strict=True)
+                    ]
+                )
+                for number in range(len(correlation.group))
+            ]
+            or [np.zeros(len(which), dtype=np.int32)]
+        ).astype(np.int64)
+        value, known = self._values(correlation, series)
+        known &= (keys != ABSENT).all(axis=1)
+        known &= ~self._twice(series, which)
+        which, index, keys, value = which[known], index[known], keys[known], value[known]
+        if not len(which):
+            return None
+        group = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+        time = np.concatenate([one.longs("time") for one in series])[known]
+        order = np.concatenate([one.longs("order") for one in series])[known]
+        # A record that two rules found comes last as what it is first, so it cannot follow itself.
+        place = np.lexsort((-which, order, time, group))
+        entries = Entries(group[place], time[place], which[place], value[place])
+        return _Joined(entries, series, which[place], index[place], keys[place])
+
+    def _values(
+        self, correlation: Correlation, series: list[Series]
+    ) -> tuple[npt.NDArray[Any], Mask]:
+        """What is counted or summed, and whether each finding has it."""
+        size = sum(map(len, series))
+        if not correlation.fields:
+            return np.zeros(size, dtype=np.int64), np.ones(size, dtype=np.bool_)
+        columns = np.column_stack(
+            [
+                np.concatenate([one.field_codes(name.lower()) for one in series])
+                for name in correlation.fields
+            ]
+        )
+        known = (columns != ABSENT).all(axis=1)
+        if correlation.type not in _SUMS:
+            return np.unique(columns, axis=0, return_inverse=True)[1].ravel(), known
+        texts = [self._pool.text(code) for code in columns[:, 0].tolist()]
+        numbers = [number(one) for one in texts]
+        known &= np.array([one is not None for one in numbers], dtype=np.bool_)
+        plain = [one or 0 for one in numbers]
+        whole = all(isinstance(one, int) and abs(one) < 1 << 40 for one in plain)
+        return np.array(plain, dtype=np.int64 if whole else np.float64), known
+
+    def _twice(self, series: list[Series], which: Longs) -> Mask:
+        """Records that several exports hold count once: same log, computer, id and time."""
+        if len({self._files[one][0] for part in series for one in set(part.source)}) < 2:
+            return np.zeros(len(which), dtype=np.bool_)
+        rows = np.column_stack(
+            [
+                which,
+                *(
+                    np.concatenate([np.asarray(getattr(one, name)) for one in series])
+                    for name in ("computer", "channel", "record", "time")
+                ),
+            ]
+        ).astype(np.int64)
+        first = np.unique(rows, axis=0, return_index=True)[1]
+        again = np.ones(len(which), dtype=np.bool_)
+        again[first] = False
+        nameless = self._pool.code("")
+        # Text logs have line numbers, which say nothing across files; only events have an identity.
+        twice: Mask = again & (rows[:, 1] != nameless) & (rows[:, 3] >= 0)
+        return twice
+
+    def _feed(
+        self, correlation: Correlation, joined: _Joined, found: Windows, merged: list[Found]
+    ) -> None:
+        """What this correlation found, for correlations that refer to it.
+
+        Those that ask "and then" get every moment at which the condition held; those that count get
+        each burst once, at its end.
+        """
+        ends = {"every": (found.stop - 1).tolist(), "burst": [one.stop - 1 for one in merged]}
+        for target, rows in (
+            (self._series.get(correlation.meta.id), ends["every"]),
+            (self._bursts.get(correlation.meta.id), ends["burst"]),
+        ):
+            if target is None:
+                continue
+            for row in rows:
+                which, index = int(joined.which[row]), int(joined.row[row])
+                source = correlation.inputs[which]
+                renamed = {
+                    name.lower(): own.lower()
+                    for name, own in zip(correlation.group, source.keys, strict=True)
+                }
+                target.take(joined.series[which], [index], renamed)
+
+    def _burst(self, correlation: Correlation, joined: _Joined, found: Found) -> Hit:
+        entries = joined.entries
+        group = {
+            name: text(self._pool.text(int(code)), name)[0]
+            for name, code in zip(correlation.group, joined.keys[found.start], strict=False)
+        }
+        shown = range(found.start, min(found.stop, found.start + self._most_members))
+        first = int(entries.time[found.start])
+        burst = Burst(
+            first=times.text(first) or "",
+            last=times.text(int(entries.time[found.stop - 1])) or "",
+            peak=found.peak,
+            events=found.stop - found.start,
+            group=group,
+            members=tuple(self._member(correlation.inputs, joined, row) for row in shown),
+        )
+        place = self._place(joined, found.start)
+        return self._make(correlation.meta, first, place, group, 0, burst)
+
+    def _place(self, joined: _Joined, row: int) -> Place:
+        series = joined.series[int(joined.which[row])]
+        return series.place(int(joined.row[row]), self._pool)
+
+    def _member(self, inputs: tuple[Input, ...], joined: _Joined, row: int) -> Member:
+        place = self._place(joined, row)
+        file, sha256 = self._files[place.source]
         return Member(
-            rule=record.rule,
+            rule=inputs[int(joined.which[row])].rule,
             file=file,
             sha256=sha256,
-            record_id=exact(record.place.record_id),
-            time=times.text(record.time),
+            record_id=exact(place.record_id),
+            time=times.text(int(joined.entries.time[row])),
         )
+
+
+def _inputs_missing(correlation: Correlation, not_run: dict[str, RuleNotRun]) -> RuleNotRun | None:
+    """Why a correlation cannot run: chains need every input, counts need one."""
+    absent = [one.rule for one in correlation.inputs if one.rule in not_run]
+    needs_all = correlation.type in _CHAINS and correlation.expression is None
+    if not absent or (len(absent) < len(correlation.inputs) and not needs_all):
+        return None
+    why = not_run[absent[0]]
+    return RuleNotRun(
+        rule=correlation.meta.id,
+        title=correlation.meta.title["en"],
+        reason=why.reason,
+        detail=why.detail,
+    )
 
 
 def _needed(rules: RuleSet) -> dict[str, set[str]]:
     """For each rule that feeds a correlation: the fields (lower-cased) it has to keep.
 
-    What a correlation of correlations groups by has to come up from below.
+    What a correlation of correlations groups by has to come up from below, where an alias of the
+    lower one may give it another name.
     """
     names: dict[str, set[str]] = {}
     by_id = {correlation.meta.id: correlation for correlation in rules.correlations}
@@ -245,9 +356,14 @@ def _needed(rules: RuleSet) -> dict[str, set[str]]:
     def keep(rule: str, fields: set[str]) -> None:
         names.setdefault(rule, set()).update(fields)
         below = by_id.get(rule)
-        if below is not None:
-            for source in below.inputs:
-                keep(source.rule, fields)
+        if below is None:
+            return
+        for source in below.inputs:
+            renamed = {
+                name.lower(): own.lower()
+                for name, own in zip(below.group, source.keys, strict=True)
+            }
+            keep(source.rule, {renamed.get(field, field) for field in fields})
 
     for correlation in rules.correlations:
         for source in correlation.inputs:

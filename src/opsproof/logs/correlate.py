@@ -1,65 +1,67 @@
 """Correlations: rules on several records within a span of time.
 
 Windows slide and include both ends: records at 10:00:00 and 10:05:00 are within five minutes. There
-are no clock buckets, so no burst is missed for straddling one. Windows that overlap and fulfil the
-condition are one burst, reported once with first, last, peak and members. Cost is n log n in the
-number of records: sort, then two pointers.
+are no clock buckets, so no burst is missed for straddling one. For every record the window that ends
+with it is looked at; windows that fulfil the condition and share a record are one burst, reported
+once with first, last, peak and members. Cost is n log n: one sort, then passes over arrays (numpy).
+
+Percentiles are nearest-rank: the value at place ceil(p/100 x n) of the n sorted values.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from itertools import pairwise
+from typing import Any, Final
 
-from opsproof.logs.rules.compiled import Correlation
+import numpy as np
+import numpy.typing as npt
+
+from opsproof.logs.rules.compiled import Correlation, Tree
+from opsproof.logs.table import Longs, Mask
+
+Floats = npt.NDArray[np.float64]
 
 
-class Entry(NamedTuple):
-    """One record that a correlation looks at.
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """What a correlation looks at, sorted by group, then time, then record.
 
-    ``rank`` orders records of the same time (file, then record); ``input`` is the index of the rule
-    that found it; ``value`` what is counted or summed, empty for plain counts.
+    ``group`` numbers the group of each entry, ``input`` the rule that found it, ``value`` what is
+    counted (codes of distinct values) or summed (numbers).
     """
 
-    time: int
-    rank: int
-    input: int
-    value: str
+    group: Longs
+    time: Longs
+    input: Longs
+    value: npt.NDArray[Any]
+
+    def __len__(self) -> int:
+        """The number of entries."""
+        return len(self.time)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Windows that fulfil a condition: entries ``start`` to ``stop`` (excluded), and their value."""
+
+    start: Longs
+    stop: Longs
+    value: npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A burst: indices into the group's sorted entries, and the greatest value of any window."""
+    """A burst: entries ``start`` to ``stop`` (excluded), and the greatest value of any window."""
 
     start: int
     stop: int
     peak: int
 
 
-def bursts(correlation: Correlation, entries: Sequence[Entry]) -> list[Found]:
-    """The bursts of one group. ``entries`` are sorted."""
-    if correlation.type in {"temporal", "temporal_ordered"}:
-        windows = _temporal(correlation, entries)
-    else:
-        windows = _counted(correlation, entries)
-    return _merged(windows)
-
-
-def _merged(windows: Iterable[Found]) -> list[Found]:
-    """Windows that share a record become one burst."""
-    merged: list[Found] = []
-    for window in windows:
-        if merged and window.start < merged[-1].stop:
-            last = merged[-1]
-            merged[-1] = Found(last.start, max(last.stop, window.stop), max(last.peak, window.peak))
-        else:
-            merged.append(window)
-    return merged
-
-
-_HOLDS: Final[dict[str, Callable[[int, int], bool]]] = {
+_HOLDS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "lt": operator.lt,
     "le": operator.le,
     "gt": operator.gt,
@@ -69,41 +71,188 @@ _HOLDS: Final[dict[str, Callable[[int, int], bool]]] = {
 }
 
 
-def _counted(correlation: Correlation, entries: Sequence[Entry]) -> Iterable[Found]:
-    """For each record the window that ends with it: event_count and value_count."""
-    holds = _HOLDS[correlation.op]
-    distinct: dict[str, int] = {}
-    start = 0
-    counts_values = correlation.type == "value_count"
-    for stop, entry in enumerate(entries, 1):
-        if counts_values:
-            distinct[entry.value] = distinct.get(entry.value, 0) + 1
-        while entries[start].time < entry.time - correlation.span:
-            if counts_values:
-                value = entries[start].value
-                distinct[value] -= 1
-                if not distinct[value]:
-                    del distinct[value]
-            start += 1
-        found = len(distinct) if counts_values else stop - start
-        if holds(found, correlation.count):
-            yield Found(start, stop, found)
+def windows(correlation: Correlation, entries: Entries) -> Windows:
+    """The windows that fulfil the condition, by their last entry."""
+    if not len(entries):
+        nothing = np.empty(0, dtype=np.int64)
+        return Windows(nothing, nothing, nothing)
+    starts = window_starts(entries.group, entries.time, correlation.span)
+    if correlation.type == "temporal_ordered":
+        return _ordered(correlation, entries, starts)
+    if correlation.type == "temporal":
+        return _temporal(correlation, entries, starts)
+    ends = np.arange(1, len(entries) + 1)
+    if correlation.type == "value_percentile":
+        return _percentile(correlation, entries, starts, ends)
+    value, base = _measure(correlation, entries, starts, ends)
+    holds = np.flatnonzero(_HOLDS[correlation.op](value, base * correlation.count))
+    measured = value if correlation.type != "value_avg" else value // base
+    return Windows(starts[holds], holds + 1, measured[holds])
 
 
-def _temporal(correlation: Correlation, entries: Sequence[Entry]) -> Iterable[Found]:
-    """For each record the window that ends with it: are all rules in it, in order if asked?"""
-    needed = len(correlation.inputs)
-    ordered = correlation.type == "temporal_ordered"
-    latest: list[int] = [-1] * needed
-    chain: list[int] = [-1] * needed
-    for index, entry in enumerate(entries):
-        earliest = entry.time - correlation.span
-        latest[entry.input] = index
-        if ordered:
-            # chain[k] is the latest possible beginning of a sequence of rules 0..k.
-            chain[entry.input] = index if entry.input == 0 else chain[entry.input - 1]
-            start = chain[-1] if entry.input == needed - 1 else -1
-        else:
-            start = min(latest)
-        if start >= 0 and entries[start].time >= earliest:
-            yield Found(start, index + 1, needed)
+def bursts(correlation: Correlation, entries: Entries, found: Windows) -> list[Found]:
+    """Windows that share a record, as one."""
+    if not len(found.start):
+        return []
+    # Starts never go back, so a window begins a new burst when it begins behind all before it.
+    new = np.flatnonzero(found.start[1:] >= np.maximum.accumulate(found.stop)[:-1]) + 1
+    begins = np.concatenate(([0], new))
+    ends = np.concatenate((new, [len(found.start)]))
+    merged = []
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        start, stop = int(found.start[begin:end].min()), int(found.stop[end - 1])
+        peak = int(found.value[begin:end].max())
+        if correlation.type == "value_percentile":
+            values = np.sort(entries.value[start:stop])
+            peak = int(values[_rank(correlation.percentile, len(values)) - 1])
+        merged.append(Found(start, stop, peak))
+    return merged
+
+
+def window_starts(group: Longs, time: Longs, span: int) -> Longs:
+    """For each entry the first entry of its group that is at most ``span`` before it.
+
+    Gaps between neighbours are cut to ``span + 1`` and groups set that far apart: within a window
+    nothing changes, and one binary search over the sum of gaps serves all groups.
+    """
+    span = min(span, 1 << 61)
+    gaps = np.diff(time, prepend=time[:1])
+    gaps[1:][group[1:] != group[:-1]] = span + 1
+    if len(time) * (span + 1) < 1 << 62:
+        line = np.cumsum(np.minimum(gaps, span + 1))
+        return np.searchsorted(line, line - span, side="left").astype(np.int64)
+    # Spans of years over millions of records do not fit into 64 bits: group by group then.
+    starts = np.empty(len(time), dtype=np.int64)
+    edges = [0, *(np.flatnonzero(group[1:] != group[:-1]) + 1).tolist(), len(time)]
+    for begin, end in pairwise(edges):
+        part = time[begin:end]
+        starts[begin:end] = begin + np.searchsorted(part, part - span, side="left")
+    return starts
+
+
+def _measure(
+    correlation: Correlation, entries: Entries, starts: Longs, ends: Longs
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The value of each window, and what the condition's count is multiplied with (averages)."""
+    one = np.ones(1, dtype=np.int64)
+    if correlation.type == "event_count":
+        return ends - starts, one
+    if correlation.type == "value_count":
+        return _distinct(correlation, entries, starts), one
+    total = np.concatenate((np.zeros(1, dtype=entries.value.dtype), np.cumsum(entries.value)))
+    value = total[ends] - total[starts]
+    return value, one if correlation.type == "value_sum" else ends - starts
+
+
+def _distinct(correlation: Correlation, entries: Entries, starts: Longs) -> Longs:
+    """Distinct values in each window, by two pointers; 0 where a group can never have enough."""
+    counts = np.zeros(len(entries), dtype=np.int64)
+    # Groups and values are small whole numbers, so a pair of them is one number to sort by.
+    width = int(entries.value.max()) + 1
+    pairs = np.unique(entries.group * width + entries.value)
+    groups, distinct = np.unique(pairs // width, return_counts=True)
+    enough = groups[distinct >= correlation.count] if correlation.op in {"ge", "gt"} else groups
+    rows = np.flatnonzero(np.isin(entries.group, enough))
+    values = entries.value.tolist()
+    inside: dict[int, int] = {}
+    current = begin = -1
+    result = []
+    for row, group, start in zip(
+        rows.tolist(), entries.group[rows].tolist(), starts[rows].tolist(), strict=True
+    ):
+        if group != current:
+            current, inside, begin = group, {}, start
+        for left in range(begin, start):
+            count = inside.pop(values[left]) - 1
+            if count:
+                inside[values[left]] = count
+        begin = start
+        inside[values[row]] = inside.get(values[row], 0) + 1
+        result.append(len(inside))
+    counts[rows] = result
+    return counts
+
+
+def _rank(percentile: int, count: int) -> int:
+    return max(1, -(-percentile * count // 100))
+
+
+def _percentile(correlation: Correlation, entries: Entries, starts: Longs, ends: Longs) -> Windows:
+    """A percentile is at least N exactly if fewer values than its rank are below N: only counting."""
+    size = ends - starts
+    ranks = np.maximum(1, -(-correlation.percentile * size // 100))
+    below = _prefix(entries.value < correlation.count)
+    upto = _prefix(entries.value <= correlation.count)
+    at_least = below[ends] - below[starts] < ranks
+    above = upto[ends] - upto[starts] < ranks
+    holds = {
+        "ge": at_least,
+        "gt": above,
+        "lt": ~at_least,
+        "le": ~above,
+        "eq": at_least & ~above,
+        "ne": ~at_least | above,
+    }[correlation.op]
+    rows = np.flatnonzero(holds)
+    return Windows(starts[rows], rows + 1, np.zeros(len(rows), dtype=np.int64))
+
+
+def _prefix(mask: Mask) -> Longs:
+    return np.concatenate(([0], np.cumsum(mask))).astype(np.int64)
+
+
+def _latest(entries: Entries, number: int) -> Longs:
+    """For each entry the last entry up to it that this rule found; -1 for none."""
+    places = np.where(entries.input == number, np.arange(len(entries)), -1)
+    return np.maximum.accumulate(places)
+
+
+def _temporal(correlation: Correlation, entries: Entries, starts: Longs) -> Windows:
+    """All rules (or as many as asked, or as the expression says) within the window."""
+    needed = range(len(correlation.inputs))
+    latest = [_latest(entries, number) for number in needed]
+    present = [places >= starts for places in latest]
+    count = np.sum(present, axis=0)
+    if correlation.expression is not None:
+        holds = _expression(correlation.expression, present)
+    else:
+        holds = _HOLDS[correlation.op](count, correlation.count)
+    # The window is only as wide as its records need: the earliest of the latest of each rule.
+    ends = np.arange(len(entries))
+    tight = np.min(
+        [np.where(there, places, ends) for there, places in zip(present, latest, strict=True)],
+        axis=0,
+    )
+    rows = np.flatnonzero(holds)
+    return Windows(_monotone(tight[rows]), rows + 1, count[rows])
+
+
+def _expression(tree: Tree, present: list[Mask]) -> Mask:
+    if isinstance(tree, int):
+        return present[tree]
+    parts = [_expression(part, present) for part in tree[1:]]
+    if tree[0] == "!":
+        return ~parts[0]
+    combine = np.logical_and if tree[0] == "&" else np.logical_or
+    result: Mask = combine.reduce(parts)
+    return result
+
+
+def _ordered(correlation: Correlation, entries: Entries, starts: Longs) -> Windows:
+    """The rules one after another: for each entry the latest beginning of a chain that ends there."""
+    last = len(correlation.inputs) - 1
+    chain = _latest(entries, 0)
+    ending = chain
+    for number in range(1, last + 1):
+        before = np.concatenate(([-1], chain[:-1]))
+        ending = np.where(entries.input == number, before, -1)
+        chain = np.maximum.accumulate(ending)
+    if last == 0:
+        ending = np.where(entries.input == 0, np.arange(len(entries)), -1)
+    rows = np.flatnonzero(ending >= starts)
+    return Windows(_monotone(ending[rows]), rows + 1, np.full(len(rows), last + 1, dtype=np.int64))
+
+
+def _monotone(starts: Longs) -> Longs:
+    """Starts that never go back, seen from the end: a later, wider window takes in earlier ones."""
+    return np.minimum.accumulate(starts[::-1])[::-1] if len(starts) else starts

@@ -1,0 +1,117 @@
+"""What rules that feed correlations found, in arrays: a few dozen bytes a record."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from opsproof.logs import times
+from opsproof.logs.table import Ints, Longs, Place, Table
+
+ABSENT = -1
+"""The code of a value that is not there."""
+
+
+class Pool:
+    """Numbers texts without regard to case; the first spelling is kept for display."""
+
+    def __init__(self) -> None:
+        """Holds nothing yet."""
+        self._codes: dict[str, int] = {}
+        self._texts: list[str] = []
+
+    def code(self, text: str) -> int:
+        """The number of a text."""
+        found = self._codes.setdefault(text.lower(), len(self._texts))
+        if found == len(self._texts):
+            self._texts.append(text)
+        return found
+
+    def text(self, code: int) -> str:
+        """The text of a number; empty for :data:`ABSENT`."""
+        return "" if code < 0 else self._texts[code]
+
+
+@dataclass(slots=True)
+class Series:
+    """The findings of one rule. ``fields`` are codes by lower-cased field name."""
+
+    names: tuple[str, ...]
+    time: array[int] = field(default_factory=lambda: array("q"))
+    order: array[int] = field(default_factory=lambda: array("q"))
+    record: array[int] = field(default_factory=lambda: array("q"))
+    source: array[int] = field(default_factory=lambda: array("i"))
+    channel: array[int] = field(default_factory=lambda: array("i"))
+    computer: array[int] = field(default_factory=lambda: array("i"))
+    fields: dict[str, array[int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """A column of codes for each name."""
+        self.fields = {name: array("i") for name in self.names}
+
+    def __len__(self) -> int:
+        """The number of findings."""
+        return len(self.time)
+
+    def add(self, table: Table, rows: Ints, first: int, pool: Pool) -> None:
+        """Take rows of one batch; ``first`` orders them behind all before. No time, no window."""
+        rows = rows[table.times[rows] != times.UNKNOWN]
+        if not len(rows):
+            return
+        self.time.frombytes(table.times[rows].tobytes())
+        self.order.frombytes((rows.astype(np.int64) + first).tobytes())
+        self.record.frombytes(table.record_ids[rows].tobytes())
+        self.source.frombytes(np.full(len(rows), table.source, dtype=np.int32).tobytes())
+        channel = codes(table, "channel", rows, pool, pool.code(table.channel))
+        self.channel.frombytes(channel.tobytes())
+        computer = codes(table, "computer", rows, pool, pool.code(table.computer))
+        self.computer.frombytes(computer.tobytes())
+        for name, column in self.fields.items():
+            column.frombytes(codes(table, name, rows, pool, ABSENT).tobytes())
+
+    def take(self, other: Series, indices: Iterable[int], renamed: dict[str, str]) -> None:
+        """Take findings of another series, fields under other names where ``renamed`` says so."""
+        for index in indices:
+            for name in ("time", "order", "record", "source", "channel", "computer"):
+                getattr(self, name).append(getattr(other, name)[index])
+            for name, column in self.fields.items():
+                own = other.fields.get(renamed.get(name, name))
+                column.append(ABSENT if own is None else own[index])
+
+    def place(self, index: int, pool: Pool) -> Place:
+        """Where the record of a finding stands."""
+        record = self.record[index]
+        return Place(
+            source=self.source[index],
+            record_id=None if record < 0 else record,
+            channel=pool.text(self.channel[index]),
+            computer=pool.text(self.computer[index]),
+        )
+
+    def longs(self, name: str) -> Longs:
+        """One of the 64-bit arrays as numpy sees it."""
+        return np.frombuffer(getattr(self, name), dtype=np.int64)
+
+    def field_codes(self, name: str) -> Ints:
+        """The codes of a field as numpy sees them."""
+        return np.frombuffer(self.fields[name], dtype=np.int32)
+
+
+def codes(table: Table, name: str, rows: Ints, pool: Pool, absent: int) -> Ints:
+    """The pool's codes of a field of some rows; ``absent`` where a row has no such field."""
+    column = table.columns.get(name)
+    if column is None:
+        return np.full(len(rows), absent, dtype=np.int32)
+    local = np.full(table.size, -1, dtype=np.int32)
+    local[column.row_array()] = column.code_array()
+    chosen = local[rows]
+    names = column.names()
+    known = np.unique(chosen)
+    translation = np.full(len(names) + 1, absent, dtype=np.int32)
+    for code in known.tolist():
+        if code >= 0:
+            translation[code] = pool.code(names[code])
+    return translation[chosen]  # -1 is the last place, which stays absent

@@ -1,0 +1,201 @@
+"""Correlations against a slow and obvious reading: every window looked at on its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opsproof.evidence.model import Severity
+from opsproof.logs.correlate import Entries, bursts, windows
+from opsproof.logs.rules.compiled import Correlation, Input, Meta
+
+META = Meta("id", "", {"en": "t"}, Severity.LOW, "", "", "", {}, (), (), (), (), True)
+
+
+class Row(NamedTuple):
+    group: int
+    time: int
+    input: int
+    value: int
+
+
+Burst = tuple[list[int], int]
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+}
+
+
+def correlation(kind: str, *, inputs: int = 1, **fields: Any) -> Correlation:
+    return Correlation(
+        META,
+        kind,
+        tuple(Input(str(n), ()) for n in range(inputs)),
+        (),
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def slow(asked: Correlation, rows: Sequence[Row]) -> list[set[int]]:
+    """The bursts as sets of row numbers: for every row its window, then windows that share a row."""
+    found: list[set[int]] = []
+    for number, row in enumerate(rows):
+        window = [
+            other
+            for other in range(number + 1)
+            if rows[other].group == row.group and rows[other].time >= row.time - asked.span
+        ]
+        chosen = _holds(asked, rows, window)
+        if chosen is not None:
+            found.append(chosen)
+    merged: list[set[int]] = []
+    for window in found:
+        touching = [one for one in merged if one & window]
+        merged = [one for one in merged if not one & window]
+        merged.append(set.union(window, *touching))
+    return sorted(merged, key=min)
+
+
+def _holds(asked: Correlation, rows: Sequence[Row], window: list[int]) -> set[int] | None:
+    """The part of the window that counts, if it fulfils the condition."""
+    holds = _OPERATORS[asked.op]
+    values = [rows[number].value for number in window]
+    if asked.type == "temporal_ordered":
+        return _chain(asked, rows, window)
+    if asked.type == "temporal":
+        latest = {rows[number].input: number for number in window}
+        if asked.expression is not None:
+            good = _true(asked.expression, set(latest))
+        else:
+            good = holds(len(latest), asked.count)
+        return set(range(min(latest.values()), window[-1] + 1)) if good else None
+    measured = {
+        "event_count": len(window),
+        "value_count": len(set(values)),
+        "value_sum": sum(values),
+        "value_avg": sum(values) / len(values),
+        "value_percentile": sorted(values)[
+            max(1, math.ceil(asked.percentile * len(values) / 100)) - 1
+        ],
+    }[asked.type]
+    return set(window) if holds(measured, asked.count) else None
+
+
+def _true(tree: Any, present: set[int]) -> bool:
+    if isinstance(tree, int):
+        return tree in present
+    parts = [_true(part, present) for part in tree[1:]]
+    return {"!": not parts[0], "&": all(parts), "|": any(parts)}[tree[0]]
+
+
+def _chain(asked: Correlation, rows: Sequence[Row], window: list[int]) -> set[int] | None:
+    """The latest chain of rules 0, 1, 2 … that ends with the window's last row."""
+    wanted = len(asked.inputs) - 1
+    if rows[window[-1]].input != wanted:
+        return None
+    at = len(window) - 1
+    for number in range(wanted - 1, -1, -1):
+        before = [place for place in range(at) if rows[window[place]].input == number]
+        if not before:
+            return None
+        at = before[-1]
+    return set(range(window[at], window[-1] + 1))
+
+
+def fast(asked: Correlation, rows: Sequence[Row]) -> list[set[int]]:
+    columns = [np.array([row[place] for row in rows], dtype=np.int64) for place in range(4)]
+    entries = Entries(*columns)
+    found = bursts(asked, entries, windows(asked, entries))
+    return [set(range(one.start, one.stop)) for one in found]
+
+
+_rows = st.lists(
+    st.builds(Row, st.integers(0, 2), st.integers(0, 30), st.integers(0, 2), st.integers(0, 5)),
+    max_size=25,
+).map(sorted)
+_counted = st.builds(
+    lambda kind, op, count, span, percentile: correlation(
+        kind, inputs=3, op=op, count=count, span=span, percentile=percentile
+    ),
+    st.sampled_from(["event_count", "value_count", "value_sum", "value_avg", "value_percentile"]),
+    st.sampled_from(sorted(_OPERATORS)),
+    st.integers(0, 8),
+    st.integers(0, 12),
+    st.sampled_from([0, 1, 50, 90, 99, 100]),
+)
+_expressions = st.sampled_from(
+    [None, ["&", 0, 1], ["|", ["&", 0, 1], 2], ["&", 0, ["!", 2]], ["&", ["|", 0, 1], ["!", 2]]]
+)
+_chains = st.builds(
+    lambda kind, inputs, span, expression: correlation(
+        kind,
+        inputs=3 if expression and kind == "temporal" else inputs,
+        count=inputs,
+        span=span,
+        expression=expression if kind == "temporal" else None,
+    ),
+    st.sampled_from(["temporal", "temporal_ordered"]),
+    st.integers(1, 3),
+    st.integers(0, 12),
+    _expressions,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_counted, _rows)
+def test_counts_agree_with_the_slow_reading(asked: Correlation, rows: list[Row]) -> None:
+    assert fast(asked, rows) == slow(asked, rows)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_chains, _rows)
+def test_chains_agree_with_the_slow_reading(asked: Correlation, rows: list[Row]) -> None:
+    rows = [row for row in rows if row.input < len(asked.inputs)]
+    assert fast(asked, rows) == slow(asked, rows)
+
+
+def _events(*times: int) -> list[Row]:
+    return [Row(0, time, 0, 0) for time in times]
+
+
+def test_window_includes_both_ends() -> None:
+    asked = correlation("event_count", count=3, span=300)
+    assert fast(asked, _events(0, 150, 300)) == [{0, 1, 2}]
+    assert fast(asked, _events(0, 150, 301)) == []
+
+
+def test_overlapping_windows_are_one_burst_with_its_peak() -> None:
+    asked = correlation("event_count", count=3, span=10)
+    rows = _events(0, 5, 10, 11, 12, 40, 41, 42)
+    columns = [np.array([row[place] for row in rows], dtype=np.int64) for place in range(4)]
+    entries = Entries(*columns)
+    found = bursts(asked, entries, windows(asked, entries))
+    assert [(one.start, one.stop, one.peak) for one in found] == [(0, 5, 4), (5, 8, 3)]
+
+
+def test_spans_too_long_for_64_bits_are_right_too() -> None:
+    year = 31_556_952 * 1_000_000
+    asked = correlation("event_count", count=2, span=year * 300_000)
+    rows = [Row(0, 0, 0, 0), Row(0, year, 0, 0), Row(1, 0, 0, 0)]
+    assert fast(asked, rows) == [{0, 1}]
+
+
+@pytest.mark.parametrize(("percentile", "expected"), [(50, 3), (90, 9), (100, 9)])
+def test_peak_of_a_percentile_is_that_of_the_burst(percentile: int, expected: int) -> None:
+    asked = correlation("value_percentile", count=1, span=100, percentile=percentile)
+    rows = [Row(0, time, 0, value) for time, value in enumerate([1, 2, 3, 4, 9])]
+    columns = [np.array([row[place] for row in rows], dtype=np.int64) for place in range(4)]
+    entries = Entries(*columns)
+    (found,) = bursts(asked, entries, windows(asked, entries))
+    assert found.peak == expected

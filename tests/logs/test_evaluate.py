@@ -1,0 +1,143 @@
+"""The engine against a slow reading of the specification, over random rules and events."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import yaml
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from tests.logs.slow_sigma import Event, matches
+
+from opsproof.logs.evaluate import Evaluator
+from opsproof.logs.readers.base import KIND, RAW
+from opsproof.logs.rules.load import compile_texts
+from opsproof.logs.table import TableBuilder
+
+FIELDS = ("Alpha", "beta", "Gamma")
+_CHARACTERS = "abAB-/1.\\ü\n"
+_text = st.text(_CHARACTERS, max_size=6)
+_pattern = st.text(_CHARACTERS + "*?", max_size=6)
+_number = st.integers(-3, 30)
+
+_plain = st.sampled_from(["", "|contains", "|startswith", "|endswith", "|cased", "|contains|cased"])
+_windash = st.sampled_from(["|windash", "|contains|windash", "|windash|endswith"])
+
+
+def _values(one: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return one | st.lists(one, min_size=1, max_size=3)
+
+
+@st.composite
+def items(draw: st.DrawFn) -> tuple[str, Any]:
+    """One field test: a name with modifiers, and its value or values."""
+    field = draw(st.sampled_from([*FIELDS, "ALPHA", "missing"]))
+    kind = draw(
+        st.sampled_from(
+            [
+                "text",
+                "text",
+                "text",
+                "windash",
+                "b64",
+                "number",
+                "null",
+                "re",
+                "cidr",
+                "exists",
+                "ref",
+            ]
+        )
+    )
+    every = draw(st.sampled_from(["", "|all"]))
+    if kind == "text":
+        plain = draw(_plain)
+        return f"{field}{plain}{every}", draw(_values(_pattern if plain else _pattern | _number))
+    if kind == "windash":
+        return f"{field}{draw(_windash)}", draw(_values(st.text("ab-/ ", max_size=5)))
+    if kind == "b64":
+        name = draw(st.sampled_from(["base64", "base64offset"]))
+        return f"{field}|{name}|contains", draw(_values(st.text("ab1", min_size=2, max_size=4)))
+    if kind == "number":
+        name = draw(st.sampled_from(["lt", "lte", "gt", "gte"]))
+        return f"{field}|{name}", draw(_number)
+    if kind == "null":
+        return field, None
+    if kind == "re":
+        flag = draw(st.sampled_from(["", "|i", "|s", "|i|s"]))
+        return f"{field}|re{flag}", draw(
+            st.sampled_from(["^a+b?", "[ab]{2}", "a.b", "(a|B)$", "1"])
+        )
+    if kind == "cidr":
+        return f"{field}|cidr", draw(st.sampled_from(["10.0.0.0/8", "10.1.0.0/16", "fe80::/10"]))
+    if kind == "exists":
+        return f"{field}|exists", draw(st.booleans())
+    how = draw(st.sampled_from(["", "|startswith", "|endswith", "|contains"]))
+    return f"{field}|fieldref{how}", draw(st.sampled_from(FIELDS))
+
+
+def _keyed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(pairs)
+
+
+_mapping = st.lists(items(), min_size=1, max_size=3).map(_keyed)
+_keywords = st.lists(_pattern.filter(str.strip) | _number, min_size=1, max_size=2)
+_selection = _mapping | _mapping | st.lists(_mapping, min_size=1, max_size=2) | _keywords
+_condition = st.sampled_from(
+    [
+        "one",
+        "not one",
+        "one and two",
+        "one or two",
+        "one and not two",
+        "not one and not two",
+        "not one or two",
+        "1 of them",
+        "all of them",
+        "1 of o*",
+        "one and not 1 of t*",
+    ]
+)
+_detections = st.builds(
+    lambda one, two, condition: {"one": one, "two": two, "condition": condition},
+    _selection,
+    _selection,
+    _condition,
+)
+_value = (
+    _text
+    | _number.map(str)
+    | st.sampled_from(["", "-", "10.1.2.3", "10.255.0.1", "11.0.0.1", "fe80::1", "YWIx", "xYWJh"])
+)
+_event = st.dictionaries(st.sampled_from(FIELDS), _value, max_size=3)
+
+
+def engine(detections: list[dict[str, Any]], events: list[Event]) -> list[list[bool]]:
+    """For each rule, which events it describes, by the engine; a rejected rule is an error."""
+    ids = [str(uuid.UUID(int=number)) for number in range(len(detections))]
+    documents = [
+        {"title": key, "id": key, "logsource": {"product": "windows"}, "detection": detection}
+        for key, detection in zip(ids, detections, strict=True)
+    ]
+    text = yaml.safe_dump_all(documents, allow_unicode=True).encode()
+    rules = compile_texts([("random.yml", text)])
+    assert not rules.rejected, rules.rejected
+    builder = TableBuilder(0, None)
+    for number, event in enumerate(events):
+        fields = {name.lower(): value for name, value in event.items()}
+        builder.add(0, number, {**fields, KIND: "windows", RAW: "\n".join(event.values())})
+    found = {
+        rule.meta.id: set(rows.tolist())
+        for rule, rows in Evaluator(rules).hits(builder.build(lambda _: {}))
+    }
+    return [[row in found.get(key, ()) for row in range(len(events))] for key in ids]
+
+
+@settings(max_examples=40, deadline=None, phases=(Phase.generate, Phase.shrink))
+@given(st.lists(_detections, min_size=1, max_size=6), st.lists(_event, min_size=1, max_size=12))
+def test_engine_agrees_with_the_specification(
+    detections: list[dict[str, Any]], events: list[Event]
+) -> None:
+    expected = [[matches(detection, event) for event in events] for detection in detections]
+    assert engine(detections, events) == expected
