@@ -26,8 +26,9 @@ from opsproof.evidence.model import (
     Subject,
     SubjectKind,
 )
+from opsproof.run.account import exit_code
 from opsproof.run.events import HostResult, Tally
-from opsproof.run.perform import Performed, exit_code
+from opsproof.run.perform import Performed
 
 RUN = Run(
     id="20261122T091500Z-daily-7f3a",

@@ -58,6 +58,7 @@ def host(outcome: Outcome, *, planned: bool = True, seen: bool = True) -> RunHos
         {"status": history.ABORTED},
         {"status": history.INTERRUPTED},
         {"hosts": {"h1": host(Outcome.FAILED, seen=False)}},
+        {"hosts": {"h1": host(Outcome.UNREACHABLE)}},
         {"hosts": {}},
     ],
 )
@@ -67,7 +68,8 @@ def test_what_satisfies_no_due_item(change: dict[str, Any]) -> None:
 
 
 def test_a_full_run_with_trouble_on_every_host_is_full_all_the_same() -> None:
-    assert history.is_full(made(hosts={"h1": host(Outcome.UNREACHABLE)}))
+    bad = {"h1": host(Outcome.UNREACHABLE), "h2": host(Outcome.FAILED)}
+    assert history.is_full(made(hosts=bad))
 
 
 def test_since_is_the_last_success_of_each_host_whatever_the_limit() -> None:

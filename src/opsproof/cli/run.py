@@ -14,12 +14,12 @@ from rich.console import Console
 
 from opsproof.cli.output import envelope
 from opsproof.cli.progress import Progress
-from opsproof.errors import ExitCode
+from opsproof.errors import ExitCode, OpsproofError
 from opsproof.evidence.keys import ensure_keys, keys_folder
 from opsproof.evidence.model import Outcome
 from opsproof.run.executor import Stop
 from opsproof.run.perform import Performed, World, perform
-from opsproof.run.prepare import Request, prepare
+from opsproof.run.prepare import Plan, Request, prepare
 
 _EXAMPLE = """
 \b
@@ -64,18 +64,29 @@ def command(playbook: str, form: str, **options: Any) -> ExitCode:
     4 refused by a gate or a lock, 6 the ledger is incomplete, 130 interrupted; the worst wins.
     """
     request = Request(playbook=playbook, **options)
-    cwd = Path.cwd()
-    plan = prepare(request, cwd, os.environ, _now())
-    world = World(ensure_keys(keys_folder(plan.playbook.project)), os.environ, _now)
     stop = Stop()
-    console = Console(stderr=True, highlight=False)
-    with stop.listening(), Progress(console) as progress:
+    with stop.listening(), Progress(Console(stderr=True, highlight=False)) as progress:
+        plan = _prepared(request, stop)
+        world = World(ensure_keys(keys_folder(plan.playbook.project)), os.environ, _now)
         done = perform(plan, world, progress, stop)
     if form == "json":
         click.echo(envelope("run/1", _now(), _summary(done), _items(done)))
     else:
         _tell(done)
     return done.code
+
+
+def _prepared(request: Request, stop: Stop) -> Plan:
+    """The plan; whoever interrupts its making hears that, not what it broke."""
+    try:
+        plan = prepare(request, Path.cwd(), os.environ, _now())
+    except OpsproofError:
+        if stop.asked:
+            raise click.Abort from None
+        raise
+    if stop.asked:
+        raise click.Abort
+    return plan
 
 
 def _tell(done: Performed) -> None:

@@ -37,13 +37,17 @@ def past_runs(reports: Path, inventory: str, *, not_before: datetime) -> Iterato
 
 
 def is_full(run: Run) -> bool:
-    """Whether a run can satisfy a due item: no limit, check or retry, and it reached a host.
+    """Whether a run can satisfy a due item: no limit, check or retry, Ansible came to its end, and
+    at least one host was reached.
 
     A retry adds hosts to the evidence but is never needed here: its parent was a full run and has
     satisfied the item; the parent's hosts that could not be reached are findings of the parent.
     """
     partial = run.check or run.limit is not None or run.retry_of is not None
-    return not partial and run.status == COMPLETED and any(h.seen for h in run.hosts.values())
+    reached = any(
+        host.seen and host.outcome is not Outcome.UNREACHABLE for host in run.hosts.values()
+    )
+    return reached and not partial and run.status == COMPLETED
 
 
 def as_past(runs: Sequence[Run]) -> list[PastRun]:

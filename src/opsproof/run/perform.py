@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import secrets as random
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,33 +11,19 @@ from typing import Any, Protocol
 
 import msgspec
 
-from opsproof import __version__
 from opsproof.controls.recompute import evaluate_inputs
 from opsproof.controls.scope import INPUT as KNOWN
-from opsproof.controls.scope import SCHEDULE, Known
-from opsproof.errors import ExitCode, worst
+from opsproof.errors import ExitCode
 from opsproof.evidence.bundle import BundleBuilder
 from opsproof.evidence.ids import timestamp
 from opsproof.evidence.keys import Keys
 from opsproof.evidence.known import known_subjects
 from opsproof.evidence.ledger import Head, Ledger
-from opsproof.evidence.model import (
-    Artifact,
-    Finding,
-    MissedItem,
-    Observation,
-    Outcome,
-    Run,
-    RunHost,
-    State,
-    Subject,
-    SubjectKind,
-)
-from opsproof.evidence.reader import load_bundle, recover
+from opsproof.evidence.model import Artifact, Finding, Observation, Run
+from opsproof.evidence.reader import Recovery, load_bundle, recover
 from opsproof.evidence.redaction import Redactor
-from opsproof.evidence.schemas.schedule import DueItemFacts
-from opsproof.run import executor, history, leftovers, provenance, schedule
-from opsproof.run.events import HostResult, HostTally, Tally, result_of
+from opsproof.run import account, executor, history, leftovers, schedule
+from opsproof.run.events import HostResult, HostTally, Tally
 from opsproof.run.lock import inventory_lock
 from opsproof.run.prepare import Plan
 from opsproof.run.workspace import workspace
@@ -104,103 +88,68 @@ class _Performance:
         self.plan, self.world, self.watcher, self.stop = plan, world, watcher, stop
         self.reports = plan.request.reports
         self.started = world.now()
-        self.id = f"{self.started:%Y%m%dT%H%M%SZ}-{plan.playbook.name}-{random.token_hex(2)}"
+        self.origin = account.origin(plan, world.caller)
         self.redactor = Redactor(plan.secrets)
-        self.tally = Tally(self.id, clean=lambda text: self.redactor.text(text)[0])
-        self.lost: dict[str, list[str]] = {}
-        self.known = Known()
-        self.due: list[schedule.Due] = []
+        self.tally = Tally(
+            f"{self.started:%Y%m%dT%H%M%SZ}-{plan.playbook.name}-{random.token_hex(2)}",
+            clean=lambda text: self.redactor.text(text)[0],
+        )
+        self.inputs = account.inputs(plan, self.redactor)
 
     def run(self) -> Performed:
+        """All steps in order."""
         recovery = recover(self.reports)
-        self._tell(recovery.interrupted, recovery.adopted)
-        past = list(
-            history.past_runs(
-                self.reports, self.plan.inventory_name, not_before=self.started - HISTORY
-            )
-        )
-        self.known = known_subjects(
+        self._tell(recovery)
+        past = self._past()
+        self.inputs[KNOWN] = known_subjects(
             self.reports,
             self.plan.targets,
             self.plan.playbook.activities,
             self.plan.rules.register,
             inventory=self.plan.inventory_name,
-        )
+        ).to_bytes()
         builder = BundleBuilder(
-            self.reports, self.id, bureau=self.world.keys.bureau, secrets=self.plan.secrets
+            self.reports,
+            self.tally.run_id,
+            bureau=self.world.keys.bureau,
+            secrets=self.plan.secrets,
         )
         try:
-            self._inputs(builder)
-            with workspace(self.plan.inventory.path, self.id) as folder:
+            for name, data in self.inputs.items():
+                builder.add_input(name, data)
+            with workspace(self.plan.inventory.path, self.tally.run_id) as folder:
                 end = self._ansible(folder, past)
-                self.due = self._due(past)
-                record = self._record(end, recovery.interrupted, recovery.adopted)
                 if self.stop.asked:
-                    return self._interrupted(builder, record)
-                observations = self._take_in(builder, folder / "staging")
-            record = msgspec.structs.replace(record, hosts=self._hosts())
-            builder.write(record, self._findings(record, observations))
+                    return self._interrupted(builder, self._record(end, past, recovery)[0])
+                self._take_in(builder, folder / "staging")
+            record, due = self._record(end, past, recovery)
+            for item in due:
+                now = self.world.now()
+                builder.add_observation(account.due_observation(record.id, item, now))
+            builder.write(record, evaluate_inputs(record, builder.observations, self.inputs))
             bundle = builder.seal(self.world.keys.signer, now=self.world.now())
         finally:
             builder.close()
         leftovers.put_away(self.reports, recovery.interrupted, self.world.now())
         return self._sealed(bundle)
 
-    def _findings(self, record: Run, observations: Sequence[Observation]) -> list[Finding]:
-        inputs = {**self.plan.rules.files, KNOWN: self.known.to_bytes()}
-        return evaluate_inputs(record, observations, inputs)
-
-    def _tell(self, interrupted: Sequence[str], adopted: Sequence[str]) -> None:
-        for run_id in interrupted:
+    def _tell(self, recovery: Recovery) -> None:
+        for run_id in recovery.interrupted:
             self.watcher.note(f"an earlier run was interrupted before it was sealed: {run_id}")
-        for run_id in adopted:
+        for run_id in recovery.adopted:
             self.watcher.note(
                 f"a sealed run was missing from the ledger and is in it now: {run_id}"
             )
 
-    def _inputs(self, builder: BundleBuilder) -> None:
-        plan = self.plan
-        for name, data in plan.rules.files.items():
-            builder.add_input(name, data)
-        builder.add_input(KNOWN, self.known.to_bytes())
-        builder.add_input("estate.json", _json(_estate(plan)))
-        folder = plan.inventory.path if plan.inventory.path.is_dir() else plan.inventory.path.parent
-        for name in ("schedule.yml", "calendar.yml"):
-            if (folder / name).is_file():
-                builder.add_input(name, (folder / name).read_bytes())
-        if plan.request.ticket is not None:
-            builder.add_input("ticket", plan.request.ticket.read_bytes())
-        builder.add_input("plan.json", _json(self._as_data()))
-
-    def _as_data(self) -> dict[str, Any]:
-        plan = self.plan
-        return {
-            "content_sha256": plan.playbook.content_sha256,
-            "playbook_sha256": plan.playbook.sha256,
-            "time_zone": plan.inventory.zone.key,
-            "targets": {host: list(names) for host, names in plan.targets.items()},
-            "hosts": {
-                name: {"asset": self.redactor.value(host.asset)[0], "groups": list(host.groups)}
-                for name, host in plan.inventory.hosts.items()
-            },
-        }
+    def _past(self) -> list[Run]:
+        oldest = self.started - HISTORY
+        return list(history.past_runs(self.reports, self.plan.inventory_name, not_before=oldest))
 
     def _ansible(self, folder: Path, past: Sequence[Run]) -> executor.JobEnd:
         plan, staging, job = self.plan, folder / "staging", folder / "job"
         for path in (staging, job):
             path.mkdir(mode=0o700)
-        since = history.since_per_host(past, plan.playbook.name, sorted(plan.targets), self.started)
-        usual = timestamp(self.started - history.FIRST_LOOK_BACK)
-        variables = {
-            "opsproof_run_id": self.id,
-            "opsproof_staging": str(staging),
-            "opsproof_now": timestamp(self.started),
-            "opsproof_since_by_host": {name: timestamp(at) for name, at in since.items()},
-            "opsproof_since": (
-                f"{{{{ opsproof_since_by_host[inventory_hostname] | default('{usual}') }}}}"
-            ),
-        }
-        self.watcher.begins(self.id, plan)
+        self.watcher.begins(self.tally.run_id, plan)
         return executor.run(
             executor.Job(
                 playbook=plan.playbook.path,
@@ -208,7 +157,7 @@ class _Performance:
                 project=plan.playbook.project,
                 folder=job,
                 env=plan.env,
-                variables=variables,
+                variables=self._variables(staging, past),
                 limit=plan.request.limit,
                 hosts=plan.only,
                 check=plan.request.check,
@@ -218,153 +167,67 @@ class _Performance:
             self.stop,
         )
 
+    def _variables(self, staging: Path, past: Sequence[Run]) -> dict[str, Any]:
+        """The extra variables of every play; times are RFC 3339 in UTC."""
+        name, targets = self.plan.playbook.name, sorted(self.plan.targets)
+        since = history.since_per_host(past, name, targets, self.started)
+        usual = timestamp(self.started - history.FIRST_LOOK_BACK)
+        return {
+            "opsproof_run_id": self.tally.run_id,
+            "opsproof_staging": str(staging),
+            "opsproof_now": timestamp(self.started),
+            "opsproof_since_by_host": {host: timestamp(at) for host, at in since.items()},
+            "opsproof_since": (
+                f"{{{{ opsproof_since_by_host[inventory_hostname] | default('{usual}') }}}}"
+            ),
+        }
+
     def _feed(self, event: Mapping[str, Any]) -> None:
         host = self.tally.feed(event)
         self.watcher.event(self.tally, host)
 
     def _record(
-        self,
-        end: executor.JobEnd,
-        interrupted: Sequence[str],
-        adopted: Sequence[str],
-    ) -> Run:
-        plan, request, finished = self.plan, self.plan.request, timestamp(self.world.now())
-        commit = provenance.commit(plan.playbook.project)
-        return Run(
-            id=self.id,
-            kind=plan.playbook.name,
-            inventory=plan.inventory_name,
-            playbook=self._playbook_name(),
-            started_at=timestamp(self.started),
-            finished_at=finished,
-            evaluated_at=finished,
-            status=self._status(),
+        self, end: executor.JobEnd, past: Sequence[Run], recovery: Recovery
+    ) -> tuple[Run, list[schedule.Due]]:
+        status = history.COMPLETED if self.tally.finished else history.ABORTED
+        run = account.record(
+            self.plan,
+            self.tally,
+            self.origin,
+            status=history.INTERRUPTED if self.stop.asked else status,
             rc=end.rc,
-            check=request.check,
-            limit=request.limit,
-            retry_of=plan.parent.id if plan.parent else None,
-            ticket=plan.ticket.id if plan.ticket else None,
-            operator=provenance.operator(self.world.caller),
-            host=provenance.machine(),
-            commit=commit.id,
-            dirty=commit.dirty,
-            versions=provenance.versions(plan.playbook.project),
-            inventory_sha256=plan.inventory.sha256,
-            hosts=self._hosts(),
-            interrupted=tuple(interrupted),
-            adopted=tuple(adopted),
-            missed=tuple(
-                MissedItem(
-                    item=due.name, due_at=timestamp(due.occurrence.due_at), reason=due.reason
-                )
-                for due in self.due
-                if due.done_by is None
-            ),
-            counters=self._counters(),
+            started=self.started,
+            finished=self.world.now(),
         )
-
-    def _status(self) -> str:
-        if self.stop.asked:
-            return history.INTERRUPTED
-        return history.COMPLETED if self.tally.finished else history.ABORTED
-
-    def _playbook_name(self) -> str:
-        path, project = self.plan.playbook.path, self.plan.playbook.project
-        return str(path.relative_to(project))
-
-    def _due(self, past: Sequence[Run]) -> list[schedule.Due]:
-        """What was due since the last full run, which has reported all that was due before."""
-        plan, request = self.plan, self.plan.request
-        known = history.as_past(past)
-        reported = next((run.started_at for run in known if run.full), None)
-        whole = not (request.check or request.limit or plan.only)
-        full = whole and self.tally.finished and any(host.ok for host in self.tally.hosts.values())
-        this = schedule.PastRun(self.id, plan.playbook.name, self.started, full)
-        return schedule.due(
-            plan.schedule, [*known, this], plan.inventory.zone, reported, self.started
+        due = account.due_items(self.plan, run, past, self.started)
+        run = msgspec.structs.replace(
+            run,
+            missed=account.missed(due),
+            interrupted=recovery.interrupted,
+            adopted=recovery.adopted,
         )
+        return run, due
 
-    def _due_observation(self, due: schedule.Due) -> Observation:
-        """An item that was due, as an observation of the whole estate (host empty)."""
-        facts = DueItemFacts(
-            item=due.occurrence.item.id,
-            playbook=due.occurrence.item.playbook,
-            due_from=timestamp(due.occurrence.opens),
-            due_until=timestamp(due.occurrence.deadline),
-            done=due.done_by is not None,
-            done_by=due.done_by,
-        )
-        return Observation(
-            id="",
-            run=self.id,
-            activity=SCHEDULE,
-            subject=Subject(kind=SubjectKind.DUE_ITEM, id=due.name, host=""),
-            collected_at=timestamp(self.world.now()),
-            clock_offset_ms=0,
-            collector=f"opsproof {__version__}",
-            facts=msgspec.to_builtins(facts),
-        )
-
-    def _results(self) -> dict[str, HostResult]:
-        names = sorted({*self.plan.inventory.hosts, *self.plan.targets, *self.tally.hosts})
-        for name, lost in self.lost.items():
-            self.tally.hosts[name].lost += [
-                line for line in lost if line not in self.tally.hosts[name].lost
-            ]
-        return {
-            name: result_of(self.tally.hosts.get(name), planned=name in self.plan.targets)
-            for name in names
-        }
-
-    def _hosts(self) -> dict[str, RunHost]:
-        known = self.plan.inventory.hosts
-        return {
-            name: RunHost(
-                outcome=result.outcome,
-                planned=name in self.plan.targets,
-                seen=result.seen,
-                activities=self.plan.targets.get(name, ()),
-                reason=result.reason,
-                asset=known[name].asset if name in known else {},
-            )
-            for name, result in self._results().items()
-        }
-
-    def _counters(self) -> dict[str, int]:
-        outcomes = Counter(result.outcome for result in self._results().values())
-        return {
-            "tasks": self.tally.tasks,
-            "observations": len(self.tally.observations),
-            "busy_ms": sum(host.busy_ms for host in self.tally.hosts.values()),
-            **{f"hosts_{outcome}": outcomes[outcome] for outcome in Outcome},
-        }
-
-    def _take_in(self, builder: BundleBuilder, staging: Path) -> list[Observation]:
+    def _take_in(self, builder: BundleBuilder, staging: Path) -> None:
         """Moves observations and their artifacts into the bundle; what is missing is a failure."""
         for observation in self.tally.observations.values():
             stored = tuple(
-                self._artifact(builder, staging, observation, artifact)
+                self._artifact(builder, staging, observation.subject.host, artifact)
                 for artifact in observation.artifacts
             )
             builder.add_observation(msgspec.structs.replace(observation, artifacts=stored))
-        for due in self.due:
-            builder.add_observation(self._due_observation(due))
-        return builder.observations
 
     def _artifact(
-        self,
-        builder: BundleBuilder,
-        staging: Path,
-        observation: Observation,
-        artifact: Artifact,
+        self, builder: BundleBuilder, staging: Path, host: str, artifact: Artifact
     ) -> Artifact:
         source = Path(self.tally.files.get(artifact.sha256, "")).resolve()
-        if not (source.is_file() and source.is_relative_to(staging.resolve())):
-            host = observation.subject.host
-            self.tally.hosts.setdefault(host, HostTally(host))
-            self.lost.setdefault(host, []).append(f"the file {artifact.name} was not handed over")
-            return artifact
-        return builder.add_artifact(source, artifact)
+        if source.is_file() and source.is_relative_to(staging.resolve()):
+            return builder.add_artifact(source, artifact)
+        lost = self.tally.hosts.setdefault(host, HostTally(host)).lost
+        line = f"the file {artifact.name} was not handed over"
+        if line not in lost:
+            lost.append(line)
+        return artifact
 
     def _interrupted(self, builder: BundleBuilder, record: Run) -> Performed:
         """Marks the partial folder, which stays unsealed for the next run to report."""
@@ -372,9 +235,15 @@ class _Performance:
             builder.add_observation(observation)
         builder.write(record, [])
         return Performed(
-            record, [], builder.observations, self._results(), self.tally.errors, None, None,
-            ExitCode.INTERRUPTED,
-        )  # fmt: skip
+            run=record,
+            findings=[],
+            observations=builder.observations,
+            results=account.results(self.plan, self.tally),
+            errors=self.tally.errors,
+            bundle=None,
+            head=None,
+            code=ExitCode.INTERRUPTED,
+        )
 
     def _sealed(self, path: Path) -> Performed:
         """Reads back what was sealed: what people see is what the bundle says."""
@@ -383,41 +252,9 @@ class _Performance:
             run=bundle.run,
             findings=bundle.findings,
             observations=bundle.observations,
-            results=self._results(),
+            results=account.results(self.plan, self.tally),
             errors=self.tally.errors if bundle.run.status != history.COMPLETED else [],
             bundle=path,
             head=Ledger(self.reports).head,
-            code=exit_code(bundle.run, bundle.findings),
+            code=account.exit_code(bundle.run, bundle.findings),
         )
-
-
-def exit_code(run: Run, findings: Sequence[Finding]) -> ExitCode:
-    """The worst of what the run found and of what it could not do."""
-    codes = set()
-    if run.missed or any(finding.state is State.FAIL for finding in findings):
-        codes.add(ExitCode.FINDINGS)
-    blind = (State.ERROR, State.NOT_COLLECTED)
-    bad = (Outcome.FAILED, Outcome.UNREACHABLE)
-    if (
-        run.status != history.COMPLETED
-        or any(finding.state in blind for finding in findings)
-        or any(host.outcome in bad for host in run.hosts.values())
-        or not any(host.seen for host in run.hosts.values())
-    ):
-        codes.add(ExitCode.NOT_EVALUATED)
-    return worst(codes)
-
-
-def _estate(plan: Plan) -> dict[str, Any]:
-    """The estate's own description, which reports print: the group variables ``estate_*``."""
-    variables = next(iter(plan.inventory.hosts.values())).variables
-    found = {
-        name.removeprefix("estate_"): value
-        for name, value in variables.items()
-        if name.startswith("estate_")
-    }
-    return {**found, "time_zone": plan.inventory.zone.key}
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
