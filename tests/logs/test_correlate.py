@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytest
@@ -25,8 +25,6 @@ class Row(NamedTuple):
     value: int
 
 
-Burst = tuple[list[int], int]
-
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "lt": lambda a, b: a < b,
     "le": lambda a, b: a <= b,
@@ -38,13 +36,8 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 
 
 def correlation(kind: str, *, inputs: int = 1, **fields: Any) -> Correlation:
-    return Correlation(
-        META,
-        kind,
-        tuple(Input(str(n), ()) for n in range(inputs)),
-        (),
-        **fields,  # type: ignore[arg-type]
-    )
+    names = tuple(Input(str(number), ()) for number in range(inputs))
+    return Correlation(META, cast("Any", kind), names, (), **fields)
 
 
 def slow(asked: Correlation, rows: Sequence[Row]) -> list[set[int]]:
@@ -60,10 +53,10 @@ def slow(asked: Correlation, rows: Sequence[Row]) -> list[set[int]]:
         if chosen is not None:
             found.append(chosen)
     merged: list[set[int]] = []
-    for window in found:
-        touching = [one for one in merged if one & window]
-        merged = [one for one in merged if not one & window]
-        merged.append(set.union(window, *touching))
+    for part in found:
+        touching = [one for one in merged if one & part]
+        merged = [one for one in merged if not one & part]
+        merged.append(set.union(part, *touching))
     return sorted(merged, key=min)
 
 
