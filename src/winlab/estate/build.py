@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from winlab.estate import schema
-from winlab.estate.build_logs import fill_logs
+from winlab.estate.build_logs import fill_logs, read_controller_file
 from winlab.estate.build_roles import add_role
 from winlab.estate.errors import EstateError
 from winlab.host.certificates import Certificate
@@ -260,14 +260,3 @@ def _files(plan: Plan, host: Host, spec: schema.HostSpec) -> None:
 def _write(host: Host, path: str, content: bytes) -> None:
     host.files.ensure_folder(path.rpartition("\\")[0])
     host.files.write(path, content)
-
-
-def read_controller_file(folder: Path, name: str, key: str, file: str) -> bytes:
-    """Return a file of the controller that an estate names; EstateError when it cannot be read."""
-    path = folder / name
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise EstateError(
-            file, key, f"{path} cannot be read ({exc.strerror})", "correct the path"
-        ) from exc

@@ -30,7 +30,7 @@ def fill_logs(
     _event_logs(estate, spec, host, start)
     for ready in spec.event_logs:
         key = f"hosts[{spec.name}].event_logs[{ready.channel}].evtx"
-        content = _read(folder, ready.evtx, key, file)
+        content = read_controller_file(folder, ready.evtx, key, file)
         try:
             records = read_evtx(content)
         except EvtxUnreadableError as exc:
@@ -41,10 +41,11 @@ def fill_logs(
             _web_logs(estate, spec, host, site, start)
             for name in wanted.w3c:
                 key = f"hosts[{spec.name}].iis.sites[{site.name}].w3c"
-                _put(host, site, Path(name).name, _read(folder, name, key, file))
+                _put(host, site, Path(name).name, read_controller_file(folder, name, key, file))
 
 
-def _read(folder: Path, name: str, key: str, file: str) -> bytes:
+def read_controller_file(folder: Path, name: str, key: str, file: str) -> bytes:
+    """Return a file of the controller that an estate names; EstateError when it cannot be read."""
     try:
         return (folder / name).read_bytes()
     except OSError as exc:
@@ -62,7 +63,7 @@ def _event_logs(
         records += background(
             host.name, host.locale.name, spec.events_per_hour, start, estate.history_hours, seed
         )
-        records += _boot_events(host)
+        records += boot_events(host)
     for incident in spec.incidents:
         records += incident_events(incident, host.name, host.accounts.machine_sid, start, seed)
     if not records:
@@ -79,8 +80,8 @@ def _event_logs(
     host.eventlogs.extend(records)
 
 
-def _boot_events(host: Host) -> list[EventRecord]:
-    """6009, 6005 and 4608: the event log service and auditing began with the last boot."""
+def boot_events(host: Host) -> list[EventRecord]:
+    """Return 6009, 6005 and 4608: auditing and the event log service began with the last boot."""
     booted = host.power.boot_time
     build = host.os.build
     values = {
@@ -90,7 +91,7 @@ def _boot_events(host: Host) -> list[EventRecord]:
     found = [
         EventRecord(
             record_id=0,
-            time_created=booted + timedelta(seconds=12),
+            time_created=booted,
             provider="EventLog",
             event_id=event_id,
             qualifiers=32768,
@@ -103,8 +104,7 @@ def _boot_events(host: Host) -> list[EventRecord]:
         )
         for event_id, texts in values.items()
     ]
-    started = booted + timedelta(seconds=9)
-    return [*found, audit_event(4608, started, computer=host.name, task=12288)]
+    return [audit_event(4608, booted, computer=host.name, task=12288), *found]
 
 
 def _web_logs(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from winlab.estate.build import Built
+from winlab.estate.build_logs import boot_events
 from winlab.estate.counters import Counters
 from winlab.estate.schema import RebootSpec
 from winlab.exec.process import Process, ProcessResult
@@ -159,6 +160,7 @@ class LabHost:
 
     def _boot(self) -> None:
         self.host.reboot()
+        self.host.eventlogs.extend(boot_events(self.host))
         self.reboots += 1
         self._refuse = self.reboot.reads
         self._on_change(self)

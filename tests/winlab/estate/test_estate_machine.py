@@ -92,6 +92,7 @@ def test_a_reboot_waits_takes_its_time_and_refuses_its_reads(machines: Machines)
     assert web.is_up()
     assert web.host.power.boot_time == clock.now()
     assert web.host.power.reboot_required() == []
+    assert [r.event_id for r in web.host.eventlogs.records("System")] == [6009, 6005]
     refused = Fault(kind=FaultKind.REFUSE)
     assert [web.fault() for _ in range(3)] == [refused, refused, None]
     assert web.reboots == 1
