@@ -101,6 +101,17 @@ def test_when_every_host_is_unreachable_nothing_is_concluded() -> None:
     assert len(rows_of(sheet)) == 22
 
 
+def test_a_group_whose_hosts_are_silent_is_not_called_empty() -> None:
+    hosts = {name: silent(host) for name, host in lab().items()}
+    sheet = sheet_of(day_of(in_memory(hosts)))
+    blocks = {block.group: block for block in sheet.groups}
+    assert blocks[Group.SECURITY].silent > 0
+    assert sum(block.silent for block in sheet.groups) == sheet.counts.due
+    text = Page(render(sheet, "zh-CN")).text
+    assert f"安全日志 另有{blocks[Group.SECURITY].silent}项因主机未采集而未知" in text
+    assert "防病毒 本组当前未设检查项，不作结论。" in text
+
+
 def test_with_half_of_the_hosts_missing_a_clean_rest_is_incomplete() -> None:
     hosts = lab()
     for name in sorted(hosts)[::2]:

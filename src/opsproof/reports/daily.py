@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from opsproof.evidence.ids import moment
 from opsproof.evidence.ledger import NO_PREVIOUS, line_sha256
-from opsproof.evidence.model import Finding, Outcome, Run, State
+from opsproof.evidence.model import Finding, Outcome, Run, State, SubjectKind
 from opsproof.evidence.sums import sm3
 from opsproof.reports.calendar import calendar_day
 from opsproof.reports.controls import controls_digest, controls_of, waivers_of
@@ -73,13 +73,18 @@ def daily_sheet(day: Day, *, template_sha256: str, revision: int = 0) -> DailySh
         hosts_seen=len({n for run in runs for n, h in run.hosts.items() if h.planned and h.seen}),
         groups=group_blocks(judged, controls, assets, outcomes, _follow_ups(day.runs, counted)),
         incomplete_hosts=tuple(
-            HostOutcome(host=name, asset=assets.get(name, Asset()), outcome=outcome)
+            HostOutcome(
+                host=name,
+                asset=assets.get(name, Asset()),
+                outcome=outcome,
+                reason=next((r.hosts[name].reason for r in reversed(runs) if name in r.hosts), ""),
+            )
             for name, outcome in sorted(outcomes.items())
             if outcome in (Outcome.UNREACHABLE, Outcome.FAILED)
         ),
         runs=tuple(_run_line(run, day, run in counted) for run in day.runs),
         basis_runs=(_run_line(day.basis, day, False),) if day.basis and not counted else (),
-        missed=_missed(day),
+        missed=_missed(day, judged),
         schedule_known=any(SCHEDULE_INPUT in run.bundle.inputs for run in day.runs),
         corrections=_corrections(day),
         controls=tuple(controls[name] for name in sorted(controls)),
@@ -234,15 +239,22 @@ def _same_day(run: Run, day: Day) -> bool:
     return day.start <= moment(run.started_at) < day.end
 
 
-def _missed(day: Day) -> tuple[Missed, ...]:
+def _missed(day: Day, judged: Sequence[Judged]) -> tuple[Missed, ...]:
+    """What runs of the day reported as due and not run, unless a finding says so already."""
+    told = {j.finding.subject.id.partition("@")[0] for j in judged if _is_due_item(j.finding)}
     found = {
         (item.due_at, item.item): Missed(
             item=item.item, due_at=_local(item.due_at, day), reported_by=run.entry.id
         )
         for run in reversed(day.runs)
         for item in run.bundle.run.missed
+        if item.item.partition("@")[0] not in told
     }
     return tuple(found[key] for key in sorted(found))
+
+
+def _is_due_item(finding: Finding) -> bool:
+    return finding.subject.kind is SubjectKind.DUE_ITEM
 
 
 def _corrections(day: Day) -> tuple[CorrectionLine, ...]:

@@ -119,9 +119,13 @@ class HostLine(Record, frozen=True, kw_only=True):
 
 
 class GroupBlock(Record, frozen=True, kw_only=True):
-    """One block of section 2. No row and no line: nothing of this kind is due yet."""
+    """One block of section 2. No row, no line, none silent: nothing of this kind is set up yet.
+
+    ``silent`` counts checks of this kind on hosts that gave nothing and have one row for all.
+    """
 
     group: Group
+    silent: int
     rows: tuple[Row, ...]
     lines: tuple[HostLine, ...]
 
@@ -238,11 +242,12 @@ class RunLine(Record, frozen=True, kw_only=True):
 
 
 class HostOutcome(Record, frozen=True, kw_only=True):
-    """A host that the counted run planned and did not finish."""
+    """A host that the counted run planned and did not finish; ``reason`` in the tool's own words."""
 
     host: str
     asset: Asset
     outcome: str
+    reason: str
 
 
 class Missed(Record, frozen=True, kw_only=True):

@@ -75,22 +75,26 @@ def group_blocks(
     for host, items in silent.items():
         later = [f for item in items for f in follow_ups.get(check_key(item.finding), ())]
         rows[Group.HOST].append(_host_row(host, items, assets, outcomes.get(host, ""), later))
+    quiet = Counter[Group]()
     for item in judged:
         finding, control = item.finding, controls.get(item.finding.control)
         group = group_of(finding, control.activity if control else "")
         if item.state in (State.PASS, State.NOT_APPLICABLE):
             states = lines[group].setdefault(finding.subject.host, defaultdict(list))
             states[item.state].append(finding.id)
-        elif finding.subject.host not in silent:
+        elif finding.subject.host in silent:
+            quiet[group] += 1
+        else:
             rows[group].append(
                 _row(item, group, control, assets, follow_ups.get(check_key(finding), ()))
             )
-    return tuple(_numbered(rows, lines, assets))
+    return tuple(_numbered(rows, lines, quiet, assets))
 
 
 def _numbered(
     rows: Mapping[Group, list[Row]],
     lines: Mapping[Group, Mapping[str, Mapping[State, list[str]]]],
+    silent: Mapping[Group, int],
     assets: Mapping[str, Asset],
 ) -> Iterator[GroupBlock]:
     number = 0
@@ -103,6 +107,7 @@ def _numbered(
         hosts = lines.get(group, {})
         yield GroupBlock(
             group=group,
+            silent=silent.get(group, 0),
             rows=tuple(numbered),
             lines=tuple(
                 HostLine(

@@ -48,6 +48,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     """One group of section 2 as printed."""
 
     group: Group
+    silent: int
     tally: str
     rows: tuple[Row, ...]
     rest: tuple[Rest, ...]
@@ -124,6 +125,7 @@ class View:
         lines = [line for line in block.lines if line.normal]
         return Block(
             group=block.group,
+            silent=block.silent,
             tally=self._tally(block),
             rows=block.rows[:ROWS_PER_GROUP],
             rest=tuple(
