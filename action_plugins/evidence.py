@@ -67,19 +67,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 run_id=str(variables.get("opsproof_run_id") or "unsealed"),
                 host=str(variables["inventory_hostname"]),
                 now=datetime.now(UTC),
-                secrets=_secrets(variables),
+                secrets=self._secrets(variables),
             )
         except (OpsproofError, OSError) as error:
             return result | {"failed": True, "msg": f"evidence: {error}"}
         return result | {"changed": False, RESULT_KEY: collected.to_result()}
 
-
-def _secrets(variables: dict[str, Any]) -> list[str]:
-    """Values of this host's connection variables that are secret by their name."""
-    return [
-        value
-        for name, value in variables.items()
-        if name.startswith(("ansible_", "vault_", "opsproof_"))
-        and name.rpartition("_")[2] in _SECRET_VARIABLES
-        and isinstance(value, str)
-    ]
+    def _secrets(self, variables: dict[str, Any]) -> list[str]:
+        """Values of this host's variables that are secret by their name, templates resolved."""
+        names = [
+            name
+            for name in variables
+            if name.startswith(("ansible_", "vault_", "opsproof_"))
+            and name.rpartition("_")[2] in _SECRET_VARIABLES
+        ]
+        values = (self._templar.template(variables[name]) for name in names)
+        return [str(value) for value in values if isinstance(value, str)]

@@ -54,7 +54,11 @@ def play(folder: Path, done: str, *options: str) -> tuple[int, dict[str, Any]]:
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
         "ANSIBLE_DEPRECATION_WARNINGS": "false",
     }
-    variables = {"opsproof_run_id": "20261122T091500Z-daily-0001", "ansible_password": PASSWORD}
+    variables = {
+        "opsproof_run_id": "20261122T091500Z-daily-0001",
+        "stem": PASSWORD.removesuffix("Geheim"),
+        "ansible_password": "{{ stem }}Geheim",
+    }
     command = ["ansible-playbook", "-i", "hosts", "play.yml", "-e", json.dumps(variables), *options]
     ended = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False

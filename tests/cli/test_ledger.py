@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from tests.evidence import samples
 
 from opsproof.cli.ledger import command
-from opsproof.errors import ExitCode, RefusedError, UsageError
+from opsproof.errors import ExitCode, IncompleteError, RefusedError, UsageError
 from opsproof.evidence.ledger import Ledger
 from opsproof.evidence.reader import corrections
 from opsproof.evidence.verify import verify
@@ -85,3 +85,15 @@ def test_every_verb_has_json_with_the_shared_top_keys(reports: Path, verb: str) 
     document = json.loads(ledger(reports, verb, "--format", "json").output)
     assert sorted(document) == ["generated_at", "items", "schema", "summary", "tool"]
     assert document["summary"]["head"] == str(Ledger(reports).head)
+
+
+@pytest.mark.parametrize("verb", ["list", "head", "recover"])
+def test_a_torn_ledger_ends_with_6_and_the_remedy(reports: Path, verb: str) -> None:
+    with (reports / "ledger.jsonl").open("ab") as stream:
+        stream.write(b'{"at')
+    error = ledger(reports, verb).exception
+    assert isinstance(error, IncompleteError)
+    assert error.exit_code is ExitCode.INCOMPLETE
+    assert str(error) == (
+        f"{reports}/ledger.jsonl:2: the last line is torn (opsproof ledger repair)"
+    )
