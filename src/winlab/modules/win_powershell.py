@@ -1,6 +1,7 @@
-"""ansible.windows.win_powershell (win_powershell.ps1, ansible.windows 3.3.0): refused by name.
+"""ansible.windows.win_powershell (win_powershell.ps1, ansible.windows 3.3.0).
 
-The lab has no PowerShell. The checks that come before the script runs are real.
+The lab has no PowerShell: it runs the few scripts that it models, without parameters, and refuses
+all others by name. The checks that come before a script runs are real.
 """
 
 from __future__ import annotations
@@ -10,20 +11,39 @@ from winlab.modules.kit.basic import BasicModule
 from winlab.modules.kit.registry import Registered
 from winlab.modules.kit.spec import Rules
 
+_STREAMS = ("error", "warning", "verbose", "debug", "information")
+_BESIDE = ("arguments", "executable", "parameters", "sensitive_parameters")
+
 
 def run(module: BasicModule) -> None:
-    """Honour ``creates`` and ``removes``, then refuse the script by its first line."""
+    """Honour ``creates``, ``removes`` and check mode, then run the script or refuse it."""
     files, cwd = module.host.files, module.context.working_directory
-    creates, removes = module.params["creates"], module.params["removes"]
+    result, params = module.result, module.params
+    result.update(result={}, host_out="", host_err="", output=[])
+    result.update({stream: [] for stream in _STREAMS})
+    creates, removes = params["creates"], params["removes"]
     if creates and files.exists(creates, cwd):
-        module.result["msg"] = f"skipped, since {creates} exists"
+        result["msg"] = f"skipped, since {creates} exists"
         module.exit()
     if removes and not files.exists(removes, cwd):
-        module.result["msg"] = f"skipped, since {removes} does not exist"
+        result["msg"] = f"skipped, since {removes} does not exist"
         module.exit()
-    script = module.params["script"] or module.params["path"] or ""
-    lines = [line.strip() for line in script.splitlines() if line.strip()]
-    raise NotModelledError(f"the PowerShell script '{lines[0][:60] if lines else ''}'")
+    script = params["script"] or params["path"] or ""
+    if module.check_mode and "SupportsShouldProcess" not in script:
+        result.update(changed=True, msg="skipped, running in check mode")
+        module.exit()
+    _run(module, script)
+    module.exit()
+
+
+def _run(module: BasicModule, script: str) -> None:
+    context = module.context
+    plain = module.params["script"] and not any(module.params[name] for name in _BESIDE)
+    done = context.powershell(context, script) if plain and context.powershell else None
+    if done is None or done.stderr:
+        lines = [line.strip() for line in script.splitlines() if line.strip()]
+        raise NotModelledError(f"the PowerShell script '{lines[0][:60] if lines else ''}'")
+    module.result.update(changed=True, output=done.stdout.splitlines())
 
 
 MODULE = Registered(

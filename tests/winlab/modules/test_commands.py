@@ -104,6 +104,15 @@ def test_powershell_is_refused_by_its_first_line(call: Call, host: Host) -> None
     answer = call("win_powershell", script="# note\nGet-Date")
     assert answer["msg"] == "winlab does not model the PowerShell script '# note'"
     assert call("win_powershell", script="x", creates="C:\\Windows")["changed"] is False
+    checked = call("win_powershell", script="Get-Date", check=True)
+    assert (checked["changed"], checked["msg"]) == (True, "skipped, running in check mode")
     assert call("win_powershell", script="x", path="y")["msg"] == (
         "parameters are mutually exclusive: path, script"
     )
+
+
+def test_powershell_runs_one_executable_as_raw_does(call: Call) -> None:
+    answer = call("win_powershell", script="hostname.exe")
+    assert (answer["changed"], answer["output"], answer["error"]) == (True, ["APP1"], [])
+    refused = call("win_powershell", script="hostname.exe", parameters={"a": 1})
+    assert refused["msg"] == "winlab does not model the PowerShell script 'hostname.exe'"
