@@ -98,6 +98,18 @@ def test_a_whole_run_can_be_pruned(reports: Path) -> None:
     assert verify(reports).exit_code is ExitCode.OK
 
 
+def test_removal_of_a_whole_run_killed_half_way_is_finished(reports: Path) -> None:
+    run = samples.sealed_run(reports, 1)
+    prune(reports, run.name, whole=True)
+    going = run.with_name(f".{run.name}.partial")
+    going.mkdir()
+    (going / "run.json").write_bytes(b"half")
+    assert verify(reports).exit_code is ExitCode.OK
+    prune(reports, run.name, whole=True)
+    assert not going.exists()
+    assert len(prunes(reports)) == 1
+
+
 def test_a_prune_record_does_not_excuse_another_run(reports: Path) -> None:
     first, second = samples.sealed_run(reports, 1), samples.sealed_run(reports, 2)
     prune(reports, first.name)

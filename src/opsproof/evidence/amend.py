@@ -215,7 +215,12 @@ def _removable(folder: Path, whole: bool) -> tuple[RemovedFile, ...]:
 
 def _remove(folder: Path, record: Prune) -> None:
     if record.whole:
-        shutil.rmtree(folder, ignore_errors=True)
+        # One rename first: killed in the middle of removing, no half of a bundle stays visible.
+        going = folder.with_name(f".{folder.name}.partial")
+        if folder.exists():
+            folder.rename(going)
+        if going.exists():
+            shutil.rmtree(going)
         return
     for entry in record.removed:
         (folder / entry.path).unlink(missing_ok=True)
