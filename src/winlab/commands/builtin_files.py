@@ -81,21 +81,31 @@ def _del(shell: Shell, rest: str, streams: Streams) -> Outcome:
             return unknown_switch(shell, streams, option)
     if not names:
         return _syntax(shell, streams)
-    code = 0
     for name in names:
-        for item in _to_delete(shell, name, below="/s" in options):
+        found = _to_delete(shell, name, below="/s" in options)
+        if not found:
+            shown = _full(shell, name)
+            shell.say(streams.err, shell.text(f"Could Not Find {shown}", f"找不到 {shown}"))
+        for item in found:
             try:
                 shell.host.files.remove(item.path, force="/f" in options)
                 if "/s" in options:
                     label = shell.text("Deleted file", "删除文件")
                     shell.say(streams.out, f"{label} - {item.path}")
             except WindowsError as exc:
+                # del names the file, says why, and still ends with ERRORLEVEL as it was
                 shell.say(streams.err, item.path)
-                code = shell.windows(streams, exc)
-                code = 0
-        if not shell.host.files.glob(name, shell.cwd) and "*" not in name and "?" not in name:
-            continue
-    return kept(code)
+                shell.windows(streams, exc)
+    return kept(0)
+
+
+def _full(shell: Shell, name: str) -> str:
+    """Return a name, wildcards and all, with the folder it stands in."""
+    head, slash, leaf = name.replace("/", "\\").rpartition("\\")
+    try:
+        return paths.join(paths.normalise(head + slash or ".", shell.cwd), leaf)
+    except WindowsError:
+        return name
 
 
 def _to_delete(shell: Shell, name: str, *, below: bool) -> list[FileStat]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from winlab.commands.syntax import If
+from winlab.commands.nodes import If
 from winlab.host import paths
 
 if TYPE_CHECKING:

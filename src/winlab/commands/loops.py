@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from winlab.commands.call import codec
-from winlab.commands.syntax import For
+from winlab.commands.nodes import For
 from winlab.host import paths
 from winlab.host.errors import WindowsError
 

@@ -14,8 +14,9 @@ from winlab.commands.call import Call, Console, Environment, codec, split_argume
 from winlab.commands.conditions import holds
 from winlab.commands.jumps import ExitShell
 from winlab.commands.loops import rounds
+from winlab.commands.nodes import Block, For, If, Joined, Node, Redirect, Simple
 from winlab.commands.streams import Sink, Streams
-from winlab.commands.syntax import Block, CmdSyntaxError, For, If, Joined, Node, Redirect, Simple
+from winlab.commands.syntax import CmdSyntaxError
 from winlab.host import paths
 from winlab.host.errors import WindowsError
 from winlab.host.host import Host

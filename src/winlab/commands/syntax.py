@@ -7,8 +7,7 @@ operators here, for-variables and delayed expansion at execution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from winlab.commands.nodes import Block, For, If, Joined, Node, Redirect, Simple
 
 LINE_LIMIT = 8191
 _DELIMITERS = " \t,;="
@@ -21,67 +20,6 @@ class CmdSyntaxError(Exception):
         """Keep the unexpected token."""
         super().__init__(token)
         self.token = token
-
-
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    """``handle`` 0, 1 or 2; ``target`` a file name or "&n"; ``append`` for >>."""
-
-    handle: int
-    target: str
-    append: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Simple:
-    """A command with its arguments: escapes are gone, quotes are kept."""
-
-    text: str
-    redirects: tuple[Redirect, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Commands in parentheses."""
-
-    body: Node | None
-    redirects: tuple[Redirect, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Two commands joined by "&", "&&", "||" or "|"."""
-
-    operator: str
-    left: Node
-    right: Node
-
-
-@dataclass(frozen=True, slots=True)
-class If:
-    """``kind``: exist, errorlevel, defined, or a comparison operator (== EQU NEQ LSS ...)."""
-
-    kind: str
-    negate: bool
-    ignore_case: bool
-    left: str
-    right: str
-    then: Node
-    other: Node | None
-
-
-@dataclass(frozen=True, slots=True)
-class For:
-    """``kind``: "" (files or words), "D", "R", "L" or "F" with ``options``."""
-
-    kind: str
-    options: str
-    variable: str
-    items: str
-    body: Node
-
-
-Node: TypeAlias = "Simple | Block | Joined | If | For"
 
 
 class _Parser:
@@ -418,8 +356,3 @@ def parse(text: str) -> Node | None:
     if parser.at < len(parser.text):
         raise parser.unexpected()
     return node
-
-
-def with_redirects(node: Simple, redirects: tuple[Redirect, ...]) -> Simple:
-    """Return the command with other redirections."""
-    return replace(node, redirects=redirects)

@@ -223,6 +223,10 @@ class Host:
             "TMP": f"{home}\\AppData\\Local\\Temp",
             "PROMPT": "$P$G",
         }
+        if name.lower() == "system":
+            temp = "C:\\Windows\\TEMP"
+            own |= {"USERNAME": f"{self.name}$", "USERDOMAIN": self.network.domain}
+            own |= {"TEMP": temp, "TMP": temp}
         return {**self.environment, **own}
 
     def not_modelled(self, what: str) -> None:

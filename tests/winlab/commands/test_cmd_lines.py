@@ -153,3 +153,12 @@ def test_write_guard_sees_what_a_line_writes(en: Host) -> None:
     assert [(w.what, w.origin) for w in en.guard.violations] == [
         ("registry HKLM\\SOFTWARE\\X [a]", "win_shell: reg")
     ]
+
+
+def test_del_of_nothing_says_so_and_keeps_errorlevel(en: Host) -> None:
+    result = run_cmd(en, "del C:\\none.txt", user="Administrator")
+    assert (result.rc, result.stderr) == (0, b"Could Not Find C:\\none.txt\r\n")
+
+
+def test_system_has_the_machines_temporary_folder(en: Host) -> None:
+    assert out(en, "echo %TEMP% %USERNAME%", user="SYSTEM") == "C:\\Windows\\TEMP WEB01$\n"
