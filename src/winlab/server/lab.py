@@ -76,6 +76,8 @@ class LabServer:
             listener.forget()
         for listener in self._listeners.values():
             await listener.settled()
+            while listener.connections:
+                await asyncio.sleep(0)
         await asyncio.sleep(0)
 
     def refresh(self, name: str | None = None) -> None:
