@@ -106,6 +106,9 @@ def test_a_group_whose_hosts_are_silent_is_not_called_empty() -> None:
     sheet = sheet_of(day_of(in_memory(hosts)))
     blocks = {block.group: block for block in sheet.groups}
     assert blocks[Group.SECURITY].silent > 0
+    # Sites and certificates of hosts that were not seen are IIS checks all the same.
+    kinds = {f.control for f in sheet.findings if f.control.startswith(("INS-IIS", "INS-CERT"))}
+    assert blocks[Group.IIS].silent == len(kinds) * 22
     assert sum(block.silent for block in sheet.groups) == sheet.counts.due
     text = Page(render(sheet, "zh-CN")).text
     assert f"安全日志 另有{blocks[Group.SECURITY].silent}项因主机未采集而未知" in text

@@ -26,6 +26,7 @@ def controls_of(inputs: Mapping[str, bytes]) -> dict[str, ControlRecord]:
             id=control.id,
             sha256=control.sha256,
             activity=control.activity,
+            subject=control.subject.value,
             severity=control.severity.value,
             title=_both(control.title),
             remedy=_both(control.remedy),

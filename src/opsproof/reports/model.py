@@ -157,6 +157,7 @@ class ControlRecord(Record, frozen=True, kw_only=True):
     id: str
     sha256: str
     activity: str
+    subject: str
     severity: str
     title: Bilingual
     remedy: Bilingual

@@ -51,12 +51,16 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     inferred: bool = False
 
 
-def group_of(finding: Finding, activity: str) -> Group:
-    """The block in which a finding is printed: by activity, subject, and the facts it tests."""
-    if activity in _BY_ACTIVITY:
-        return _BY_ACTIVITY[activity]
-    if finding.subject.kind in _BY_SUBJECT:
-        return _BY_SUBJECT[finding.subject.kind]
+def group_of(finding: Finding, control: ControlRecord | None) -> Group:
+    """The block in which a finding is printed: by activity, kind of subject, and facts it tests.
+
+    The kind is the control's: where nothing was seen of a host, it stands in for its sites.
+    """
+    if control is not None and control.activity in _BY_ACTIVITY:
+        return _BY_ACTIVITY[control.activity]
+    kind = control.subject if control is not None else finding.subject.kind
+    if kind in _BY_SUBJECT:
+        return _BY_SUBJECT[SubjectKind(kind)]
     tops = {path.partition(".")[0] for path in paths(finding.expected)}
     return next((_BY_FACT[top] for top in sorted(tops) if top in _BY_FACT), Group.HOST)
 
@@ -78,7 +82,7 @@ def group_blocks(
     quiet = Counter[Group]()
     for item in judged:
         finding, control = item.finding, controls.get(item.finding.control)
-        group = group_of(finding, control.activity if control else "")
+        group = group_of(finding, control)
         if item.state in (State.PASS, State.NOT_APPLICABLE):
             states = lines[group].setdefault(finding.subject.host, defaultdict(list))
             states[item.state].append(finding.id)

@@ -98,6 +98,7 @@ class View:
             id=finding.control,
             sha256="",
             activity="",
+            subject="",
             severity="info",
             title={},
             remedy={},
