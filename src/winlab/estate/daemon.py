@@ -60,7 +60,9 @@ async def serve(folder: StateFolder, estate_file: Path, ready: Callable[[], None
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stop.set)
-            gc.freeze()  # thousands of hosts that stay: do not walk them at every collection
+            # Thousands of hosts that stay, and requests that make little garbage in cycles: collect seldom.
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 100)
             ready()
             await stop.wait()
         finally:
