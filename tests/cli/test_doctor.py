@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.run.sample_project import write_project
 
 from opsproof.cli.doctor import command
 
 ROOT = Path(__file__).parents[2]
-PROJECT = ROOT / "tests" / "run" / "project"
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two hosts: one that nothing listens on, one that is not contacted itself."""
     folder = tmp_path / "project"
-    shutil.copytree(PROJECT, folder)
+    write_project(folder)
     shutil.copy(ROOT / "playbooks" / "doctor.yml", folder / "playbooks")
     (folder / "inventory" / "hosts.yml").write_text(
         "all:\n  hosts:\n"

@@ -14,6 +14,7 @@ from rich.console import Console
 from opsproof.cli import run as verb
 from opsproof.cli.progress import Progress
 from opsproof.errors import ExitCode
+from opsproof.evidence.keys import KeysError
 from opsproof.evidence.ledger import Head
 from opsproof.evidence.model import (
     Finding,
@@ -214,3 +215,14 @@ def test_a_large_fleet_does_not_flood_the_screen() -> None:
     table = progress.table()
     assert table.row_count == 20
     assert table.caption == "and 2180 more"
+
+
+def test_keys_that_are_named_and_missing_are_not_replaced_by_demonstration_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPSPROOF_KEYS", str(tmp_path / "none"))
+    with pytest.raises(KeysError):
+        verb._keys(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.delenv("OPSPROOF_KEYS")
+    assert verb._keys(tmp_path).demo

@@ -1,18 +1,16 @@
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
-
-TEMPLATE = Path(__file__).parent / "project"
+from tests.run.sample_project import write_project
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small project of its own, with three hosts that are all this machine."""
+    """The sample project, as working folder, with a temporary folder of its own."""
     folder = tmp_path / "project"
-    shutil.copytree(TEMPLATE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    write_project(folder)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     return folder

@@ -15,7 +15,7 @@ from rich.console import Console
 from opsproof.cli.output import envelope
 from opsproof.cli.progress import Progress
 from opsproof.errors import ExitCode, OpsproofError
-from opsproof.evidence.keys import ensure_keys, keys_folder
+from opsproof.evidence.keys import ENV_KEYS, Keys, ensure_keys, keys_folder, load_keys
 from opsproof.evidence.model import Outcome
 from opsproof.run.executor import Stop
 from opsproof.run.perform import Performed, World, perform
@@ -67,13 +67,22 @@ def command(playbook: str, form: str, **options: Any) -> ExitCode:
     stop = Stop()
     with stop.listening(), Progress(Console(stderr=True, highlight=False)) as progress:
         plan = _prepared(request, stop)
-        world = World(ensure_keys(keys_folder(plan.playbook.project)), os.environ, _now)
+        keys = _keys(plan.playbook.project)
+        if keys.demo:
+            progress.note("sealing with demonstration keys: they show how it works, prove nothing")
+        world = World(keys, os.environ, _now)
         done = perform(plan, world, progress, stop)
     if form == "json":
         click.echo(envelope("run/1", _now(), _summary(done), _items(done)))
     else:
         _tell(done)
     return done.code
+
+
+def _keys(project: Path) -> Keys:
+    """The named keys, which must exist; without a name the project's, made for a demonstration."""
+    folder = keys_folder(project)
+    return load_keys(folder) if os.environ.get(ENV_KEYS) else ensure_keys(folder)
 
 
 def _prepared(request: Request, stop: Stop) -> Plan:
