@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -196,11 +197,11 @@ def test_an_export_numbers_the_file_from_one_and_keeps_the_ids() -> None:
     assert next(r.record_id for r in by_rust(content)) == 41
 
 
-def test_a_hundred_thousand_unique_records_take_seconds() -> None:
+def test_ten_thousand_unique_records_take_a_fraction_of_a_second() -> None:
     log = (record(n, ev.named(param1=f"s{n}", param2="running")) for n in range(1, 10_001))
-    before = datetime.now(UTC)
+    before = time.process_time()
     content = evtx_bytes(log)
-    assert (datetime.now(UTC) - before).total_seconds() < 1.0
+    assert time.process_time() - before < 1.0
     assert sum(1 for _ in read_evtx(content)) == 10_000
 
 
