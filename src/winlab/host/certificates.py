@@ -178,3 +178,11 @@ class SystemCertificatesView:
 
     def changed(self, path: str, name: str, data: object) -> None:
         """Values written here lie over the view; the stores do not change."""
+
+    def removed(self, path: str) -> bool:
+        """Remove the certificate of a STORE\\Certificates\\THUMBPRINT key."""
+        store, _, thumbprint = path.partition("\\Certificates\\")
+        if not thumbprint or self._stores.find(store, thumbprint) is None:
+            return False
+        self._stores.remove(store, thumbprint)
+        return True

@@ -334,6 +334,11 @@ class _ControlView:
     def changed(self, path: str, name: str, data: object) -> None:
         """Values written here lie over the view."""
 
+    def removed(self, path: str) -> bool:
+        """Nothing here can be deleted."""
+        del path
+        return False
+
 
 def base_control(host: Host) -> _ControlView:
     """Return the view of HKLM's Control key for ``host``."""

@@ -159,8 +159,14 @@ _MESSAGES: dict[int, tuple[str, str]] = {
         "WMI 数据提供程序无法识别传递的实例名是否有效。",
     ),
     15001: ("The specified query is invalid.", "指定的查询无效。"),
-    15007: ("The specified channel could not be found.", "找不到指定的通道。"),
-    15008: ("The specified XML text was not well-formed.", "指定的 XML 文本格式不正确。"),
+    15007: (
+        "The specified channel could not be found. Check channel configuration.",
+        "找不到指定的通道。请检查通道配置。",
+    ),
+    15008: (
+        "The specified XML text was not well-formed. See Extended Error for more details.",
+        "指定的 XML 文本格式不正确。有关详细信息，请参阅扩展错误。",
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol, TypeAlias
 
-from winlab.host.errors import WindowsError
+from winlab.host.errors import NotModelledError, WindowsError
 from winlab.host.tree import Image, LayeredTree, parent_of
 
 
@@ -90,6 +90,9 @@ class RegistryView(Protocol):
     def changed(self, path: str, name: str, data: RegData | None) -> None:
         """Take note of a value written (None: deleted) below the mount."""
 
+    def removed(self, path: str) -> bool:
+        """Remove what the key at ``path`` mirrors; False when that cannot be done this way."""
+
 
 _HIVES = {
     "hklm": "HKLM",
@@ -113,7 +116,11 @@ LONG_HIVES = {
 
 
 class Registry:
-    """The registry of one host. Errors: 2 no such key or value, 87 bad path, 5 refused."""
+    """The registry of one host. Errors: 2 no such key or value, 87 bad path, 5 refused.
+
+    Deleting what a view shows deletes what it mirrors (a service, a certificate), or else raises
+    `NotModelledError`: a key never comes back after a deletion that seemed to work.
+    """
 
     __slots__ = ("_tree", "_views", "_write")
 
@@ -275,6 +282,9 @@ class Registry:
                 full, RegKey({k: v for k, v in stored.values.items() if k != name.lower()})
             )
         self._tell(full, name, None)
+        left = self._get(full)
+        if left is not None and name.lower() in left.values:
+            raise NotModelledError(f"deleting the registry value {full} [{name}]")
 
     def delete_key(self, path: str, user_sid: str = "S-1-5-18", *, recurse: bool = True) -> None:
         """Delete a key with all below it (2 when absent; 5 with subkeys unless ``recurse``)."""
@@ -284,6 +294,11 @@ class Registry:
         if full.count("\\") == 0 or (not recurse and self.subkeys(full)):
             raise WindowsError(5, path)
         self._write(f"registry {full}")
+        mounted = self._mounted(full.lower())
+        if self._viewed(full)[1] is not None and (
+            mounted is None or not mounted[1].removed(full[len(mounted[0]) + 1 :])
+        ):
+            raise NotModelledError(f"deleting the registry key {full}")
         self._tree.remove(full)
 
     def save(self) -> Any:

@@ -61,6 +61,13 @@ class ServicesView:
         elif key == "description" and isinstance(data, str):
             self._services.configure(path, description=data)
 
+    def removed(self, path: str) -> bool:
+        """Delete the service whose key this is; keys below one cannot be deleted here."""
+        if self._services.find(path) is None:
+            return False
+        self._services.delete(path)
+        return True
+
 
 def _values(service: Service) -> dict[str, RegData]:
     values: dict[str, RegData] = {

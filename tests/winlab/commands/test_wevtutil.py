@@ -160,9 +160,9 @@ def test_plain_users_may_not_read_security(logged: Host) -> None:
         (
             "en-US",
             "Failed to get log information on log Nope.\r\n"
-            "The specified channel could not be found.\r\n",
+            "The specified channel could not be found. Check channel configuration.\r\n",
         ),
-        ("zh-CN", "无法获取日志 Nope 的信息。\r\n找不到指定的通道。\r\n"),
+        ("zh-CN", "无法获取日志 Nope 的信息。\r\n找不到指定的通道。请检查通道配置。\r\n"),
     ],
 )
 def test_unknown_channel(locale: str, text: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from winlab.host.certificates import Certificate
-from winlab.host.errors import WindowsError
+from winlab.host.errors import NotModelledError, WindowsError
 from winlab.host.host import Host, HostSpec
 from winlab.host.registry import Registry, RegType, RegValue
 
@@ -89,6 +89,22 @@ def test_certificates_show_in_the_registry(host: Host) -> None:
     host.certificates.add("WebHosting", certificate)
     key = "HKLM\\SOFTWARE\\Microsoft\\SystemCertificates\\WebHosting\\Certificates"
     assert host.registry.subkeys(key) == [certificate.thumbprint]
+
+
+def test_deleting_a_mirrored_key_deletes_what_it_mirrors_or_fails_by_name(host: Host) -> None:
+    certificate = Certificate(der=b"0\x00")
+    host.certificates.add("My", certificate)
+    stores = "HKLM\\SOFTWARE\\Microsoft\\SystemCertificates"
+    host.registry.delete_key(f"{stores}\\MY\\Certificates\\{certificate.thumbprint}")
+    assert host.certificates.list("My") == []
+    services = "HKLM\\SYSTEM\\CurrentControlSet\\Services"
+    host.registry.delete_key(f"{services}\\WalletService")
+    assert host.services.find("WalletService") is None
+    assert not host.registry.exists(f"{services}\\WalletService")
+    with pytest.raises(NotModelledError, match="TimeZoneInformation"):
+        host.registry.delete_key("HKLM\\SYSTEM\\CurrentControlSet\\Control\\TimeZoneInformation")
+    with pytest.raises(NotModelledError, match="ImagePath"):
+        host.registry.delete_value(f"{services}\\Spooler", "ImagePath")
 
 
 _NAMES = st.text(st.sampled_from("abAB01 "), min_size=1, max_size=4).map(str.strip).filter(bool)

@@ -94,7 +94,8 @@ class _OptionError(Exception):
 def _fail(call: Call, doing: tuple[str, str], code: int) -> int:
     """Write wevtutil's two lines about a failure; the exit code is the Win32 code.
 
-    Texts as in "Failed to read events. ..." of the tool; codes from winerror.h.
+    Form: "Failed to clear log NAME." and the system's text on the next line, as recorded in
+    clong/DetectionLab issue 171; codes from winerror.h.
     """
     call.error(call.text(*doing))
     call.error(call.message(code))
