@@ -42,4 +42,4 @@ clean:
 # For maintainers: writes requirements.lock anew from pyproject.toml; needs `uv` on the PATH.
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  --python-version 3.11 --extra lab --extra dask --extra dev pyproject.toml -o requirements.lock
+	  --python-version 3.11 --extra lab --extra dask --extra signatures --extra sm2 --extra dev pyproject.toml -o requirements.lock
