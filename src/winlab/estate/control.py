@@ -43,6 +43,7 @@ class ControlServer:
         self._path = path
         self._handler = handler
         self._server: asyncio.Server | None = None
+        self._place = contextlib.ExitStack()
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
@@ -50,10 +51,11 @@ class ControlServer:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         old = os.umask(0o177)
         try:
-            with _short(self._path) as name:
-                listening.bind(name)
+            # The name stays good until the end: asyncio looks the file up by it (Python 3.13).
+            listening.bind(self._place.enter_context(_short(self._path)))
         except OSError as exc:
             listening.close()
+            self._place.close()
             raise LabError(
                 f"cannot make the control socket ({exc.strerror})",
                 where=str(self._path),
@@ -71,6 +73,7 @@ class ControlServer:
             writer.close()
         await asyncio.gather(*self._clients, return_exceptions=True)
         self._path.unlink(missing_ok=True)
+        self._place.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
