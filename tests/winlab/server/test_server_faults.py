@@ -6,7 +6,6 @@ import gc
 import resource
 import socket
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def leaky_client() -> Iterator[None]:
     """Python's ssl leaves the client's socket open when a handshake or a read is reset."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield
-        gc.collect()
+    yield
+    gc.collect()
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -46,6 +43,7 @@ def listens(host: FakeHost, port: int = 5985) -> bool:
     return True
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.usefixtures("leaky_client")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_refuse_resets_the_connection(clients: Clients, host: FakeHost, scheme: str) -> None:
@@ -65,6 +63,7 @@ def test_hang_never_answers(clients: Clients, host: FakeHost) -> None:
         clients.pywinrm(operation_timeout_sec=1, read_timeout_sec=2).open_shell()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.usefixtures("leaky_client")
 @pytest.mark.parametrize(("transport", "scheme"), [("basic", "https"), ("ntlm", "http")])
 def test_drop_cuts_the_connection_once_the_command_ran(
