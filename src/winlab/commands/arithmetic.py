@@ -9,6 +9,7 @@ from winlab.commands.call import Environment
 _TOKEN = re.compile(
     r"\s*(0[xX][0-9a-fA-F]+|\d+|[A-Za-z_][\w.]*|<<=|>>=|<<|>>|[-+*/%&|^]=|[-+*/%&|^~!()=,])"
 )
+_MAX_NESTED = 40
 _LEVELS = (("|",), ("^",), ("&",), ("<<", ">>"), ("+", "-"), ("*", "/", "%"))
 
 
@@ -47,6 +48,7 @@ class _Evaluator:
             self.tokens.append(found[1])
             at = found.end()
         self.at = 0
+        self.nested = 0
 
     def peek(self, ahead: int = 0) -> str:
         place = self.at + ahead
@@ -94,6 +96,15 @@ class _Evaluator:
         return value
 
     def unary(self) -> int:
+        self.nested += 1
+        if self.nested > _MAX_NESTED:
+            raise _missing()
+        try:
+            return self._unary()
+        finally:
+            self.nested -= 1
+
+    def _unary(self) -> int:
         word = self.peek()
         self.at += 1
         if word in {"-", "+", "~", "!"}:
@@ -105,7 +116,7 @@ class _Evaluator:
                 raise ArithmeticFailure(1073750989, "Unbalanced parenthesis.", "括号不对称。")
             self.at += 1
             return value
-        if word[:1].isdigit():
+        if word[:1].isdecimal():
             octal = len(word) > 1 and word[0] == "0" and word[1] not in "xX"
             try:
                 return _wrap(int(word, 8) if octal else int(word, 0))

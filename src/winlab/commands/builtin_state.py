@@ -159,7 +159,7 @@ def _exit(shell: Shell, rest: str, _streams: Streams) -> Outcome:
     if batch_only:
         words = words[1:]
     text = words[0] if words else ""
-    code = int(text) if text.lstrip("-").isdigit() else shell.errorlevel
+    code = int(text) if text.lstrip("-").isdecimal() else shell.errorlevel
     raise ExitShell(code, batch_only=batch_only and shell.batch is not None)
 
 

@@ -15,7 +15,7 @@ def _number(text: str) -> int | None:
     try:
         return int(text, 0)
     except ValueError:
-        return int(text) if text.lstrip("-").isdigit() else None
+        return int(text) if text.lstrip("-").isdecimal() else None
 
 
 def _exists(shell: Shell, name: str) -> bool:

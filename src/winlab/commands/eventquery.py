@@ -46,6 +46,7 @@ class _Compiler:
             at = found.end()
         self.at = 0
         self.comparisons = 0
+        self.nested = 0
 
     def peek(self, ahead: int = 0) -> str:
         place = self.at + ahead
@@ -57,10 +58,14 @@ class _Compiler:
         self.at += 1
 
     def either(self) -> Test:
+        self.nested += 1
+        if self.nested > MAX_EXPRESSIONS:
+            raise WindowsError(15001, self.text)
         parts = [self.both()]
         while self.peek() == "or":
             self.at += 1
             parts.append(self.both())
+        self.nested -= 1
         return parts[0] if len(parts) == 1 else lambda e, n: any(p(e, n) for p in parts)
 
     def both(self) -> Test:
@@ -112,16 +117,22 @@ class _Compiler:
         inner = self.path()
         if name == "band":
             self.take(",")
-            mask = int(self.peek(), 0)
+            mask = self.number()
             self.at += 1
             self.take(")")
             return lambda e, n: [
-                str(int(_text(v), 0) & mask) for v in inner(e, n) if int(_text(v), 0) & mask
+                str(_integer(_text(v)) & mask) for v in inner(e, n) if _integer(_text(v)) & mask
             ]
         self.take(")")
         return lambda e, n: [
-            str(int((n - _when(_text(v))).total_seconds() * 1000)) for v in inner(e, n)
+            str(int((n - _when(_text(v))).total_seconds() * 1000)) for v in inner(e, n) if _dated(v)
         ]
+
+    def number(self) -> int:
+        try:
+            return int(self.peek(), 0)
+        except ValueError as exc:
+            raise WindowsError(15001, self.text) from exc
 
     def path(self) -> Values:
         steps: list[Values] = [self.step()]
@@ -173,11 +184,27 @@ def _text(value: str | Element) -> str:
     return value if isinstance(value, str) else "".join(value.itertext())
 
 
+def _integer(text: str) -> int:
+    """Return a number as the event XML writes it, decimal or 0x; 0 for anything else."""
+    try:
+        return int(text, 0)
+    except ValueError:
+        return 0
+
+
 def _when(text: str) -> datetime:
     bare = text.strip().rstrip("Z")
     head, dot, fraction = bare.partition(".")
     value = datetime.fromisoformat(head).replace(tzinfo=UTC)
     return value.replace(microsecond=int((fraction + "000000")[:6])) if dot else value
+
+
+def _dated(value: str | Element) -> bool:
+    try:
+        _when(_text(value))
+    except ValueError:
+        return False
+    return True
 
 
 def _compare(left: str, operator: str, right: str) -> bool:

@@ -109,14 +109,14 @@ def _batch_argument(text: str, batch: Sequence[str]) -> tuple[int, str]:
         return 2, "%"
     if text.startswith("%*"):
         return 2, " ".join(batch[1:])
-    if len(text) > 1 and text[1].isdigit():
+    if len(text) > 1 and text[1].isdecimal():
         number = int(text[1])
         return 2, batch[number] if number < len(batch) else ""
     if text.startswith("%~"):
         end = 2
         while end < len(text) and text[end] in "fdpnxsatz":
             end += 1
-        if end < len(text) and text[end].isdigit():
+        if end < len(text) and text[end].isdecimal():
             number = int(text[end])
             value = batch[number] if number < len(batch) else ""
             return end + 1, path_parts(value, text[2:end], "C:\\")

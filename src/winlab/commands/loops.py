@@ -49,7 +49,7 @@ def rounds(shell: Shell, node: For) -> Iterator[dict[str, str]]:
 
 
 def _counted(variable: str, parts: list[str]) -> Iterator[dict[str, str]]:
-    numbers = [int(p, 0) if p.lstrip("-").isdigit() else 0 for p in (*parts, "0", "0", "0")][:3]
+    numbers = [int(p, 0) if p.lstrip("-").isdecimal() else 0 for p in (*parts, "0", "0", "0")][:3]
     at, step, end = numbers
     for _ in range(_MAX_ROUNDS):
         if (step >= 0 and at > end) or (step < 0 and at < end):
@@ -121,8 +121,8 @@ def _wanted(tokens: str) -> tuple[list[int], bool]:
     rest = tokens.endswith("*")
     for part in tokens.rstrip("*").split(","):
         first, dash, last = part.partition("-")
-        if first.isdigit():
-            numbers += range(int(first), int(last if dash and last.isdigit() else first) + 1)
+        if first.isdecimal():
+            numbers += range(int(first), int(last if dash and last.isdecimal() else first) + 1)
     return numbers, rest
 
 
@@ -147,7 +147,7 @@ def _lines(shell: Shell, node: For, items: str) -> Iterator[dict[str, str]]:
     options = _options(node.options)
     numbers, rest = _wanted(options["tokens"])
     text = _source(shell, items, back_quotes=bool(options["usebackq"]))
-    skip = int(options["skip"]) if options["skip"].isdigit() else 0
+    skip = int(options["skip"]) if options["skip"].isdecimal() else 0
     for line in text.replace("\r\n", "\n").split("\n")[skip:]:
         if not line or (options["eol"] and line.startswith(options["eol"])):
             continue

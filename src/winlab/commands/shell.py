@@ -23,6 +23,10 @@ from winlab.host.host import Host
 from winlab.host.messages import system_message
 
 _MAX_DEPTH = 64
+_RECURSION = (
+    "******  B A T C H   R E C U R S I O N  exceeds STACK limits ******\r\n"
+    "******       B A T C H   PROCESSING IS   A B O R T E D      ******"
+)
 
 
 class Shell:
@@ -53,7 +57,6 @@ class Shell:
         self.saved: list[tuple[Environment, str, bool]] = []
         self.folders: list[str] = []
         self.variables: dict[str, str] = {}
-        self.depth = 0
 
     # -- texts -----------------------------------------------------------------------------------
 
@@ -138,9 +141,10 @@ class Shell:
 
     def run(self, node: Node, streams: Streams) -> int:
         """Run a tree; return the code that && and || look at."""
-        self.depth += 1
+        self.console.depth += 1
         try:
-            if self.depth > _MAX_DEPTH:
+            if self.console.depth > _MAX_DEPTH:
+                self.say(streams.err, _RECURSION)
                 raise ExitShell(255)
             if isinstance(node, Simple):
                 return self._redirected(node.redirects, streams, node)
@@ -152,17 +156,23 @@ class Shell:
                 return self._if(node, streams)
             return self._for(node, streams)
         finally:
-            self.depth -= 1
+            self.console.depth -= 1
 
     def _joined(self, node: Joined, streams: Streams) -> int:
         if node.operator == "|":
             return self._pipe(node, streams)
-        code = self.run(node.left, streams)
-        if node.operator == "&&" and code != 0:
-            return code
-        if node.operator == "||" and code == 0:
-            return code
-        return self.run(node.right, streams)
+        # a long line is a deep left spine: walk it, so that its length costs no stack
+        spine: list[Joined] = []
+        first: Node = node
+        while isinstance(first, Joined) and first.operator != "|":
+            spine.append(first)
+            first = first.left
+        code = self.run(first, streams)
+        for item in reversed(spine):
+            if (item.operator == "&&" and code != 0) or (item.operator == "||" and code == 0):
+                continue
+            code = self.run(item.right, streams)
+        return code
 
     def _pipe(self, node: Joined, streams: Streams) -> int:
         left = Sink(bytearray())
@@ -183,7 +193,6 @@ class Shell:
         )
         child.variables = dict(self.variables)
         child.errorlevel = self.errorlevel
-        child.depth = self.depth
         try:
             child.run(node, streams)
         except ExitShell as exc:

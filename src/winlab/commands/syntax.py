@@ -11,6 +11,7 @@ from winlab.commands.nodes import Block, For, If, Joined, Node, Redirect, Simple
 
 LINE_LIMIT = 8191
 _DELIMITERS = " \t,;="
+_MAX_NESTED = 60
 
 
 class CmdSyntaxError(Exception):
@@ -23,12 +24,13 @@ class CmdSyntaxError(Exception):
 
 
 class _Parser:
-    __slots__ = ("at", "depth", "text")
+    __slots__ = ("at", "depth", "nested", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
         self.depth = 0
+        self.nested = 0
 
     # -- characters ------------------------------------------------------------------------------
 
@@ -99,6 +101,16 @@ class _Parser:
     # -- commands --------------------------------------------------------------------------------
 
     def command(self) -> Node:
+        # assumed: cmd refuses what is nested too deep; the number is ours
+        if self.nested >= _MAX_NESTED:
+            raise CmdSyntaxError("")
+        self.nested += 1
+        try:
+            return self._command()
+        finally:
+            self.nested -= 1
+
+    def _command(self) -> Node:
         self.skip(_DELIMITERS + "@\r\n")
         if self.at >= len(self.text) or self.peek() in {"&", "|"}:
             raise self.unexpected()
@@ -157,7 +169,7 @@ class _Parser:
                     break
                 boundary = not pieces or pieces[-1] in _DELIMITERS
                 if char in "<>" or (
-                    char.isdigit()
+                    char.isdecimal()
                     and boundary
                     and self.text[self.at + 1 : self.at + 2] in {"<", ">"}
                 ):
@@ -183,7 +195,7 @@ class _Parser:
     def _redirect(self) -> Redirect | None:
         start = self.at
         handle = -1
-        if self.peek().isdigit():
+        if self.peek().isdecimal():
             handle = int(self.peek())
             self.at += 1
         kind = self.peek()
@@ -198,7 +210,7 @@ class _Parser:
             handle = 0 if kind == "<" else 1
         if self.peek() == "&":
             target = "&" + self.text[self.at + 1 : self.at + 2]
-            if not target[1:].isdigit():
+            if not target[1:].isdecimal():
                 raise self.unexpected()
             self.at += 2
             return Redirect(handle, target, append)

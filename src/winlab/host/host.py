@@ -152,6 +152,8 @@ class Host:
     def _identify(self, spec: HostSpec) -> None:
         """Give the host its own name, administrator and the keys that mirror state."""
         self.environment["COMPUTERNAME"] = self.name
+        processors = spec.hardware.sockets * spec.hardware.cores
+        self.environment["NUMBER_OF_PROCESSORS"] = str(processors)
         if spec.admin_password is not None:
             if self.accounts.find_user(spec.admin) is None:
                 self.accounts.create_user(spec.admin, spec.admin_password)

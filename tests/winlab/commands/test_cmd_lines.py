@@ -162,3 +162,27 @@ def test_del_of_nothing_says_so_and_keeps_errorlevel(en: Host) -> None:
 
 def test_system_has_the_machines_temporary_folder(en: Host) -> None:
     assert out(en, "echo %TEMP% %USERNAME%", user="SYSTEM") == "C:\\Windows\\TEMP WEB01$\n"
+
+
+def test_a_long_line_may_join_hundreds_of_commands(en: Host) -> None:
+    assert out(en, "&".join(["echo x"] * 900)) == "x\n" * 900
+    assert out(en, "&&".join(["echo x"] * 500) + "||echo no") == "x\n" * 500
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["(" * 4000, "if 1==1 " * 900 + "echo x", "cmd /c " * 1000 + "ver", "call " * 1500 + "ver"],
+)
+def test_nesting_without_end_is_stopped(en: Host, line: str) -> None:
+    assert run_cmd(en, line, user="Administrator").rc == 255
+
+
+def test_a_batch_file_that_calls_itself_is_stopped(en: Host) -> None:
+    en.files.write("C:\\loop.cmd", b"@call C:\\loop.cmd\r\n")
+    result = run_cmd(en, "C:\\loop.cmd", user="Administrator")
+    assert result.rc == 255
+    assert b"R E C U R S I O N" in result.stderr
+
+
+def test_a_pipe_of_many_parts(en: Host) -> None:
+    assert out(en, "echo b|" + "|".join(["sort"] * 20)) == "b\n"

@@ -10,7 +10,7 @@ def chcp(call: Call) -> int:
     """Show or set the console's code page."""
     if call.args:
         text = call.args[0]
-        if not text.isdigit():
+        if not text.isdecimal():
             call.line(
                 call.text(f"Parameter format not correct - {text}", f"参数格式不正确 - {text}")
             )

@@ -19,7 +19,11 @@ def _pattern(text: str, *, literal: bool, flags: int) -> re.Pattern[str]:
             at += 1
             out += r"\b" if text[at] in "<>" else re.escape(text[at])
         elif char in ".*^$":
-            out += char if char != "*" or out else re.escape(char)
+            repeats = char == "*"
+            if not repeats or (out and not out.endswith("*")):
+                out += char if not repeats or out != "^" else re.escape(char)
+            elif not out:
+                out += re.escape(char)
         elif char == "[":
             end = text.find("]", at + 2)
             if end < 0:
@@ -30,7 +34,11 @@ def _pattern(text: str, *, literal: bool, flags: int) -> re.Pattern[str]:
         else:
             out += re.escape(char)
         at += 1
-    return re.compile(out, flags)
+    try:
+        return re.compile(out, flags)
+    except re.error:
+        # assumed: a class findstr cannot read, such as [z-a], is taken literally
+        return re.compile(re.escape(text), flags)
 
 
 @program("findstr")

@@ -256,7 +256,7 @@ def makecab(call: Call) -> int:
                 defines[name.lower()] = value
             elif low in {"/l", "-l"} and args:
                 folder = args.pop(0)
-            elif low[:2] in {"/v", "-v"} and (len(low) == 2 or low[2:].isdigit()):
+            elif low[:2] in {"/v", "-v"} and (len(low) == 2 or low[2:].isdecimal()):
                 pass
             elif low[:1] == "/":
                 raise _DdfError(f"ERROR: Unknown option: {arg}")

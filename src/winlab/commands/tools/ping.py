@@ -16,7 +16,7 @@ def ping(call: Call) -> int:
     while index < len(args):
         low = args[index].lower()
         if low in _WITH_VALUE and index + 1 < len(args):
-            if low == "-n" and args[index + 1].isdigit():
+            if low == "-n" and args[index + 1].isdecimal():
                 count = int(args[index + 1])
             index += 1
         elif low in {"-4", "-6", "-a", "-f"}:

@@ -14,7 +14,7 @@ _HARMLESS = {"/z", "/b", "/zb", "/j", "/copyall", "/sec", "/dcopy:t", "/dcopy:da
 
 
 def _age(text: str) -> timedelta:
-    if not text.isdigit() or int(text) >= 1900:
+    if not text.isdecimal() or int(text) >= 1900:
         raise NotModelledError(f"robocopy age {text}")
     return timedelta(days=int(text))
 

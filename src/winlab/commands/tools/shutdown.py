@@ -30,7 +30,7 @@ def shutdown(call: Call) -> int:
             abort = True
         elif low in {"/f", "/hybrid", "/soft"}:
             forced = True
-        elif low == "/t" and args and args[0].isdigit():
+        elif low == "/t" and args and args[0].isdecimal():
             delay = int(args.pop(0))
         elif low == "/c" and args:
             comment = args.pop(0)

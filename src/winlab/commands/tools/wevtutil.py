@@ -268,7 +268,7 @@ def _query(call: Call, names: list[str], options: Options) -> int:
     if _true(options.get("rd")):
         records.reverse()
     if "c" in options:
-        if not options["c"].isdigit():
+        if not options["c"].isdecimal():
             return _usage(call)
         records = records[: int(options["c"])]
     form = options.get("f", "xml").lower()
@@ -344,7 +344,7 @@ def _set(call: Call, names: list[str], options: Options) -> int:
                 return _usage(call)
             changes[field] = _true(options[option])
     if "ms" in options:
-        if not options["ms"].isdigit():
+        if not options["ms"].isdecimal():
             return _usage(call)
         # sizes are whole 64 KiB, 1 MiB at least
         changes["max_size"] = max(1048576, -(-int(options["ms"]) // 65536) * 65536)

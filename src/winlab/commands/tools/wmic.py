@@ -75,7 +75,7 @@ def _holds(have: str, operator: str, want: str) -> bool:
         return re.fullmatch(pattern, have, re.IGNORECASE) is not None
     a: str | int = have.lower()
     b: str | int = want.lower()
-    if have.isdigit() and want.isdigit():
+    if have.isdecimal() and want.isdecimal():
         a, b = int(have), int(want)
     order = 0 if a == b else (1 if str(a) > str(b) else -1)
     if isinstance(a, int) and isinstance(b, int):
