@@ -76,7 +76,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.canonical import canonical, jsonable
-from opsproof.logs import audit, times
+from opsproof.logs import times
+from opsproof.logs.audit import audit
 from opsproof.logs.rules.load import default_rules
 
 ARGUMENTS: dict[str, dict[str, Any]] = {

@@ -73,9 +73,9 @@ def test_operators(path: str, operator: str, value: Any, result: bool) -> None:
 @pytest.mark.parametrize(
     ("condition", "text"),
     [
-        (compare("gone", "equals", 1), "the fact 'gone' was not collected"),
+        (compare("gone", "equals", 1), "the fact 'gone' is missing"),
         (compare("nothing", "equals", 1), "the fact 'nothing' was not collected"),
-        (compare("os.build.x", "equals", 1), "the fact 'os.build.x' was not collected"),
+        (compare("os.build.x", "equals", 1), "the fact 'os.build.x' is missing"),
         (compare("text", "at_least", 1), "the fact 'text' is not a number"),
         (compare("flag", "at_least", 1), "the fact 'flag' is not a number"),
         (compare("n", "contains", 1), "the fact 'n' is neither a list nor text"),
@@ -90,7 +90,7 @@ def test_operators(path: str, operator: str, value: Any, result: bool) -> None:
         ),
         (
             Quantified("every", "disks", None, compare("size", "at_least", 1), 1),
-            "the fact 'size' was not collected",
+            "the fact 'size' is missing",
         ),
     ],
 )

@@ -40,7 +40,8 @@ def judge(facts: dict[str, Any], waivers: list[Waiver] | None = None, days: int 
         ({"disks": [disk(10)]}, State.PASS),
         ({"disks": [disk(9)]}, State.FAIL),
         ({"disks": [disk(9, "cd")]}, State.PASS),
-        ({"disks": [disk(None)]}, State.ERROR),
+        ({"disks": [disk(None)]}, State.NOT_COLLECTED),
+        ({"disks": [{"kind": "fixed"}]}, State.ERROR),
         ({"disks": []}, State.ERROR),
         ({"disks": None}, State.NOT_APPLICABLE),
         ({}, State.NOT_APPLICABLE),
@@ -73,8 +74,10 @@ def test_a_finding_says_what_was_expected_and_seen() -> None:
     assert len(finding.evidence) == 1
 
 
-def test_an_error_says_which_fact_was_missing() -> None:
-    assert judge({"disks": [disk(None)]}).observed == {"error": "the fact 'free' was not collected"}
+def test_a_finding_says_which_fact_was_missing_or_not_collected() -> None:
+    missing, null = judge({"disks": [{"kind": "fixed"}]}), judge({"disks": [disk(None)]})
+    assert missing.observed == {"error": "the fact 'free' is missing"}
+    assert null.observed == {"error": "the fact 'free' was not collected"}
 
 
 def test_the_id_follows_from_the_content() -> None:

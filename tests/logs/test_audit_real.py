@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from opsproof.logs import AuditReport, audit
+from opsproof.logs.audit import audit
+from opsproof.logs.model import AuditReport
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 RULES = Path(__file__).parents[2] / "rules"

@@ -226,7 +226,7 @@ def troubled() -> dict[str, Host]:
         "reasons": ["windows-update"],
     }
     _facts(hosts["app-verify-01"])["security"]["failed_logons"]["total"] = 64
-    _facts(hosts["app-crypt-01"])["clock"] = None
+    _facts(hosts["app-crypt-01"])["disks"] = []
     down = hosts["app-icert-02"]
     down.facts, down.sites, down.certificates, down.files = None, [], [], {}
     down.outcome, down.reason = Outcome.UNREACHABLE, "connection refused"

@@ -73,9 +73,9 @@ def test_rows_are_numbered_through_and_the_worst_comes_first() -> None:
     assert rows[0].state is State.FAIL
 
 
-def test_a_fact_that_is_missing_is_an_error_and_not_collected() -> None:
+def test_a_fact_that_says_nothing_is_an_error_and_not_collected() -> None:
     sheet = sheet_of(day_of(in_memory(troubled())))
-    assert states_of(sheet, "app-crypt-01") == {"INS-CLOCK-001": "error"}
+    assert states_of(sheet, "app-crypt-01") == {"INS-DISK-001": "error"}
     assert sheet.counts.error == 1
     assert sheet.counts.not_collected > sheet.counts.error
 

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from opsproof.cli.output import envelope
 from opsproof.errors import ExitCode, UsageError, worst
-from opsproof.logs import AuditReport, audit, times
+from opsproof.logs import times
+from opsproof.logs.audit import audit
 from opsproof.logs.explain import explain
-from opsproof.logs.model import Hit, Reason
+from opsproof.logs.model import AuditReport, Hit, Reason
 from opsproof.logs.rules.load import default_cache, default_rules, load
 
 _EXAMPLE = """

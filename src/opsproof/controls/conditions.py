@@ -8,10 +8,10 @@ A condition is one of::
     {every|some|none: path, where: {...}, holds: {...}, least: N}   over a list
 
 A path is keys joined by dots; ``.`` is the value itself (for lists of plain values). Inside
-``where`` and ``holds`` paths start at the element. A fact that is missing or null was not
-collected: every operator but ``present`` and ``absent`` then raises :class:`MissingFactError`, so
-that silence never passes. ``every`` over fewer than ``least`` elements (1 when not given) is an
-error for the same reason.
+``where`` and ``holds`` paths start at the element. A fact that is null was not collected, one that
+is missing is an error: every operator but ``present`` and ``absent`` then raises
+:class:`NotCollectedError` or :class:`MissingFactError`, so that silence never passes. ``every``
+over fewer than ``least`` elements (1 when not given) is an error for the same reason.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ SHOWN = 20
 
 class MissingFactError(OpsproofError):
     """A fact that the test needs is not there."""
+
+
+class NotCollectedError(MissingFactError):
+    """The collector says by a null that it did not look (check mode, for one)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +156,13 @@ def lookup(facts: Json, path: str) -> Json:
 
 
 def _fact(facts: Json, path: str) -> Json:
-    value = lookup(facts, path)
-    if value is None:
-        raise MissingFactError(f"the fact {path!r} was not collected")
+    value = facts
+    for key in [] if path == "." else path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            raise MissingFactError(f"the fact {path!r} is missing")
+        value = value[key]
+        if value is None:
+            raise NotCollectedError(f"the fact {path!r} was not collected")
     return value
 
 

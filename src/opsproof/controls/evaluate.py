@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from opsproof.controls.conditions import MissingFactError, as_json, holds, observed
+from opsproof.controls.conditions import (
+    MissingFactError,
+    NotCollectedError,
+    as_json,
+    holds,
+    observed,
+)
 from opsproof.controls.model import Control
 from opsproof.controls.waivers import Waiver
 from opsproof.evidence.canonical import jsonable
@@ -21,7 +27,8 @@ def evaluate(
 ) -> Finding:
     """The finding of a control about an observation's subject.
 
-    A missing fact is an error, never a pass. Only a failed control can be waived.
+    A missing fact is an error and a null one not collected, neither ever a pass. Only a failed
+    control can be waived.
     """
     state, seen = _judge(control, observation.facts)
     waiver: str | None = None
@@ -73,6 +80,8 @@ def _judge(control: Control, facts: Json) -> tuple[State, Json]:
         if control.applies is not None and not holds(control.applies, facts):
             return State.NOT_APPLICABLE, observed(control.applies, facts)
         passed = holds(control.test, facts)
+    except NotCollectedError as error:
+        return State.NOT_COLLECTED, {"error": str(error)}
     except MissingFactError as error:
         return State.ERROR, {"error": str(error)}
     return State.PASS if passed else State.FAIL, observed(control.test, facts)
