@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.logs.slow_sigma import Event, matches
 
 from opsproof.logs.evaluate import Evaluator
-from opsproof.logs.readers.base import KIND, RAW
+from opsproof.logs.readers.base import KIND
 from opsproof.logs.rules.load import compile_texts
-from opsproof.logs.table import TableBuilder
+from opsproof.logs.table import RAW, TableBuilder
 
 FIELDS = ("Alpha", "beta", "Gamma")
 _CHARACTERS = "abAB-/1.\\ü\n"

@@ -20,10 +20,9 @@ from opsproof.logs.collect import Collector
 from opsproof.logs.evaluate import Evaluator
 from opsproof.logs.model import Hit
 from opsproof.logs.readers import web
-from opsproof.logs.readers.base import RAW
 from opsproof.logs.readers.evtx_fields import Event, lowered
 from opsproof.logs.rules.compiled import RuleSet
-from opsproof.logs.table import Table, TableBuilder
+from opsproof.logs.table import RAW, Table, TableBuilder
 
 RULES = Path(__file__).parents[2] / "rules"
 _START = "2026-01-05T10:00:00Z"

@@ -38,21 +38,31 @@ class FieldAtoms:
         """``atoms`` with their numbers."""
         self.equal: list[tuple[int, Atom]] = []
         self.searched: list[tuple[int, Atom]] = []
+        self.patterns: list[tuple[int, Atom]] = []
         self.lazy: dict[int, Atom] = {}
         for number, atom in atoms:
             if atom.op == "eq":
                 self.equal.append((number, atom))
             elif atom.op in _SEARCHED and not atom.flags and SEPARATOR not in atom.value:
                 self.searched.append((number, atom))
+            elif needle(atom):
+                self.patterns.append((number, atom))
             else:
                 self.lazy[number] = atom
-        self._automaton = _automaton([atom.value for _, atom in self.searched])
+        needles = [atom.value for _, atom in self.searched]
+        needles += [needle(atom) for _, atom in self.patterns]
+        self._automaton = _automaton(needles)
         self._numbers = np.array([number for number, _ in self.searched], dtype=np.int64)
-        self._at_start = np.array([atom.op == "sw" for _, atom in self.searched], dtype=np.bool_)
-        self._at_end = np.array([atom.op == "ew" for _, atom in self.searched], dtype=np.bool_)
+        ops = [atom.op for _, atom in self.searched] + ["in"] * len(self.patterns)
+        self._at_start = np.array([op == "sw" for op in ops], dtype=np.bool_)
+        self._at_end = np.array([op == "ew" for op in ops], dtype=np.bool_)
+
+    def every(self) -> dict[int, Atom]:
+        """All atoms by number."""
+        return dict([*self.equal, *self.searched, *self.patterns, *self.lazy.items()])
 
     def searches(self, values: Values) -> dict[int, Mask]:
-        """For each starts-with, ends-with and contains atom that holds for any value: which."""
+        """For each text atom (all but equality and the lazy ones) that holds for any value: which."""
         if self._automaton is None or not values.texts:
             return {}
         haystack, starts, ends = values.haystack()
@@ -62,9 +72,32 @@ class FieldAtoms:
         matches: Longs = np.array(found, dtype=np.int64)
         which, begin, stop = matches[:, 0], matches[:, 1], matches[:, 2]
         text = np.searchsorted(starts, begin, side="right") - 1
+        plain = which < len(self.searched)
+        masks = self._patterns(which[~plain] - len(self.searched), text[~plain], values)
+        which, begin, stop, text = which[plain], begin[plain], stop[plain], text[plain]
         good = ~self._at_start[which] | (begin == starts[text])
         good &= ~self._at_end[which] | (stop == ends[text])
-        return values.masks(self._numbers[which[good]], text[good])
+        masks.update(values.masks(self._numbers[which[good]], text[good]))
+        return masks
+
+    def _patterns(self, which: Longs, texts: Longs, values: Values) -> dict[int, Mask]:
+        """Patterns are only tried on values that hold their longest plain part."""
+        masks: dict[int, Mask] = {}
+        for place in np.unique(which).tolist():
+            number, atom = self.patterns[place]
+            candidates = np.unique(texts[which == place])
+            found = values.matching(atom, candidates.tolist())
+            if len(found):
+                masks.update(values.masks(np.full(len(found), number), found))
+        return masks
+
+
+def needle(atom: Atom) -> str:
+    """A text, lower-cased, that stands in every value a text atom holds for; empty for none known."""
+    if atom.op not in _TEXT or SEPARATOR in atom.value:
+        return ""
+    text = globs.compiled(atom.value).literal() if atom.op == "glob" else atom.value
+    return text.lower()
 
 
 def _automaton(patterns: list[str]) -> ahocorasick_rs.AhoCorasick | None:
@@ -141,6 +174,12 @@ class Values:
             return {}
         array: Longs = np.array(pairs, dtype=np.int64)
         return self.masks(array[:, 0], array[:, 1])
+
+    def matching(self, atom: Atom, indices: list[int]) -> Longs:
+        """Which of some forms a text atom holds for."""
+        holds = predicate(atom)
+        texts = self.texts if atom.flags == "c" else self.lower
+        return np.array([index for index in indices if holds(texts[index])], dtype=np.int64)
 
     def test(self, atom: Atom) -> Mask:
         """Which values one atom holds for, value by value."""

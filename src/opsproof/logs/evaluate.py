@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from opsproof.logs.atoms import FieldAtoms, Values
-from opsproof.logs.keywords import Keywords
-from opsproof.logs.readers.base import RAW
+from opsproof.logs.keywords import FieldKeywords, Keywords, TextKeywords
 from opsproof.logs.rules.compiled import Atom, Rule, RuleSet, Tree
-from opsproof.logs.table import Ints, Mask, Table
+from opsproof.logs.table import RAW, Ints, Mask, Table
 
 
 class Evaluator:
@@ -64,7 +63,9 @@ class _Batch:
                 self._codes.update(found.searches(values))
                 self._lazy.update(dict.fromkeys(found.lazy, values))
         if RAW in by_field and table.raw is not None:
-            self._keywords = Keywords(by_field[RAW], table.raw, table.size)
+            self._keywords = TextKeywords(by_field[RAW], table.raw, table.size)
+        elif RAW in by_field and table.parts is not None:
+            self._keywords = FieldKeywords(by_field[RAW], table.parts, table.size)
 
     def possible(self, tree: Tree) -> bool:
         """False where a part that is needed holds for no value of the batch at all."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from opsproof.logs import globs
-from opsproof.logs.readers.base import KIND, RAW
+from opsproof.logs.readers.base import KIND
 from opsproof.logs.rules.compiled import Atom, Correlation, Meta, Rule, RuleSet, Tree
+from opsproof.logs.table import RAW
 
 _OPERATIONS: Final = {
     "eq": "is",

@@ -8,7 +8,7 @@ lengths of pattern and text multiplied, whoever wrote either.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 ANY = "\ue000"
@@ -26,24 +26,26 @@ class _Segment:
     """Characters, None where any will do."""
 
     characters: tuple[str | None, ...]
+    literal: str | None = field(init=False)
+    """The text, where no character is free."""
 
-    @property
-    def literal(self) -> str | None:
-        """The text, where no character is free."""
-        if any(character is None for character in self.characters):
-            return None
-        return "".join(character or "" for character in self.characters)
+    def __post_init__(self) -> None:
+        """Works the text out once: a pattern is matched far more often than made."""
+        free = None in self.characters
+        text = None if free else "".join(character or "" for character in self.characters)
+        object.__setattr__(self, "literal", text)
 
     def find(self, text: str, start: int) -> int:
         """Where it first fits from ``start`` on; -1 where it does not."""
-        literal = self.literal
-        if literal is not None:
-            return text.find(literal, start)
+        if self.literal is not None:
+            return text.find(self.literal, start)
         last = len(text) - len(self.characters)
         return next((at for at in range(start, last + 1) if self.fits(text, at)), -1)
 
     def fits(self, text: str, at: int) -> bool:
         """Whether it stands at this place."""
+        if self.literal is not None:
+            return at >= 0 and text.startswith(self.literal, at)
         if at < 0 or at + len(self.characters) > len(text):
             return False
         return all(

@@ -1,37 +1,79 @@
 """Keyword searches over whole records, where their text is not a column.
 
-Making the text of every record costs more than everything else together. So all needles are
-searched at once in the records as they are stored, and the text is made, and decides, only where a
-needle stands and the rest of the rule holds.
+Making the text of every record costs more than everything else together. Windows events are
+therefore searched as they are stored, all needles at once, and the text is made, and decides, only
+where a needle stands and the rest of the rule holds. A line of a web log is searched field by field,
+over distinct values: a keyword that spans two fields is not found.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import accumulate
+from typing import Protocol
 
 import ahocorasick_rs
 import numpy as np
 
-from opsproof.logs.atoms import FieldAtoms, predicate
-from opsproof.logs.globs import compiled
-from opsproof.logs.rules.compiled import Atom
-from opsproof.logs.table import Mask, RawText
+from opsproof.logs.atoms import FieldAtoms, Values, needle, predicate
+from opsproof.logs.table import Column, Mask, RawText
 
 _LINE = "\n"
 
 
-class Keywords:
+class Keywords(Protocol):
     """The keyword atoms on one batch."""
+
+    def possible(self, number: int) -> bool:
+        """Whether the atom may hold for any record."""
+
+    def mask(self, number: int, alive: Mask | None) -> Mask:
+        """The records that the atom holds for, among those ``alive`` (None: all)."""
+
+
+class FieldKeywords:
+    """Keywords in records that are all there as columns."""
+
+    def __init__(self, atoms: FieldAtoms, columns: Iterable[Column], size: int) -> None:
+        """Searches the distinct values of every column."""
+        self._size = size
+        self._atoms = atoms.every()
+        self._lazy = frozenset(atoms.lazy)
+        self._columns = [(column, Values(column)) for column in columns]
+        self._codes: dict[tuple[int, int], Mask] = {}
+        for place, (_, values) in enumerate(self._columns):
+            found = {**values.equals(atoms.equal), **atoms.searches(values)}
+            self._codes.update(((number, place), mask) for number, mask in found.items())
+        self._found = {number for number, _ in self._codes}
+
+    def possible(self, number: int) -> bool:
+        """Whether the atom may hold for any record."""
+        return number in self._found or number in self._lazy
+
+    def mask(self, number: int, alive: Mask | None) -> Mask:  # noqa: ARG002 - all rows cost the same
+        """The records that the atom holds for."""
+        result = np.zeros(self._size, dtype=np.bool_)
+        for place, (column, values) in enumerate(self._columns):
+            codes = self._codes.get((number, place))
+            if codes is None and number in self._lazy:
+                codes = self._codes[number, place] = values.test(self._atoms[number])
+            if codes is not None:
+                result[column.row_array()[codes[column.code_array()]]] = True
+        return result
+
+
+class TextKeywords:
+    """Keywords in records whose text has to be made."""
 
     def __init__(self, atoms: FieldAtoms, raw: RawText, size: int) -> None:
         """Finds the records that each atom may hold for."""
         self._raw, self._size = raw, size
-        self._atoms = dict([*atoms.searched, *atoms.equal, *atoms.lazy.items()])
-        needles = {number: _needle(atom) for number, atom in self._atoms.items()}
+        self._atoms = atoms.every()
+        needles = {number: needle(atom) for number, atom in self._atoms.items()}
         self._rows = _candidates(needles, raw)
         everywhere = list(range(size))
-        self._rows.update((number, everywhere) for number, needle in needles.items() if not needle)
+        self._rows.update((number, everywhere) for number, one in needles.items() if not one)
         self._texts: dict[int, tuple[str, str]] = {}
 
     def possible(self, number: int) -> bool:
@@ -57,19 +99,12 @@ class Keywords:
         return found
 
 
-def _needle(atom: Atom) -> str:
-    """A text, lower-cased, that stands in every record the atom holds for; empty for none known."""
-    if atom.op in {"in", "sw", "ew", "eq"}:
-        return atom.value.lower()
-    return compiled(atom.value).literal().lower() if atom.op == "glob" else ""
-
-
 def _candidates(needles: dict[int, str], raw: RawText) -> dict[int, list[int]]:
     """For each number the records, each once and in order, that its needle may stand in."""
     patterns = {needle: raw.encode(needle).lower() for needle in needles.values() if needle}
     if not patterns:
         return {}
-    lines = [text.lower() for text in raw.encoded]
+    lines = [text.lower() for text in raw.encoded()]
     starts = list(accumulate((len(line) + 1 for line in lines), initial=0))[:-1]
     unique = tuple(dict.fromkeys(patterns.values()))
     matches = _automaton(unique).find_matches_as_indexes(_LINE.join(lines), overlapping=True)

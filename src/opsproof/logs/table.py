@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+RAW = "_raw"
+"""The pseudo field that keyword searches look at."""
+
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -28,14 +31,16 @@ class Column:
     """
 
     values: dict[str, int] = field(default_factory=dict)
-    rows: array[int] = field(default_factory=lambda: array("i"))
-    codes: array[int] = field(default_factory=lambda: array("i"))
+    rows: array[int] | Ints = field(default_factory=lambda: array("i"))
+    codes: array[int] | Ints = field(default_factory=lambda: array("i"))
     forms: Callable[[str], tuple[str, ...]] | None = None
     _names: list[str] = field(default_factory=list)
 
     def add(self, row: int, value: str) -> None:
         """Give one record its value. A record gets one value: the caller sees to it."""
         values = self.values
+        assert isinstance(self.rows, array)
+        assert isinstance(self.codes, array)
         self.rows.append(row)
         self.codes.append(values.setdefault(value, len(values)))
 
@@ -53,11 +58,11 @@ class Column:
 
     def row_array(self) -> Ints:
         """``rows`` as numpy sees them, without a copy."""
-        return np.frombuffer(self.rows, dtype=np.int32)
+        return np.asarray(self.rows, dtype=np.int32)
 
     def code_array(self) -> Ints:
         """``codes`` as numpy sees them, without a copy."""
-        return np.frombuffer(self.codes, dtype=np.int32)
+        return np.asarray(self.codes, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +79,12 @@ class Place:
 class RawText:
     """The text of whole records, for keyword searches.
 
-    ``encoded`` has one text a record, without line feeds, in which ``encode(needle)`` stands
+    ``encoded()`` has one text a record, without line feeds, in which ``encode(needle)`` stands
     wherever the needle stands in the record: quick to search, and never too few records.
     ``read(row)`` is the text itself, which decides.
     """
 
-    encoded: Sequence[str]
+    encoded: Callable[[], Sequence[str]]
     encode: Callable[[str], str]
     read: Callable[[int], str]
 
@@ -91,6 +96,7 @@ class Table:
     ``columns`` are keyed by the lower-cased field name. ``times`` are microseconds
     (:mod:`opsproof.logs.times`). ``fields(row)`` gives a record's fields in their own spelling, for
     the few records that hit. ``channel`` and ``computer`` stand for records that do not say.
+    What keyword searches look at is the column ``_raw``, or ``raw``, or ``parts``: all that is there.
     """
 
     source: int
@@ -102,6 +108,7 @@ class Table:
     channel: str = ""
     computer: str = ""
     raw: RawText | None = None
+    parts: Sequence[Column] | None = None
 
     def value(self, name: str, row: int) -> str | None:
         """The value of a field of one record, None where the record has no such field."""
@@ -165,7 +172,7 @@ class TableBuilder:
     def build(
         self, fields: Callable[[int], dict[str, str]], channel: str = "", computer: str = ""
     ) -> Table:
-        """The finished batch."""
+        """The finished batch. Where the text of records was not given, all fields stand for it."""
         return Table(
             source=self.source,
             size=len(self.times),
@@ -175,4 +182,5 @@ class TableBuilder:
             fields=fields,
             channel=channel,
             computer=computer,
+            parts=None if RAW in self.columns else list(self.columns.values()),
         )

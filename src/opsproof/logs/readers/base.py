@@ -12,12 +12,6 @@ from opsproof.logs.table import Table
 BATCH_CHARACTERS = 1 << 24
 """A batch is evaluated and dropped at this much text: memory does not grow with the file."""
 
-BATCH_RECORDS = 50_000
-"""The same for text logs, in lines."""
-
-RAW = "_raw"
-"""The pseudo field that keyword searches look at."""
-
 KIND = "_kind"
 """The pseudo field that says which kind of log a record is from."""
 

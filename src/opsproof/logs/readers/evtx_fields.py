@@ -16,7 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from opsproof.logs import times
-from opsproof.logs.readers.base import KIND, RAW
+from opsproof.logs.readers.base import KIND
+from opsproof.logs.table import RAW
 
 _DECODER: Final = msgspec.json.Decoder()
 

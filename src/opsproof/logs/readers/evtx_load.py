@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
 
 from opsproof.logs import times
-from opsproof.logs.readers.base import KIND, RAW, Fields
+from opsproof.logs.readers.base import KIND, Fields
 from opsproof.logs.readers.evtx_fields import (
     ALIASED,
     RARE,
@@ -28,7 +28,7 @@ from opsproof.logs.readers.evtx_fields import (
     lowered,
     plain,
 )
-from opsproof.logs.table import Column, Longs, RawText, Table
+from opsproof.logs.table import RAW, Column, Longs, RawText, Table
 
 _DECODER: Final = msgspec.json.Decoder()
 _NESTED: Final = frozenset({dict, list})
@@ -38,8 +38,9 @@ _NO_TIME: Final = "1970-01-01T00:00:00.000000Z"
 _MOST_PLANS: Final = 10_000
 """Plans that are remembered: an attacker could invent new field names in every event."""
 
-_Step = tuple[str, Column, Callable[[str], str] | None]
-_Plan = tuple[_Step, ...] | None
+_Store: TypeAlias = "tuple[dict[str, int], array[int], array[int]]"
+_Step: TypeAlias = "tuple[str, _Store, Callable[[str], str] | None]"
+_Plan: TypeAlias = "tuple[_Step, ...] | None"
 
 
 class Loader:
@@ -51,7 +52,7 @@ class Loader:
         self._wanted = wanted
         self._columns: dict[str, Column] = {}
         self._plans: dict[tuple[Any, ...], _Plan] = {}
-        self._common = [self._column(name) for name in _COMMON]
+        self._common = [self._store(name) for name in _COMMON]
         self._rare = [one for one in RARE.items() if wanted is None or one[0] in wanted]
         self._texts: list[str] = []
         self._moments: list[str] = []
@@ -109,16 +110,17 @@ class Loader:
         for step, value in zip(plan, values, strict=True):
             if value.__class__ is not str:
                 value = plain(value)
-            column = step[1]
             if step[2] is not None:
                 value = step[2](value)
-            column.rows.append(row)
-            column.codes.append(column.values.setdefault(value, len(column.values)))
+            known, rows, codes = step[1]
+            rows.append(row)
+            codes.append(known.setdefault(value, len(known)))
         for place, value in zip(self._common, common, strict=True):
             if place is not None:
                 value = value if value.__class__ is str else str(value)
-                place.rows.append(row)
-                place.codes.append(place.values.setdefault(value, len(place.values)))
+                known, rows, codes = place
+                rows.append(row)
+                codes.append(known.setdefault(value, len(known)))
         for name, read in self._rare:
             found = read(system)
             if found is not None:
@@ -144,13 +146,13 @@ class Loader:
         renamed = aliases(str(number), channel)
         sources = names | {new: names[old] for old, new in renamed.items() if old in names}
         for name, source in sources.items():
-            column = self._column(name)
-            if column is not None:
-                steps.append((source, column, None))
+            store = self._store(name)
+            if store is not None:
+                steps.append((source, store, None))
         if renamed and "mandatorylabel" in names and number in {4688, "4688"}:
-            column = self._column("integritylevel")
-            if column is not None and "integritylevel" not in names:
-                steps.append((names["mandatorylabel"], column, integrity))
+            store = self._store("integritylevel")
+            if store is not None and "integritylevel" not in names:
+                steps.append((names["mandatorylabel"], store, integrity))
         return tuple(steps)
 
     def _long_way(self, text: str) -> None:
@@ -168,6 +170,15 @@ class Loader:
         if self._wanted is not None and name not in self._wanted:
             return None
         return self._columns.setdefault(name, Column())
+
+    def _store(self, name: str) -> _Store | None:
+        """What a column keeps, taken apart for the loop that fills it."""
+        column = self._column(name)
+        if column is None:
+            return None
+        assert isinstance(column.rows, array)
+        assert isinstance(column.codes, array)
+        return column.values, column.rows, column.codes
 
     def _put(self, row: int, name: str, value: str) -> None:
         column = self._column(name)
@@ -187,7 +198,7 @@ class Loader:
             record_ids=np.frombuffer(self._ids, dtype=np.int64),
             fields=lambda row: flatten(texts[row]).fields,
             raw=RawText(
-                encoded=texts,
+                encoded=lambda: texts,
                 encode=_json,
                 read=lambda row: lowered(flatten(texts[row]))[RAW],
             ),

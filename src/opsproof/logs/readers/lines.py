@@ -1,4 +1,4 @@
-"""Text logs line by line, in bounded memory whatever the file holds."""
+"""Text logs in blocks of whole lines, in bounded memory whatever the file holds."""
 
 from __future__ import annotations
 
@@ -8,72 +8,75 @@ from typing import BinaryIO, Final
 
 from opsproof.logs.readers.base import Damage, Notes
 
-BLOCK: Final = 1 << 22
+BLOCK: Final = 1 << 23
 LONGEST: Final = 1 << 20
 """Bytes of the longest line that is read. HTTP.sys refuses requests far shorter than that."""
 
+_MARK: Final = b"\xef\xbb\xbf"
+
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line without its end: ``number`` from 1, ``offset`` of its first byte in the file."""
+class Block:
+    """Whole lines: ``number`` of the first, from 1, and ``offset`` of its first byte in the file.
+
+    ``data`` ends with a line feed, which the file lacks where ``finished`` is False.
+    """
 
     number: int
     offset: int
-    text: str
-    finished: bool
+    data: bytes
+    finished: bool = True
 
 
-def lines(file: BinaryIO, notes: Notes) -> Iterator[Line]:
-    """The lines of a file. NUL bytes and lines without end are noted and left out.
-
-    Text is UTF-8; a line that is not is read as Latin-1, which keeps every byte.
-    """
-    rest, offset, number = b"", 0, 0
-    while block := file.read(BLOCK):
-        pieces = (rest + block).split(b"\n")
-        rest = pieces.pop()
-        for piece in pieces:
-            number += 1
-            yield from _line(piece, number, offset, notes, finished=True)
-            offset += len(piece) + 1
+def blocks(file: BinaryIO, notes: Notes) -> Iterator[Block]:
+    """The file in blocks. A line that is too long is noted and left out."""
+    rest, offset, number = b"", 0, 1
+    while piece := file.read(BLOCK):
+        data = rest + piece
+        end = data.rfind(b"\n") + 1
+        if end:
+            yield Block(number, offset, data[:end])
+            number += data.count(b"\n", 0, end)
+            offset += end
+        rest = data[end:]
         if len(rest) > LONGEST:
-            number += 1
-            what = f"a line is longer than {LONGEST} bytes"
-            notes.damage.append(Damage(what, offset=offset, record=number, records=1))
+            note_long(offset, number, notes)
             offset, rest = _skip(file, offset + len(rest))
+            number += 1
     if rest:
-        yield from _line(rest, number + 1, offset, notes, finished=False)
+        yield Block(number, offset, rest + b"\n", finished=False)
+
+
+def note_long(offset: int, number: int, notes: Notes) -> None:
+    """Note a line that is too long to be read."""
+    what = f"a line is longer than {LONGEST} bytes"
+    notes.damage.append(Damage(what, offset=offset, record=number, records=1))
 
 
 def _skip(file: BinaryIO, offset: int) -> tuple[int, bytes]:
     """Go on behind the next line end: its offset, and what was read behind it."""
-    while block := file.read(BLOCK):
-        end = block.find(b"\n")
+    while piece := file.read(BLOCK):
+        end = piece.find(b"\n")
         if end != -1:
-            return offset + end + 1, block[end + 1 :]
-        offset += len(block)
+            return offset + end + 1, piece[end + 1 :]
+        offset += len(piece)
     return offset, b""
 
 
-def _line(
-    piece: bytes, number: int, offset: int, notes: Notes, *, finished: bool
-) -> Iterator[Line]:
-    if b"\0" in piece:
-        # HTTP.sys writes its buffer as a whole: after a crash the unwritten part is NUL bytes.
-        kept = piece.replace(b"\0", b"")
-        what = f"{len(piece) - len(kept)} NUL bytes, as a crash leaves them"
-        notes.damage.append(Damage(what, offset=offset, record=number))
-        piece = kept
-    if len(piece) > LONGEST:
-        what = f"a line is longer than {LONGEST} bytes"
-        notes.damage.append(Damage(what, offset=offset, record=number, records=1))
-        return
-    if number == 1:
-        piece = piece.removeprefix(b"\xef\xbb\xbf")
-    piece = piece.removesuffix(b"\r")
+def decode(value: bytes) -> str:
+    """Text as UTF-8; what is none is read as Latin-1, which keeps every byte."""
     try:
-        text = piece.decode()
+        return value.decode()
     except UnicodeDecodeError:
-        text = piece.decode("latin-1")
-    if text.strip():
-        yield Line(number, offset, text, finished)
+        return value.decode("latin-1")
+
+
+def cleaned(line: bytes, number: int, offset: int, notes: Notes) -> str:
+    """One line as text: byte-order mark, NUL bytes and the carriage return dropped."""
+    if b"\0" in line:
+        # HTTP.sys writes its buffer as a whole: after a crash the unwritten part is NUL bytes.
+        kept = line.replace(b"\0", b"")
+        what = f"{len(line) - len(kept)} NUL bytes, as a crash leaves them"
+        notes.damage.append(Damage(what, offset=offset, record=number))
+        line = kept
+    return decode(line.removeprefix(_MARK) if number == 1 else line).rstrip("\r\n")

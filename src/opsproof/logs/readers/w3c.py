@@ -4,30 +4,50 @@ Source: "W3C Extended Log File Format" (W3C working draft WD-logfile-960323) and
 Extended Log File Examples". Directives (lines that begin with ``#``) may stand anywhere: IIS writes
 a block of them at every start, and its field list may differ from the one before. Elsewhere ``#``
 is a character like any other. ``-`` is "no value". Times are UTC.
+
+A block of lines is read as a whole: line ends and spaces are counted by numpy, lines with the right
+number of values go into columns at once (:mod:`opsproof.logs.readers.w3c_columns`), all others one
+by one.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
 
 from opsproof.logs import times
 from opsproof.logs.readers import web
-from opsproof.logs.readers.base import BATCH_RECORDS, RAW, Damage, Fields, Log, Notes
-from opsproof.logs.readers.lines import Line, lines
-from opsproof.logs.table import Table, TableBuilder
+from opsproof.logs.readers.base import Damage, Fields, Log, Notes
+from opsproof.logs.readers.lines import LONGEST, Block, blocks, cleaned, note_long
+from opsproof.logs.readers.w3c_columns import Lines, columns_table
+from opsproof.logs.table import Longs, Table, TableBuilder
 
-_IIS_10: Final = [
+_IIS_10: Final = (
     *("date", "time", "s-ip", "cs-method", "cs-uri-stem", "cs-uri-query", "s-port"),
     *("cs-username", "c-ip", "cs(User-Agent)", "cs(Referer)"),
     *("sc-status", "sc-substatus", "sc-win32-status", "time-taken"),
-]
-_IIS_7: Final = [name for name in _IIS_10 if name != "cs(Referer)"]
+)
+_IIS_7: Final = tuple(name for name in _IIS_10 if name != "cs(Referer)")
+_DEFAULTS: Final = {len(_IIS_10): _IIS_10, len(_IIS_7): _IIS_7}
 
 _DATED: Final = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ \S+ ")
+_HASH, _SPACE, _FEED, _NUL = b"# \n\0"
+_FEW: Final = 64
+"""A directive for fewer lines than this does not pay for columns of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the directives before a line say: the field list, and a date for lines without one."""
+
+    names: tuple[str, ...]
+    date: str
 
 
 def is_w3c(head: bytes) -> bool:
@@ -37,105 +57,146 @@ def is_w3c(head: bytes) -> bool:
 
 
 def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
-    """Batches of the requests of one W3C log, in file order; record ids are line numbers."""
-    parser = _Parser(log.source, wanted, notes, web.site(f"{log.path.absolute()}/{log.name}"))
-    parser.names = _first_fields(log.path)
+    """Batches of the requests of one W3C log; record ids are line numbers."""
+    parser = _Parser(log, wanted, notes)
     with log.path.open("rb") as file:
-        for line in lines(file, notes):
-            parser.line(line)
-            if len(parser.builder) >= BATCH_RECORDS:
-                yield parser.table()
-    if len(parser.builder):
-        yield parser.table()
+        for block in blocks(file, notes):
+            yield from parser.block(block)
 
 
-def _first_fields(path: Path) -> list[str]:
+def _first_fields(log: Log) -> tuple[str, ...]:
     """The field list for lines before the first directive: the first one in sight, if any.
 
     A file whose beginning was cut off, or that was rolled over, starts in the middle.
     """
-    with path.open("rb") as file:
-        head = file.read(1 << 22)
-    at = head.find(b"#Fields:")
-    if at == -1 or (at > 0 and head[at - 1 : at] != b"\n"):
-        return []
-    return head[at + 8 :].split(b"\n", 1)[0].decode("latin-1").split()
+    with log.path.open("rb") as file:
+        head = b"\n" + file.read(1 << 22)
+    at = head.find(b"\n#Fields:")
+    return _words(head[at + 9 :].split(b"\n", 1)[0]) if at != -1 else ()
+
+
+def _words(text: bytes) -> tuple[str, ...]:
+    return tuple(text.decode("latin-1").split())
 
 
 class _Parser:
-    """The state of reading one file: field list, date, the batch that is being filled."""
+    """The state of reading one file: what the directives so far said."""
 
-    def __init__(self, source: int, wanted: Fields, notes: Notes, channel: str) -> None:
-        self._source, self._wanted, self._notes, self._channel = source, wanted, notes, channel
-        self._columns: list[tuple[int, str, str]] = []
-        self._written: list[str] = []
-        self._date = ""
-        self._new_batch()
+    def __init__(self, log: Log, wanted: Fields, notes: Notes) -> None:
+        self._log, self._wanted, self._notes = log, wanted, notes
+        self._channel = web.site(f"{log.path.absolute()}/{log.name}")
+        self._layout = Layout(_first_fields(log), "")
 
-    def _new_batch(self) -> None:
-        self.builder = TableBuilder(self._source, self._wanted, web.FORMS)
-        self._kept: list[tuple[str, list[str]]] = []
+    def block(self, block: Block) -> Iterator[Table]:
+        """The batches of one block of lines."""
+        data = np.frombuffer(block.data, dtype=np.uint8)
+        ends = np.flatnonzero(data == _FEED)
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        spaces = np.add.reduceat(data == _SPACE, starts, dtype=np.int32)
+        odd = ends - starts > LONGEST
+        for row in np.flatnonzero(odd).tolist():
+            note_long(block.offset + int(starts[row]), block.number + row, self._notes)
+        plain = ~odd
+        if b"\0" in block.data:
+            plain &= np.add.reduceat(data == _NUL, starts, dtype=np.int32) == 0
+        if block.number == 1 and not self._layout.names:
+            plain[0] = False
+        slow: dict[Layout, list[int]] = defaultdict(list)
+        for layout, rows in self._runs(block, data, starts, ends):
+            names = layout.names or _DEFAULTS.get(int(np.median(spaces[rows])) + 1, ())
+            layout = Layout(names, layout.date)
+            right = plain[rows] & (spaces[rows] == len(names) - 1)
+            good = rows[right]
+            table = None
+            if len(good) >= _FEW:
+                lines = Lines(block.data, starts[good], ends[good], block.number + good)
+                table = columns_table(self._log.source, self._channel, lines, layout, self._wanted)
+            if table is not None:
+                yield table
+                rows = rows[~right]
+            slow[layout].extend(rows[~odd[rows]].tolist())
+        if any(slow.values()):
+            yield from self._one_by_one(block, starts, ends, slow)
 
-    @property
-    def names(self) -> list[str]:
-        """The fields of a line, as the directive writes them."""
-        return self._written
+    def _runs(
+        self, block: Block, data: np.ndarray, starts: Longs, ends: Longs
+    ) -> list[tuple[Layout, Longs]]:
+        """The lines that are no directives, by what the directives before them said."""
+        first = np.flatnonzero(data[starts] == _HASH)
+        if not len(first):
+            return [(self._layout, np.arange(len(starts)))]
+        rows: dict[Layout, list[Longs]] = defaultdict(list)
+        before = 0
+        for row in [*first.tolist(), len(starts)]:
+            if row > before:
+                rows[self._layout].append(np.arange(before, row))
+            if row < len(starts):
+                self._directive(block.data[starts[row] : ends[row]])
+            before = row + 1
+        return [(layout, np.concatenate(parts)) for layout, parts in rows.items()]
 
-    @names.setter
-    def names(self, written: list[str]) -> None:
-        self._written = written
+    def _directive(self, line: bytes) -> None:
+        name, _, rest = line.partition(b":")
+        words = _words(rest)
+        if name == b"#Fields":
+            date = "" if "date" in words else self._layout.date
+            self._layout = Layout(words, date)
+        elif name == b"#Date" and "date" not in self._layout.names:
+            self._layout = Layout(self._layout.names, words[0] if words else "")
 
-    def table(self) -> Table:
-        """The batch so far; a new one is begun."""
-        kept, channel = self._kept, self._channel
-        table = self.builder.build(lambda row: _fields(*kept[row]), channel)
-        self._new_batch()
-        return table
+    def _one_by_one(
+        self, block: Block, starts: Longs, ends: Longs, rows: dict[Layout, list[int]]
+    ) -> Iterator[Table]:
+        """Lines that are not as they should be, and those of short runs."""
+        builder = TableBuilder(self._log.source, None, web.FORMS)
+        kept: list[tuple[str, tuple[str, ...]]] = []
+        ordered = sorted((row, layout) for layout, some in rows.items() for row in some)
+        for row, layout in ordered:
+            number, offset = block.number + row, block.offset + int(starts[row])
+            line = cleaned(block.data[starts[row] : ends[row]], number, offset, self._notes)
+            if not line.strip() or line.startswith("#"):
+                self._directive(line.encode())
+                continue
+            unfinished = not block.finished and row == len(starts) - 1
+            values = self._values(line, layout.names, number, offset, unfinished=unfinished)
+            if values is not None:
+                names = layout.names or _DEFAULTS[len(values)]
+                moment, fields = _fields(names, values, layout.date)
+                builder.add(moment, number, fields)
+                kept.append((line, names))
+        if kept:
+            yield builder.build(lambda row: shown(*kept[row]), self._channel)
 
-    def line(self, line: Line) -> None:
-        """One line: a directive, a request, or damage."""
-        if line.text.startswith("#"):
-            self._directive(line.text)
-            return
-        values = self._values(line)
-        if values is None:
-            return
-        fields = {
-            web.field_name(name): value
-            for name, value in reversed(list(zip(self._written, values, strict=True)))
-            if value != "-"
-        }
-        moment = times.parse(f"{fields.get('date', self._date)} {fields.get('time', '')}")
-        web.derive(fields, "web")
-        fields[RAW] = line.text
-        self.builder.add(times.UNKNOWN if moment is None else moment, line.number, fields)
-        self._kept.append((line.text, self._written))
-
-    def _directive(self, text: str) -> None:
-        name, _, rest = text.partition(":")
-        if name == "#Fields":
-            self._written = rest.split()
-        elif name == "#Date":
-            self._date = rest.split()[0] if rest.split() else ""
-
-    def _values(self, line: Line) -> list[str] | None:
-        values = line.text.split()
-        if not self._written:
-            self._written = {15: _IIS_10, 14: _IIS_7}.get(len(values), [])
-        if len(values) == len(self._written):
+    def _values(
+        self, line: str, names: tuple[str, ...], number: int, offset: int, *, unfinished: bool
+    ) -> list[str] | None:
+        values = line.split()
+        if len(values) == len(names) or (not names and len(values) in _DEFAULTS):
             return values
-        if '"' in line.text:
-            quoted = _unquoted(line.text)
-            if len(quoted) == len(self._written):
+        if '"' in line:
+            quoted = _unquoted(line)
+            if len(quoted) == len(names):
                 return quoted
-        if not self._written:
+        if not names:
             what = "no #Fields directive says what its values are"
-        elif not line.finished:
-            what = f"the last line is unfinished: {len(values)} of {len(self._written)} values"
+        elif unfinished:
+            what = f"the last line is unfinished: {len(values)} of {len(names)} values"
         else:
-            what = f"a line has {len(values)} values, not {len(self._written)}"
-        self._notes.damage.append(Damage(what, offset=line.offset, record=line.number, records=1))
+            what = f"a line has {len(values)} values, not {len(names)}"
+        self._notes.damage.append(Damage(what, offset=offset, record=number, records=1))
         return None
+
+
+def _fields(names: tuple[str, ...], values: list[str], date: str) -> tuple[int, dict[str, str]]:
+    """Time and lower-cased fields of one line; of two fields of one name the first counts."""
+    fields = {
+        web.field_name(name): value
+        for name, value in reversed(list(zip(names, values, strict=True)))
+        if value != "-"
+    }
+    moment = times.parse(f"{fields.get('date', date)} {fields.get('time', '')}")
+    web.derive(fields, "web")
+    return times.UNKNOWN if moment is None else moment, fields
 
 
 def _unquoted(text: str) -> list[str]:
@@ -149,9 +210,9 @@ def _unquoted(text: str) -> list[str]:
         return []
 
 
-def _fields(text: str, written: list[str]) -> dict[str, str]:
+def shown(line: str, names: tuple[str, ...]) -> dict[str, str]:
     """The fields of one line in their own spelling, for a report."""
-    values = text.split()
-    if len(values) != len(written):
-        values = _unquoted(text)
-    return {name: value for name, value in zip(written, values, strict=True) if value != "-"}
+    values = line.split()
+    if len(values) != len(names):
+        values = _unquoted(line)
+    return {name: value for name, value in zip(names, values, strict=True) if value != "-"}

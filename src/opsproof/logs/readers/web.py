@@ -6,7 +6,8 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-from opsproof.logs.readers.base import KIND, RAW
+from opsproof.logs.readers.base import KIND
+from opsproof.logs.table import RAW
 
 _HEADER: Final = re.compile(r"(cs|sc)\((.+)\)")
 _SITE: Final = re.compile(r"W3SVC\d+", re.IGNORECASE)

@@ -42,9 +42,10 @@ from sigma.types import (
 from opsproof.errors import OpsproofError
 from opsproof.logs import globs
 from opsproof.logs.atoms import expression
-from opsproof.logs.readers.base import KIND, RAW
+from opsproof.logs.readers.base import KIND
 from opsproof.logs.rules.compiled import Atom, Tree
 from opsproof.logs.rules.logsource import Selection
+from opsproof.logs.table import RAW
 
 _COMPARE = {
     CompareOperators.LT: "lt",
