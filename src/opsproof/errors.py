@@ -51,12 +51,14 @@ class OpsproofError(Exception):
     exit_code: ClassVar[ExitCode] = ExitCode.NOT_EVALUATED
 
     def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        """Keep the parts; the text is composed from them."""
         self.what = what
         self.where = where
         self.remedy = remedy
         super().__init__(what)
 
     def __str__(self) -> str:
+        """WHERE: WHAT (REMEDY)."""
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text} ({self.remedy})" if self.remedy else text
 

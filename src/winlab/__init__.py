@@ -1,0 +1,1 @@
+"""winlab: simulated Windows hosts that speak real WinRM."""
