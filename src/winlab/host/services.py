@@ -53,7 +53,8 @@ class Service:
 
     ``start_mode`` "delayed" is automatic with delay. ``account`` is written as win_service_info
     gives it ("NT AUTHORITY\\SYSTEM"). ``exit_code`` is win32_exitcode, 1077 = never started since
-    boot. ``start_error``, when not 0, is what every start attempt fails with.
+    boot. ``start_error``, when not 0, is what every start attempt fails with. ``controls_accepted``
+    is what it takes while it runs; a stopped service takes none.
     """
 
     name: str

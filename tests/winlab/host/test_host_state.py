@@ -50,6 +50,15 @@ def test_a_fresh_server_has_the_services_of_a_real_one(release: str, locale: str
         assert not (service.start_mode == "disabled" and service.running)
 
 
+def test_an_old_server_has_no_services_of_later_releases() -> None:
+    services = new_host("2008R2").services
+    assert services.find("Spooler") is not None
+    assert services.find("UsoSvc") is None
+    assert services.find("LSM") is None
+    for service in services.all():
+        assert all(services.find(d) is not None for d in service.dependencies)
+
+
 def test_every_dependency_of_a_running_service_runs() -> None:
     services = new_host().services
     for service in services.all():
@@ -189,3 +198,8 @@ def test_two_thousand_hosts_need_little_memory() -> None:
 def test_passwords_never_enter_a_dump(host: Host) -> None:
     host.accounts.create_user("joe", "very-secret-word")
     assert "very-secret-word" not in json.dumps(host.dump())
+
+
+def test_a_service_that_was_down_can_be_started_and_stopped_again(host: Host) -> None:
+    assert host.services.start("wuauserv").running
+    assert not host.services.stop("wuauserv").running

@@ -235,3 +235,20 @@ volmgr|Volume Manager Driver|=|boot
 WdFilter|Microsoft Defender Antivirus Mini-Filter Driver|Microsoft Defender 防病毒软件迷你筛选器驱动程序|boot
 WdNisDrv|Microsoft Defender Antivirus Network Inspection System Driver|Microsoft Defender 防病毒软件网络检查系统驱动程序|manual
 """  # noqa: E501 - a table, one driver a line
+
+# Services newer than a release, left out of the legacy servers that the management host reads.
+# assumed: the release in which each came, where no Microsoft page names it.
+SINCE_2012 = """
+AppReadiness AppXSvc BrokerInfrastructure DeviceAssociationService DeviceInstall DsmSvc KPSSVC
+LSM NcaSvc NcbService PrintNotify ScDeviceEnum smphost StorSvc svsvc SystemEventsBroker
+TimeBrokerSvc UALSVC Wcmsvc WiaRpc wlidsvc vmicguestinterface vmicheartbeat vmickvpexchange
+vmicrdv vmicshutdown vmictimesync vmicvss
+"""
+SINCE_2016 = """
+AJRouter AppVClient CDPSvc ClipSVC CoreMessagingRegistrar DevQueryBroker DiagTrack
+diagnosticshub.standardcollector.service DmEnrollmentSvc dmwappushservice DoSvc DsSvc
+embeddedmode EntAppSvc FrameServer HvHost icssvc lfsvc LicenseManager MapsBroker NetSetupSvc
+NgcCtnrSvc NgcSvc PhoneSvc RmSvc SensorDataService SensorService StateRepository SensrSvc
+TieringEngineService TokenBroker tzautoupdate UevAgentService UserManager UsoSvc vmicvmsession
+WalletService WdNisSvc WEPHOSTSVC WinDefend wisvc WpnService
+"""

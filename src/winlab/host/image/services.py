@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from winlab.host.ids import stable_number
-from winlab.host.image.service_table import DRIVERS, IIS_SERVICES, SERVICES
+from winlab.host.image.service_table import (
+    DRIVERS,
+    IIS_SERVICES,
+    SERVICES,
+    SINCE_2012,
+    SINCE_2016,
+)
 from winlab.host.release import Locale, OsRelease
 from winlab.host.services import Service, StartMode, Trigger
 
@@ -99,7 +106,7 @@ def _service(line: str, locale: Locale) -> Service:
         triggers=(_trigger(name),) if start.endswith("t") else (),
         process_id=_pid(name, path) if running else 0,
         exit_code=0 if running else 1077,
-        controls_accepted=() if not running or name in _NO_STOP else ("stop", "shutdown"),
+        controls_accepted=() if name in _NO_STOP else ("stop", "shutdown"),
         sid_info="unrestricted" if kind == "win32_share_process" else "none",
     )
 
@@ -111,10 +118,16 @@ def iis_services(locale: Locale) -> list[Service]:
 
 def base_services(release: OsRelease, locale: Locale) -> Mapping[str, Service]:
     """Return every service and driver of a fresh server by lower-case name."""
+    later = {
+        *(SINCE_2016.split() if release.build < 14393 else ()),
+        *(SINCE_2012.split() if release.build < 9200 else ()),
+    }
     found: dict[str, Service] = {}
     for line in SERVICES.strip().splitlines():
         if _applies(line.rpartition("|")[2], release.build):
             service = _service(line, locale)
+            if service.name in later:
+                continue
             found[service.name.lower()] = service
     for line in DRIVERS.strip().splitlines():
         name, english, chinese, start = line.split("|")
@@ -129,4 +142,9 @@ def base_services(release: OsRelease, locale: Locale) -> Mapping[str, Service]:
             service_type="kernel_driver",
             controls_accepted=("stop",),
         )
-    return found
+    if release.managed:
+        return found
+    return {
+        key: replace(s, dependencies=tuple(d for d in s.dependencies if d.lower() in found))
+        for key, s in found.items()
+    }
