@@ -41,7 +41,14 @@ def test_check_mode_writes_nothing() -> None:
 
 
 def test_names_every_day_that_the_window_touches() -> None:
-    assert "(u_ex261120.log u_ex261121.log u_ex261122.log)" in command()
+    days = " ".join(f'"%~i\\u_ex2611{day}.log"' for day in (20, 21, 22))
+    assert f"({days})" in command()
+
+
+def test_a_window_of_months_takes_every_file() -> None:
+    line = command(since=datetime(2020, 1, 1, tzinfo=UTC))
+    assert '("%~i\\u_ex*.log")' in line
+    assert len(line) <= MAX_LINE
 
 
 def test_conditional_steps_end_before_the_next_step() -> None:

@@ -27,6 +27,7 @@ _STORES = ("MY", "WebHosting")
 # Windows refuses a longer chain of conditions in one XPath filter ("The specified query is invalid"):
 # assumed, from practice with Event Viewer, which writes at most 22 ids into one Select.
 _MAX_EVENT_IDS = 20
+_MAX_DAYS = 31
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,9 +166,10 @@ def _export_steps(
         step("flush", "netsh http flush logbuffer >nul"),
         # No blank before `&`: echo would write it into the file.
         "(" + "&".join(f"echo {directive}" for directive in directives) + ")>logs.ddf",
-        '(for %f in (*.evtx) do @echo "%f" "%f">>logs.ddf)',
-        f'(for /d %d in ("{w3c_root}\\W3SVC*") do @for %f in ({names}) do '
-        f'@if exist "%~d\\%f" echo "%~d\\%f" "%~nxd_%f">>logs.ddf)',
+        # Not %d and %f: these letters also mean "drive" and "full path" after a tilde.
+        '(for %i in (*.evtx) do @echo "%i" "%i">>logs.ddf)',
+        f'(for /d %i in ("{w3c_root}\\W3SVC*") do @for %j in ({names}) do '
+        f'@if exist "%~j" echo "%~j" "%~nxi_%~nxj">>logs.ddf)',
         step("cabinet", "makecab /F logs.ddf >nul"),
     ]
 
@@ -200,6 +202,11 @@ def _stamp(moment: datetime) -> str:
 
 
 def _w3c_names(since: datetime, until: datetime) -> list[str]:
-    """Names of the daily W3C files (``u_exYYMMDD.log``, days in UTC) that the window touches."""
-    days = (until.date() - since.date()).days
-    return [f"u_ex{since.date() + timedelta(days=day):%y%m%d}.log" for day in range(days + 1)]
+    """Daily W3C files (``u_exYYMMDD.log``, days in UTC) that the window touches, below ``%i``.
+
+    A window too long to name its days takes all files; the audit looks at the times in them.
+    """
+    days = (until.date() - since.date()).days + 1
+    if days > _MAX_DAYS:
+        return ['"%~i\\u_ex*.log"']
+    return [f'"%~i\\u_ex{since.date() + timedelta(days=day):%y%m%d}.log"' for day in range(days)]
