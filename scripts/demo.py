@@ -21,19 +21,22 @@ from opsproof.evidence.model import State
 from opsproof.evidence.reader import load_bundle
 
 PROJECT = Path(__file__).resolve().parents[1]
-INVENTORY = PROJECT / "inventories/lab"
-REPORTS = PROJECT / "reports/demo"
 ZONE = ZoneInfo("Asia/Shanghai")
+
+
+def shown(path: str | Path) -> str:
+    """A path as a person at the project's root would write it."""
+    return str(path).replace(f"{PROJECT}/", "")
 
 
 def tool(name: str, *arguments: str | Path, expect: set[ExitCode] | None = None) -> None:
     """Runs one of the project's commands as a user would and shows it."""
     command = [name, *(str(argument) for argument in arguments)]
-    shown = " ".join(part.replace(f"{PROJECT}/", "") for part in command)
-    print(f"\n$ {shown}", flush=True)
+    line = " ".join(shown(part) for part in command)
+    print(f"\n$ {line}", flush=True)
     code = subprocess.run(command, check=False, cwd=PROJECT).returncode
     if code not in (expect or {ExitCode.OK}):
-        sys.exit(f"demo: `{shown}` ended with {code}")
+        sys.exit(f"demo: `{line}` ended with {code}")
 
 
 def outcome(bundle: Path) -> dict[str, Any]:
@@ -66,16 +69,16 @@ def differences(expected: Any, actual: Any, path: str = "") -> list[str]:
     return [] if expected == actual else [f"{path}: expected {expected}, found {actual}"]
 
 
-def start_anew() -> None:
-    """Puts an earlier demonstration's reports aside: its window of events would be the next one's start."""
-    if REPORTS.exists():
-        REPORTS.rename(REPORTS.with_name(f"demo-{time.strftime('%Y%m%dT%H%M%S')}"))
+def start_anew(reports: Path) -> None:
+    """Puts earlier reports aside: their window of events would be the next one's start."""
+    if reports.exists():
+        reports.rename(reports.with_name(f"{reports.name}-{time.strftime('%Y%m%dT%H%M%S')}"))
 
 
-def plan_since_yesterday() -> None:
+def plan_since_yesterday(inventory: Path) -> None:
     """Makes the daily run due since yesterday, so that the sheet shows one that nobody ran."""
     yesterday = datetime.now(ZONE).date() - timedelta(days=1)
-    (INVENTORY / "schedule.yml").write_text(
+    (inventory / "schedule.yml").write_text(
         "---\n# Written by `make demo`; docs/how-to/schedule.md tells what it means.\nitems:\n"
         "  - id: daily-inspection\n    playbook: daily\n    every: daily\n"
         f'    at: "00:00"\n    tolerance: 24h\n    since: {yesterday}\n',
@@ -83,37 +86,40 @@ def plan_since_yesterday() -> None:
     )
 
 
-def main() -> int:
+def demonstrate(inventory: Path, reports: Path) -> int:
     """Runs the demonstration; 0 when the outcome is the expected one."""
-    start_anew()
-    plan_since_yesterday()
-    tool("winlab", "down", expect={ExitCode.OK, ExitCode.FINDINGS})
-    tool("winlab", "up", INVENTORY / "estate.yml")
-    # The estate was built with faults and with a host that is down.
+    start_anew(reports)
+    plan_since_yesterday(inventory)
+    tool("winlab", "down", expect={ExitCode.OK, ExitCode.NOT_EVALUATED})
+    tool("winlab", "up", inventory / "estate.yml")
+    # The estate was built with faults and with a host that is down: both commands end with 3.
     began = time.monotonic()
+    silent_host = {ExitCode.NOT_EVALUATED}
     tool(
-        "opsproof", "run", "daily", "--inventory", INVENTORY, "--reports", REPORTS,
-        expect={ExitCode.NOT_EVALUATED},
+        "opsproof", "run", "daily", "--inventory", inventory, "--reports", reports,
+        expect=silent_host,
     )  # fmt: skip
     seconds = time.monotonic() - began
-    # What a sheet reports is also how the command ends: 3, for there is a host that did not answer.
-    tool(
-        "opsproof", "report", "daily", "--lang", "both", "--reports", REPORTS,
-        expect={ExitCode.NOT_EVALUATED},
-    )  # fmt: skip
-    tool("opsproof", "verify", REPORTS)
-    [bundle] = (REPORTS / "runs").iterdir()
-    expected = yaml.safe_load((INVENTORY / "expected.yml").read_text(encoding="utf-8"))
+    tool("opsproof", "report", "daily", "--lang", "both", "--reports", reports, expect=silent_host)
+    tool("opsproof", "verify", reports)
+    [bundle] = (reports / "runs").iterdir()
+    expected = yaml.safe_load((inventory / "expected.yml").read_text(encoding="utf-8"))
     wrong = differences(expected, outcome(bundle))
-    sheets = sorted((REPORTS / "daily").glob("*.html"))
     print(f"\nThe run took {seconds:.0f} s. Open these sheets in a browser:")
-    for sheet in sheets:
-        print(f"  {sheet.relative_to(PROJECT)}")
-    print(f"Check the bundle with nothing of ours: see {bundle.relative_to(PROJECT)}/README.md")
-    print("The lab is still running: `winlab status`, `winlab down`.")
+    for sheet in sorted((reports / "daily").glob("*.html")):
+        print(f"  {shown(sheet)}")
+    print(f"Check the bundle with nothing of ours: see {shown(bundle)}/README.md")
+    print("The lab is still running: .venv/bin/winlab status, .venv/bin/winlab down")
     for line in wrong:
         print(f"demo: {line}", file=sys.stderr)
     return 1 if wrong else 0
+
+
+def main() -> int:
+    """``demo.py [INVENTORY REPORTS]``: the embedded estate and reports/demo when not given."""
+    given = [Path(argument).resolve() for argument in sys.argv[1:3]]
+    inventory, reports = given or [PROJECT / "inventories/lab", PROJECT / "reports/demo"]
+    return demonstrate(inventory, reports)
 
 
 if __name__ == "__main__":
