@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from rich.console import Console
@@ -16,10 +17,12 @@ from rich.text import Text
 from opsproof.cli.output import envelope
 from opsproof.errors import ExitCode, UsageError, worst
 from opsproof.logs import times
-from opsproof.logs.audit import audit
+from opsproof.logs.audit import Options, audit
 from opsproof.logs.explain import explain
 from opsproof.logs.model import AuditReport, Hit, Reason
 from opsproof.logs.rules.load import default_cache, default_rules, load
+from opsproof.logs.schema import load_schemas
+from opsproof.logs.suppress import load_suppressions
 
 _EXAMPLE = """
 \b
@@ -55,6 +58,19 @@ class _Moment(click.ParamType[datetime]):
         )
 
 
+class _Zone(click.ParamType[ZoneInfo]):
+    name = "zone"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ZoneInfo:
+        """A name of the IANA time zone database."""
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            self.fail(f"{value!r} is no time zone such as Asia/Shanghai", param, ctx)
+
+
 @click.command(epilog=_EXAMPLE)
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option(
@@ -67,6 +83,27 @@ class _Moment(click.ParamType[datetime]):
 @click.option("--since", type=_Moment(), help="Only records from this time on.")
 @click.option("--until", type=_Moment(), help="Only records before this time.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
+@click.option(
+    "--schema",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Schema map of data logs (CSV, JSON lines), or a folder of maps; may be repeated.",
+)
+@click.option("--zone", type=_Zone(), help="Time zone of IIS native logs, such as Asia/Shanghai.")
+@click.option(
+    "--suppress",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Accepted hits with owner, reason and expiry: counted, not shown; may be repeated.",
+)
+@click.option(
+    "--retention",
+    type=click.IntRange(1, 3650),
+    metavar="DAYS",
+    help="Report logs that reach back less than this (the law asks for six months).",
+)
 @click.option("--explain", metavar="RULE", help="Say what a rule (id, name or title) looks for.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def command(
@@ -77,6 +114,7 @@ def command(
     form: str,
     explain: str | None,
     quiet: bool,
+    **asked: Any,
 ) -> ExitCode:
     """Look for what the rules describe in event logs (EVTX), IIS logs (W3C) and cabinets of them."""
     chosen = list(rules) or [default_rules()]
@@ -90,11 +128,31 @@ def command(
     def progress(name: str, number: int, total: int) -> None:
         console.print(f"{number}/{total} {name}", markup=False)
 
-    report = audit(
-        list(paths), chosen, since=since, until=until, progress=None if quiet else progress
-    )
+    options = _options(since, until, **asked)
+    report = audit(list(paths), chosen, options=options, progress=None if quiet else progress)
     _PRINTERS[form](report)
     return exit_code(report)
+
+
+def _options(
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    schema: tuple[Path, ...],
+    zone: ZoneInfo | None,
+    suppress: tuple[Path, ...],
+    retention: int | None,
+) -> Options:
+    now = datetime.now(UTC)
+    return Options(
+        since=since,
+        until=until,
+        schemas=load_schemas(schema),
+        zone=zone or UTC,
+        suppressions=load_suppressions(suppress),
+        today=now.date(),
+        retained_since=None if retention is None else (until or now) - timedelta(days=retention),
+    )
 
 
 def exit_code(report: AuditReport) -> ExitCode:
@@ -149,7 +207,8 @@ def _table(report: AuditReport) -> None:
     lines = [
         f"{counts.files} files, {counts.bytes} bytes, {counts.records} records, "
         f"{counts.unreadable} unreadable, {counts.filtered} outside the time asked for",
-        f"{counts.rules_run} rules run, {counts.rules_not_run} not run, {counts.hits} hits",
+        f"{counts.rules_run} rules run, {counts.rules_not_run} not run, {counts.hits} hits, "
+        f"{counts.suppressed} suppressed",
     ]
     lines += [f"not read: {place}" for place in report.unreadable]
     lines += [f"gap: {gap.file}: {gap.detail}" for gap in report.gaps]
@@ -157,6 +216,11 @@ def _table(report: AuditReport) -> None:
         f"not run: {rule.title or rule.rule}: {rule.detail}"
         for rule in report.rules_not_run
         if rule.reason in _FAULTS
+    ]
+    lines += [
+        f"expired: {one.id} of {one.owner}, {one.expires}: {one.reason}"
+        for one in report.suppressions
+        if one.expired
     ]
     for line in lines:
         click.echo(line)

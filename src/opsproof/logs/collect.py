@@ -15,6 +15,7 @@ from opsproof.logs.model import Burst, Hit, Member, Reason, RuleNotRun, RuleRun,
 from opsproof.logs.redact import redact, text
 from opsproof.logs.rules.compiled import Correlation, Input, Meta, Rule, RuleSet
 from opsproof.logs.series import ABSENT, Pool, Series
+from opsproof.logs.suppress import Suppression, Suppressions
 from opsproof.logs.table import Ints, Longs, Mask, Place, Table
 
 _SUMS = frozenset({"value_sum", "value_avg", "value_percentile"})
@@ -36,8 +37,15 @@ class _Joined(NamedTuple):
 class Collector:
     """Takes hits of all batches; knows which fields correlations need."""
 
-    def __init__(self, rules: RuleSet, most_hits: int, most_members: int) -> None:
+    def __init__(
+        self,
+        rules: RuleSet,
+        most_hits: int,
+        most_members: int,
+        suppressions: Suppressions | None = None,
+    ) -> None:
         """Of each rule ``most_hits`` are kept in detail, of each burst ``most_members`` records."""
+        self._suppressions = suppressions or Suppressions()
         self._rules = rules
         self._most_hits, self._most_members = most_hits, most_members
         self._files: list[tuple[str, str]] = []
@@ -80,6 +88,9 @@ class Collector:
     def add(self, rule: Rule, table: Table, rows: Ints) -> None:
         """Take the records of one batch (the one last seen) that a rule describes."""
         key = rule.meta.id
+        accepted = self._suppressions.for_rule(rule.meta)
+        if accepted:
+            rows = self._unaccepted(accepted, table, rows)
         self._counts[key] += len(rows)
         if rule.meta.output:
             room = self._most_hits - self._shown[key]
@@ -89,6 +100,15 @@ class Collector:
         series = self._series.get(key)
         if series is not None:
             series.add(table, rows, self._seen - table.size, self._pool)
+
+    def _unaccepted(self, accepted: tuple[Suppression, ...], table: Table, rows: Ints) -> Ints:
+        """The rows that no suppression covers: these count, and feed correlations."""
+        kept = [
+            row
+            for row in rows.tolist()
+            if not self._suppressions.covers(accepted, table.fields(row))
+        ]
+        return np.array(kept, dtype=np.int32)
 
     def result(self) -> tuple[tuple[Hit, ...], tuple[RuleRun, ...], tuple[RuleNotRun, ...]]:
         """All hits, the rules that ran, and those that did not; each sorted."""
@@ -177,6 +197,13 @@ class Collector:
             return
         found = windows(correlation, joined.entries)
         merged = bursts(correlation, joined.entries, found)
+        accepted = self._suppressions.for_rule(correlation.meta)
+        if accepted:
+            merged = [
+                one
+                for one in merged
+                if not self._suppressions.covers(accepted, self._group(correlation, joined, one))
+            ]
         self._counts[correlation.meta.id] += len(merged)
         self._feed(correlation, joined, found, merged)
         if correlation.meta.output:
@@ -297,8 +324,8 @@ class Collector:
     def _burst(self, correlation: Correlation, joined: _Joined, found: Found) -> Hit:
         entries = joined.entries
         group = {
-            name: text(self._pool.text(int(code)), name)[0]
-            for name, code in zip(correlation.group, joined.keys[found.start], strict=False)
+            name: text(value, name)[0]
+            for name, value in self._group(correlation, joined, found).items()
         }
         shown = range(found.start, min(found.stop, found.start + self._most_members))
         first = int(entries.time[found.start])
@@ -312,6 +339,13 @@ class Collector:
         )
         place = self._place(joined, found.start)
         return self._make(correlation.meta, first, place, group, 0, burst)
+
+    def _group(self, correlation: Correlation, joined: _Joined, found: Found) -> dict[str, str]:
+        keys = joined.keys[found.start]
+        return {
+            name: self._pool.text(int(code))
+            for name, code in zip(correlation.group, keys, strict=False)
+        }
 
     def _place(self, joined: _Joined, row: int) -> Place:
         series = joined.series[int(joined.which[row])]

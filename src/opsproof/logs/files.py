@@ -13,10 +13,16 @@ from typing import Final
 
 from opsproof.errors import UsageError
 from opsproof.logs.model import Kind
-from opsproof.logs.readers import evtx, w3c
+from opsproof.logs.readers import data, evtx, iis_native, w3c
 from opsproof.logs.readers.base import Reader
+from opsproof.logs.schema import Schema, schema_for
 
-READERS: Final[dict[Kind, Reader]] = {Kind.EVTX: evtx.read, Kind.W3C: w3c.read}
+READERS: Final[dict[Kind, Reader]] = {
+    Kind.EVTX: evtx.read,
+    Kind.W3C: w3c.read,
+    Kind.IIS: iis_native.read,
+    Kind.DATA: data.read,
+}
 
 _HEAD: Final = 1 << 16
 _CABINET: Final = b"MSCF"
@@ -32,11 +38,12 @@ class LogFile:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a file is: ``sha256`` and ``size`` in bytes of its content."""
+    """What a file is: ``sha256`` and ``size`` in bytes of its content, ``schema`` of a data log."""
 
     kind: Kind
     sha256: str
     size: int
+    schema: Schema | None = None
 
 
 @contextmanager
@@ -94,23 +101,27 @@ def unpack(cabinet: LogFile, folder: Path) -> list[LogFile]:
     return members
 
 
-def identify(path: Path) -> Identity:
-    """Kind, hash and size of a file, read once in bounded memory."""
+def identify(file: LogFile, schemas: Sequence[Schema] = ()) -> Identity:
+    """Kind, hash and size of a file, read once in bounded memory. Raises ``OSError``."""
     total = hashlib.sha256()
     size = 0
     head = b""
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
+    with file.path.open("rb") as binary:
+        while block := binary.read(1 << 20):
             head = head or block[:_HEAD]
             total.update(block)
             size += len(block)
-    return Identity(_kind(head), total.hexdigest(), size)
+    schema = schema_for(file.name, schemas)
+    kind = _kind(head) if schema is None else Kind.DATA
+    return Identity(kind, total.hexdigest(), size, schema)
 
 
 def _kind(head: bytes) -> Kind:
     if evtx.is_evtx(head):
         return Kind.EVTX
-    return Kind.W3C if w3c.is_w3c(head) else Kind.UNKNOWN
+    if w3c.is_w3c(head):
+        return Kind.W3C
+    return Kind.IIS if iis_native.is_native(head) else Kind.UNKNOWN
 
 
 def _head(path: Path) -> bytes:

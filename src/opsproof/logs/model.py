@@ -8,7 +8,7 @@ and the 1-based line number for text logs. Integers from 2^53 up are decimal str
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from opsproof.evidence.model import Record, Severity
 
@@ -18,6 +18,8 @@ class Kind(StrEnum):
 
     EVTX = "evtx"
     W3C = "w3c"
+    IIS = "iis"
+    DATA = "data"
     UNKNOWN = "unknown"
 
 
@@ -139,10 +141,24 @@ class RuleNotRun(Record, frozen=True, kw_only=True):
     detail: str
 
 
-class Gap(Record, frozen=True, kw_only=True):
-    """Something that is missing from, or wrong with the order of, the records that were read."""
+GapKind: TypeAlias = Literal[
+    "log-cleared",
+    "missing-day",
+    "no-records",
+    "record-id-hole",
+    "short-retention",
+    "time-backwards",
+    "unmapped-column",
+]
 
-    kind: Literal["record-id-hole", "time-backwards", "no-records", "log-cleared"]
+
+class Gap(Record, frozen=True, kw_only=True):
+    """Something that is missing from, or wrong with the order of, the records that were read.
+
+    Ids are only expected without holes where the file is a log itself, not an export of a query.
+    """
+
+    kind: GapKind
     file: str
     sha256: str
     channel: str
@@ -198,6 +214,21 @@ class Summary(Record, frozen=True, kw_only=True):
     log_cleared: tuple[Cleared, ...]
 
 
+class Suppressed(Record, frozen=True, kw_only=True):
+    """An accepted kind of hit: by whom, why, until when, and how many hits it covered.
+
+    ``expired`` ones cover nothing any more.
+    """
+
+    id: str
+    rule: str
+    owner: str
+    reason: str
+    expires: str
+    expired: bool
+    hits: int
+
+
 class Counts(Record, frozen=True, kw_only=True):
     """The size of the audit. ``bytes`` are those of the files read, each file once."""
 
@@ -210,6 +241,7 @@ class Counts(Record, frozen=True, kw_only=True):
     rules_run: int
     rules_not_run: int
     duplicates: int
+    suppressed: int = 0
 
 
 class AuditReport(Record, frozen=True, kw_only=True):
@@ -227,6 +259,7 @@ class AuditReport(Record, frozen=True, kw_only=True):
     unreadable: tuple[Unreadable, ...]
     gaps: tuple[Gap, ...]
     summary: Summary
+    suppressions: tuple[Suppressed, ...] = ()
 
 
 def exact(number: int | None) -> int | str | None:

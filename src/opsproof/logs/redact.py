@@ -6,6 +6,7 @@ Raw logs stay what they are; a hit names the file's hash and the record's id ins
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from opsproof.evidence.redaction import Redactor
@@ -35,6 +36,7 @@ def redact(fields: dict[str, str]) -> tuple[dict[str, str], int]:
     return shown, removed
 
 
+@lru_cache(maxsize=1 << 15)
 def text(value: str, name: str = "") -> tuple[str, int]:
     """One value without secrets, cut to size, and how many were removed.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from opsproof.logs.schema import Schema
 from opsproof.logs.table import Table
 
 BATCH_CHARACTERS = 1 << 24
@@ -28,18 +30,28 @@ class Damage:
 
 @dataclass(slots=True)
 class Notes:
-    """What a reader tells about one file apart from its records."""
+    """What a reader tells about one file apart from its records: damage, and other remarks.
+
+    ``original``: the file is a log itself, not the result of a query, so no id may be missing.
+    """
 
     damage: list[Damage] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    original: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log file to read: where it is, what reports call it, its number in this audit."""
+    """A log file to read: where it is, what reports call it, its number in this audit.
+
+    ``zone`` is that of local times in logs that do not say; ``schema`` tells what a data log means.
+    """
 
     path: Path
     name: str
     source: int
+    zone: tzinfo = UTC
+    schema: Schema | None = None
 
 
 Fields: TypeAlias = frozenset[str] | None

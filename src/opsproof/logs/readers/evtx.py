@@ -60,17 +60,20 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
         if len(header) < HEADER or not is_evtx(header):
             notes.damage.append(Damage("not an event log file: its header is cut short", offset=0))
             return
-        loader = Loader(log.source, wanted)
+        loader, exported = Loader(log.source, wanted), False
         for group in _groups(file, header, notes):
-            for text in _parse(group, notes):
+            for number, text in _parse(group, notes):
                 try:
-                    loader.add(text)
+                    loader.add(text, number)
                 except (ValueError, msgspec.DecodeError, RecursionError) as error:
                     notes.damage.append(Damage(f"a record is no event: {error}", records=1))
             if loader.size >= BATCH_CHARACTERS:
+                exported = exported or loader.exported
+                notes.original = not exported
                 yield loader.table()
                 loader = Loader(log.source, wanted)
         if len(loader):
+            notes.original = not (exported or loader.exported)
             yield loader.table()
 
 
@@ -172,8 +175,8 @@ def _close(chunk: bytearray, at: int, end: int) -> None:
     struct.pack_into("<I", chunk, end - 4, size)
 
 
-def _parse(group: _Group, notes: Notes) -> Iterator[str]:
-    """The parser's JSON of each record; what it leaves out is noted."""
+def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
+    """Each record's number in the file and the parser's JSON; what it leaves out is noted."""
     descriptor = os.memfd_create("opsproof-evtx")
     missing = dict(group.places)
     failures: list[str] = []
@@ -190,8 +193,9 @@ def _parse(group: _Group, notes: Notes) -> Iterator[str]:
             except (RuntimeError, OSError, ValueError) as error:
                 failures.append(str(error))
                 continue
-            if missing.pop(record["event_record_id"], None) is not None:
-                yield record["data"]
+            number = record["event_record_id"]
+            if missing.pop(number, None) is not None:
+                yield number, record["data"]
     finally:
         os.close(descriptor)
     why = f": {failures[0][:160]}" if failures else ""

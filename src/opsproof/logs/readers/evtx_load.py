@@ -60,15 +60,22 @@ class Loader:
         self._ids = array("q")
         self.size = 0
         """Characters of the batch's events."""
+        self.exported = False
+        """Whether the file numbers its records anew, as ``wevtutil epl`` does."""
 
     def __len__(self) -> int:
         """The number of events so far."""
         return len(self._texts)
 
-    def add(self, text: str) -> None:
-        """One event. Raises ``ValueError`` where the text is none; nothing is added then."""
+    def add(self, text: str, number: int) -> None:
+        """One event, the file's record ``number``.
+
+        Raises ``ValueError`` where the text is no event; nothing is added then.
+        """
         if not self._quick(text):
             self._long_way(text)
+        if self._ids[-1] != number:
+            self.exported = True
         self._texts.append(text)
         self.size += len(text)
 

@@ -195,7 +195,7 @@ def _fields(names: tuple[str, ...], values: list[str], date: str) -> tuple[int, 
         if value != "-"
     }
     moment = times.parse(f"{fields.get('date', date)} {fields.get('time', '')}")
-    web.derive(fields, "web")
+    web.derive(fields, web.kind(names))
     return times.UNKNOWN if moment is None else moment, fields
 
 

@@ -36,11 +36,11 @@ class Lines:
 
     def joined(self) -> bytes:
         """The lines with a space for every line end."""
-        whole = len(self.starts) and int(self.ends[-1] - self.starts[0])
-        if whole == int((self.ends - self.starts).sum()) + len(self.starts) - 1:
-            text = self.data[self.starts[0] : self.ends[-1]]
-        else:
-            text = b"\n".join(map(self.line, range(len(self.starts))))
+        breaks = np.flatnonzero(self.starts[1:] != self.ends[:-1] + 1) + 1
+        begins = self.starts[np.concatenate(([0], breaks))].tolist()
+        stops = self.ends[np.concatenate((breaks - 1, [len(self.ends) - 1]))].tolist()
+        pieces = [self.data[begin:stop] for begin, stop in zip(begins, stops, strict=True)]
+        text = b"\n".join(pieces)
         return text.replace(b"\r\n", b" ").replace(b"\n", b" ").removesuffix(b"\r")
 
     def line(self, row: int) -> bytes:
@@ -79,7 +79,11 @@ def columns_table(
     }
     for name in web.FORMS.keys() & columns.keys():
         columns[name].forms = web.FORMS[name]
-    found[KIND] = Column.constant("web", size)
+    for name, site in (("channel", "s-sitename"), ("computer", "s-computername")):
+        if site in places:
+            base = columns[site] if site in columns else maker.column(places[site])
+            found[name] = Column(base.values, base.rows, base.codes)
+    found[KIND] = Column.constant(web.kind(layout.names), size)
 
     def fields(row: int) -> dict[str, str]:
         pairs = zip(layout.names, lines.text(row).split(" "), strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote
 
@@ -60,7 +61,19 @@ def derive(fields: dict[str, str], kind: str) -> None:
     status = fields.get("sc-status")
     if status is not None:
         fields["sc-status-full"] = f"{status}.{fields.get('sc-substatus', '0')}"
+    if "s-sitename" in fields:
+        fields["channel"] = fields["s-sitename"]
+    if "s-computername" in fields:
+        fields["computer"] = fields["s-computername"]
     fields[KIND] = kind
+
+
+def kind(names: Iterable[str]) -> str:
+    """The kind of log that a field list is of: HTTP.sys tells its own reason for what it refused.
+
+    Source: Microsoft Learn, "Error logging in HTTP APIs" (field ``s-reason`` of HTTPERR logs).
+    """
+    return "httperr" if "s-reason" in names else "web"
 
 
 def site(path: str) -> str:

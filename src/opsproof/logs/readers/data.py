@@ -1,0 +1,189 @@
+"""Data logs of the applications: CSV and JSON lines, told what they mean by a schema map."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from io import TextIOWrapper
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from opsproof.logs import times
+from opsproof.logs.readers.base import KIND, Damage, Fields, Log, Notes
+from opsproof.logs.schema import UNITS, Schema
+from opsproof.logs.table import Table, TableBuilder
+
+_BATCH: Final = 50_000
+_LONGEST: Final = 1 << 20
+"""Characters of the longest field or line that is read."""
+
+
+def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
+    """Batches of the records of one data log; record ids are line numbers (header included).
+
+    Columns that the map does not name, and times that cannot be read, are noted: a rule on them
+    would be silent otherwise.
+    """
+    schema = log.schema
+    assert schema is not None
+    reader = _Reader(log, schema, wanted, notes)
+    with log.path.open("rb") as binary:
+        text = TextIOWrapper(binary, encoding=schema.encoding, errors="replace", newline="")
+        rows = _csv_rows(text, schema, notes) if schema.format == "csv" else _json_rows(text, notes)
+        for number, row in rows:
+            reader.add(number, row)
+            if len(reader.builder) >= _BATCH:
+                yield reader.table()
+    if len(reader.builder):
+        yield reader.table()
+    reader.finish()
+
+
+def _csv_rows(
+    text: TextIOWrapper, schema: Schema, notes: Notes
+) -> Iterator[tuple[int, dict[str, str]]]:
+    csv.field_size_limit(_LONGEST)
+    rows = csv.reader(
+        (line.replace("\0", "") for line in _short(text, notes)), delimiter=schema.delimiter
+    )
+    header: list[str] | None = None
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            notes.damage.append(
+                Damage(f"a line is no CSV: {error}", record=rows.line_num, records=1)
+            )
+            continue
+        if header is None:
+            header = [name.strip().removeprefix("\ufeff") for name in row]
+        elif len(row) == len(header):
+            yield rows.line_num, dict(zip(header, row, strict=True))
+        elif row:
+            what = f"a line has {len(row)} values, not {len(header)}"
+            notes.damage.append(Damage(what, record=rows.line_num, records=1))
+
+
+def _json_rows(text: TextIOWrapper, notes: Notes) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, line in enumerate(_short(text, notes), 1):
+        plain = line.replace("\0", "").strip().removeprefix("\ufeff")
+        if not plain:
+            continue
+        try:
+            row = msgspec.json.decode(plain)
+        except (msgspec.DecodeError, ValueError) as error:
+            notes.damage.append(Damage(f"a line is no JSON: {error}", record=number, records=1))
+            continue
+        if isinstance(row, dict):
+            yield number, dict(_flat(row))
+        else:
+            notes.damage.append(Damage("a line is no JSON object", record=number, records=1))
+
+
+def _flat(row: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested objects by dotted names; lists as JSON."""
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, str):
+            yield prefix + name, value
+        elif value is not None:
+            yield prefix + name, msgspec.json.encode(value).decode()
+
+
+def _short(text: TextIOWrapper, notes: Notes) -> Iterator[str]:
+    """Lines; one that is too long is noted and skipped in pieces."""
+    number = 0
+    while line := text.readline(_LONGEST):
+        number += 1
+        if len(line) < _LONGEST or line.endswith("\n"):
+            yield line
+            continue
+        notes.damage.append(
+            Damage(f"a line is longer than {_LONGEST} characters", record=number, records=1)
+        )
+        while line and not line.endswith("\n"):
+            line = text.readline(_LONGEST)
+        yield "\n"
+
+
+class _Reader:
+    """One file being read: names mapped, units converted, times read."""
+
+    def __init__(self, log: Log, schema: Schema, wanted: Fields, notes: Notes) -> None:
+        self._log, self._schema, self._wanted, self._notes = log, schema, wanted, notes
+        self._zone = ZoneInfo(schema.zone)
+        self._unmapped: dict[str, None] = {}
+        self._timeless = self._first_timeless = 0
+        self._new_batch()
+
+    def _new_batch(self) -> None:
+        self.builder = TableBuilder(self._log.source, self._wanted)
+        self._kept: list[dict[str, str]] = []
+
+    def table(self) -> Table:
+        """The batch so far; a new one is begun."""
+        kept = self._kept
+        table = self.builder.build(lambda row: kept[row], self._schema.product)
+        self._new_batch()
+        return table
+
+    def add(self, number: int, row: dict[str, str]) -> None:
+        """One record."""
+        shown: dict[str, str] = {}
+        for column, value in row.items():
+            target = self._schema.target(column)
+            if target is not None:
+                shown[target.name] = _converted(value.strip(), target.unit)
+            elif column != self._schema.time.column:
+                self._unmapped.setdefault(column)
+        moment = self._moment(row.get(self._schema.time.column, ""))
+        if moment == times.UNKNOWN:
+            self._timeless += 1
+            self._first_timeless = self._first_timeless or number
+        fields = {name.lower(): value for name, value in shown.items() if value}
+        if moment != times.UNKNOWN:
+            local = times.moment(moment).astimezone(self._zone)
+            fields["local_hour"], fields["local_weekday"] = str(local.hour), str(local.isoweekday())
+        fields[KIND] = f"data:{self._schema.product}"
+        self.builder.add(moment, number, fields)
+        self._kept.append(shown)
+
+    def finish(self) -> None:
+        """Note what the map did not cover."""
+        if self._timeless:
+            what = f"the time of {self._timeless} records cannot be read: no correlation sees them"
+            self._notes.damage.append(Damage(what, record=self._first_timeless))
+        if self._unmapped:
+            names = ", ".join(sorted(self._unmapped)[:20])
+            self._notes.remarks.append(f"columns that the schema map does not name: {names}")
+
+    def _moment(self, text: str) -> int:
+        form = self._schema.time.format
+        text = text.strip()
+        try:
+            if form in {"epoch", "epoch-ms"}:
+                factor = 1_000_000 if form == "epoch" else 1000
+                return int(Decimal(text) * factor)
+            iso = form == "iso"
+            # strptime gives no zone: the map's follows below.
+            moment = datetime.fromisoformat(text) if iso else datetime.strptime(text, form)  # noqa: DTZ007
+        except (ValueError, InvalidOperation, OverflowError):
+            return times.UNKNOWN
+        return times.micros(moment if moment.tzinfo else moment.replace(tzinfo=self._zone))
+
+
+def _converted(value: str, unit: str) -> str:
+    """A number in the rules' unit, rounded to a whole one; anything else as it stands."""
+    if not unit:
+        return value
+    try:
+        return str(int(Decimal(value.replace(",", "")) * UNITS[unit]))
+    except (InvalidOperation, OverflowError, ValueError):
+        return value

@@ -1,0 +1,100 @@
+"""Schema maps: what the columns of an application's data log mean, as data.
+
+A map is a YAML file beside the logs or given to the audit::
+
+    product: sign-verify            # the rules' logsource.product, category data_log
+    match: "sign_*.csv"             # file names this map is for
+    encoding: gb18030               # utf-8 (default), utf-16, gb18030 …
+    format: csv                     # csv or jsonl
+    delimiter: ","                  # csv only; default: comma
+    zone: Asia/Shanghai             # of times without an offset
+    time: {column: 时间, format: "%Y-%m-%d %H:%M:%S"}   # format: strptime, iso, epoch or epoch-ms
+    columns:
+      操作: operation
+      结果: result
+      文件大小: {name: size, unit: kb}     # unit b, kb, mb, gb (1024): the value becomes bytes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+import yaml
+
+from opsproof.errors import UsageError
+
+UNITS: Final = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "ms": 1, "s": 1000}
+"""Factors to the unit that rules use: bytes for sizes, milliseconds for durations."""
+
+
+class Time(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the time stands and how it is written."""
+
+    column: str
+    format: str = "iso"
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The rules' name of a column, and the unit its numbers are in."""
+
+    name: str
+    unit: str = ""
+
+
+class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One schema map."""
+
+    product: str
+    match: str
+    time: Time
+    columns: dict[str, str | Target]
+    format: Literal["csv", "jsonl"] = "csv"
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    zone: str = "Asia/Shanghai"
+
+    def target(self, column: str) -> Target | None:
+        """What a column of the file means; None where the map does not say."""
+        found = self.columns.get(column)
+        return Target(found) if isinstance(found, str) else found
+
+
+def load_schemas(paths: Sequence[Path]) -> tuple[Schema, ...]:
+    """The maps in these files and folders (``*.yml``), sorted by file name.
+
+    Raises :class:`UsageError` naming file and fault.
+    """
+    files = [
+        file for path in paths for file in (sorted(path.glob("*.yml")) if path.is_dir() else [path])
+    ]
+    return tuple(_load(file) for file in files)
+
+
+def _load(file: Path) -> Schema:
+    try:
+        document: Any = yaml.safe_load(file.read_text("utf-8"))
+        schema = msgspec.convert(document, Schema)
+        ZoneInfo(schema.zone)
+        "".encode(schema.encoding)
+    except (OSError, ValueError, yaml.YAMLError, LookupError, ZoneInfoNotFoundError) as error:
+        raise UsageError(f"this is no schema map: {error}", where=str(file)) from error
+    units = [
+        target.unit
+        for target in schema.columns.values()
+        if isinstance(target, Target) and target.unit and target.unit not in UNITS
+    ]
+    if units:
+        known = ", ".join(UNITS)
+        raise UsageError(f"unknown unit {units[0]!r}; known are {known}", where=str(file))
+    return schema
+
+
+def schema_for(name: str, schemas: Sequence[Schema]) -> Schema | None:
+    """The first map whose pattern fits a file's name."""
+    plain = name.replace("\\", "/").replace("!", "/").rsplit("/", 1)[-1]
+    return next((schema for schema in schemas if fnmatch(plain, schema.match)), None)
