@@ -34,7 +34,7 @@ def test_the_demonstration_ends_as_it_was_built_to(demonstrated: Lab) -> None:
 
 
 def test_a_host_costs_five_module_runs_and_one_file(demonstrated: Lab) -> None:
-    counters = demonstrated.json("winlab", "counters", "--format", "json")
+    counters = demonstrated.json("winlab", "--format", "json", "counters")["hosts"]
     hosts = {name: count for name, count in counters.items() if name.startswith("app-")}
     assert len(hosts) == 13
     for name, count in hosts.items():
@@ -100,7 +100,9 @@ def test_a_red_line_leads_to_the_raw_event(demonstrated: Lab, tmp_path: Path) ->
     assert packed is not None
     log.write_bytes(packed.buf or b"")
     events = [
-        json.loads(record["data"])["Event"] for record in PyEvtxParser(str(log)).records_json()
+        json.loads(record["data"])["Event"]
+        for record in PyEvtxParser(str(log)).records_json()
+        if record
     ]
     [event] = [
         event for event in events if event["System"]["EventRecordID"] == cleared["record_id"]

@@ -39,6 +39,7 @@ def verify(demonstrated: Lab, tmp_path: Path) -> Callable[[Mutation | None], int
     def run(mutation: Mutation | None) -> int:
         role = tmp_path / "roles/inspection"
         shutil.copytree(PROJECT / "roles/inspection", role)
+        (tmp_path / "rules").symlink_to(PROJECT / "rules")
         if mutation is not None:
             name, old, new = mutation
             text = (role / name).read_text()
