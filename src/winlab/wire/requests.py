@@ -7,7 +7,6 @@ base64 is decoded.
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -261,10 +260,10 @@ def _needed(body: Element, tag: str) -> Element:
     return found
 
 
-def _base64(text: str) -> bytes:
+def _base64(element: Element) -> bytes:
     try:
-        return binascii.a2b_base64(text)
-    except (binascii.Error, ValueError) as error:
+        return element.octets
+    except ValueError as error:
         raise FaultError(
             faults.schema_validation(
                 "The Windows Remote Shell cannot process the request. "
@@ -277,7 +276,7 @@ def _create(body: Element) -> CreateShell:
     shell = _needed(body, _R + "Shell")
     environment = shell.find(_R + "Environment")
     variables = [] if environment is None else list(environment.find_all(_R + "Variable"))
-    creation = shell.text_of(_PS + "creationXml")
+    creation = shell.find(_PS + "creationXml")
     idle = shell.text_of(_R + "IdleTimeOut")
     try:
         idle_timeout = None if idle is None else seconds_of(idle)
@@ -314,7 +313,7 @@ def _send(body: Element) -> SendInput:
             StreamPiece(
                 name=item.attributes.get("Name", ""),
                 command_id=item.attributes.get("CommandId", "").upper(),
-                data=_base64(item.raw_text),
+                data=_base64(item),
                 end=item.attributes.get("End", "").lower() in ("true", "1"),
             )
             for item in send.find_all(_R + "Stream")
@@ -360,7 +359,7 @@ def _pull(body: Element) -> PullItems:
 
 
 def _connect(body: Element) -> ConnectShell:
-    content = _needed(body, _R + "Connect").text_of(_PS + "connectXml")
+    content = _needed(body, _R + "Connect").find(_PS + "connectXml")
     return ConnectShell(connect_xml=None if content is None else _base64(content))
 
 

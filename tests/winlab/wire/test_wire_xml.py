@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 
 import pytest
@@ -91,3 +92,72 @@ def test_escaped_text_comes_back_as_it_was(value: str, text: str) -> None:
 def test_no_bytes_raise_anything_but_xml_errors(document: bytes) -> None:
     with contextlib.suppress(XmlError):
         parse(document)
+
+
+_LONG = base64.b64encode(bytes(range(256)) * 64)
+
+
+@pytest.mark.parametrize("after", ["", "<c/>", "<c>x</c>and more", "<!-- x -->", " \n"])
+@pytest.mark.parametrize("before", ["", "<c/>", "\n  ", "<!-- > -->", "<c q='>'/>"])
+@pytest.mark.parametrize("start", ["<b>", "<b q='>' w='2'>", "<b\n>"])
+def test_long_base64_reads_as_any_other_text(start: str, before: str, after: str) -> None:
+    document = f"<a>{before}{start}{_LONG.decode()}{after}</b></a>"
+    child = next(parse(document.encode()).find_all("b"))
+    assert child.raw_text.startswith(_LONG.decode())
+    # A space in front sends the same document the long way.
+    slow = parse(document.replace(_LONG.decode(), " " + _LONG.decode()).encode()).find("b")
+    assert slow is not None
+    assert child.raw_text == slow.raw_text.removeprefix(" ")
+    assert child.attributes == slow.attributes
+    assert [item.tag for item in child.children] == [item.tag for item in slow.children]
+    if after != "<c>x</c>and more":
+        assert child.octets == slow.octets == bytes(range(256)) * 64
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<a/>" + _LONG,
+        b"<a><b>" + _LONG,
+        b"<a b='>" + _LONG + b"<'/>",
+        b"<a b='>" + _LONG + b"</a>",
+        b"<!-- <a>" + _LONG + b"</a>",
+        b"<a>" + _LONG + b"</b>",
+        b"<a>" + _LONG + b"</a></a>",
+        b"<a></a><a>" + _LONG + b"</a>",
+    ],
+)
+def test_long_base64_hides_no_broken_document(document: bytes) -> None:
+    with pytest.raises(XmlError):
+        parse(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        (b"<a><![CDATA[<b>" + _LONG + b"</b>]]></a>", b"<b>" + _LONG + b"</b>"),
+        (b"<a><!-- <b>" + _LONG + b"</b> --></a>", b""),
+        (b"<a><b/>" + _LONG + b"</a>", _LONG),
+        (b"<a>" + _LONG + b"&amp;</a>", _LONG + b"&"),
+        (b"<a>" + _LONG + b"\r\n</a>", _LONG + b"\n"),
+        (b"<a>" + _LONG + b"\\u0041AAA</a>", _LONG + b"\\u0041AAA"),
+        (b'<?xml version="1.0" encoding="cp037"?><a>x</a>' + b" " * 9_000, None),
+    ],
+)
+def test_long_base64_is_taken_only_where_it_is_text(document: bytes, text: bytes | None) -> None:
+    if text is None:
+        with pytest.raises(XmlError):
+            parse(document)
+        return
+    assert parse(document).raw_text.encode() == text
+
+
+def test_utf_16_with_long_base64_is_read() -> None:
+    root = parse(f'<?xml version="1.0"?><a>{_LONG.decode()}</a>'.encode("utf-16"))
+    assert root.octets == bytes(range(256)) * 64
+
+
+def test_what_is_no_base64_has_no_octets() -> None:
+    assert parse(b"<a> QUJD\nREVG </a>").octets == b"ABCDEF"
+    with pytest.raises(ValueError, match="(?i)padding"):
+        _ = parse(b"<a>QUJDRA</a>").octets
