@@ -1,0 +1,202 @@
+"""The certificates at hand: found by reference, and judged at the moment of signing.
+
+A certificate's standing at a moment is worked out once as a list of spans and then only looked up:
+tables of millions of records have some hundreds of signers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from opsproof.signatures import sm2
+from opsproof.signatures.certificates import Certificate
+from opsproof.signatures.errors import MalformedError, NotVerifiableError
+from opsproof.signatures.revocation import Revocations, holds
+
+_LONGEST_CHAIN = 8
+
+
+class Standing(StrEnum):
+    """What a signer's certificate was worth at a moment."""
+
+    GOOD = "good"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    REVOKED = "revoked"
+    UNTRUSTED = "untrusted"
+    NOT_FOR_SIGNING = "not-for-signing"
+    REVOCATION_UNKNOWN = "revocation-unknown"
+    NOT_VERIFIABLE = "not-verifiable"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A standing and its reason in one line."""
+
+    standing: Standing
+    detail: str = ""
+
+
+@dataclass
+class CertificateBook:
+    """Signers' certificates, their issuers, those trusted, and what is known of revocation.
+
+    ``require_revocation``: a signing is good only if a CRL or an OCSP response at hand is at least
+    as new as it (else "revocation-unknown").
+    """
+
+    certificates: list[Certificate]
+    trusted: list[Certificate]
+    revocations: Revocations = field(default_factory=Revocations)
+    require_revocation: bool = False
+    signer_id: bytes = sm2.DEFAULT_ID
+
+    def __post_init__(self) -> None:
+        """Index everything once; the same certificate given twice counts once."""
+        self.certificates = list(dict.fromkeys(self.certificates))
+        self._anchors = {certificate.der for certificate in self.trusted}
+        self._by_subject: dict[bytes, list[Certificate]] = {}
+        for one in dict.fromkeys([*self.trusted, *self.certificates]):
+            self._by_subject.setdefault(one.subject, []).append(one)
+        self._by_serial: dict[int, list[Certificate]] = {}
+        self._by_fingerprint: dict[str, Certificate] = {}
+        for one in self.certificates:
+            self._index(one)
+        self._spans: dict[bytes, tuple[list[datetime], list[Judgement]]] = {}
+
+    def _index(self, one: Certificate) -> None:
+        self._by_serial.setdefault(one.serial, []).append(one)
+        self._by_fingerprint[one.fingerprint] = one
+        sha1 = hashlib.sha1(one.der, usedforsecurity=False).hexdigest()
+        self._by_fingerprint[sha1] = one
+        if sm2.available():
+            self._by_fingerprint.setdefault(sm2.sm3(one.der).hex(), one)
+
+    def by_serial(self, serial: int) -> list[Certificate]:
+        """Those with this serial number: several when different issuers gave it out."""
+        return self._by_serial.get(serial, [])
+
+    def by_fingerprint(self, text: str) -> Certificate | None:
+        """By SHA-1, SHA-256 or SM3 in hex of either case, with or without ``:`` and blanks."""
+        plain = "".join(text.split()).replace(":", "").lower()
+        return self._by_fingerprint.get(plain)
+
+    def signers(self) -> list[Certificate]:
+        """All certificates whose key may sign data, in the order given."""
+        return [one for one in self.certificates if one.may_sign and not one.is_ca]
+
+    def judge(self, certificate: Certificate, at: datetime) -> Judgement:
+        """What the certificate was worth at ``at`` (aware)."""
+        known = self._spans.get(certificate.der)
+        if known is None:
+            known = self._spans[certificate.der] = self._work_out(certificate)
+        starts, judgements = known
+        return judgements[bisect_right(starts, at)]
+
+    def span(
+        self, certificate: Certificate, at: datetime
+    ) -> tuple[datetime | None, datetime | None]:
+        """The span around ``at`` in which the judgement is the same: start included, end not."""
+        self.judge(certificate, at)
+        starts, _ = self._spans[certificate.der]
+        place = bisect_right(starts, at)
+        begin = starts[place - 1] if place else None
+        return begin, starts[place] if place < len(starts) else None
+
+    def _work_out(self, certificate: Certificate) -> tuple[list[datetime], list[Judgement]]:
+        """Moments at which the standing can change, and the standing from each on."""
+        try:
+            chain = self._chain(certificate)
+            revoked = [self._revocation(chain, place) for place in range(len(chain) - 1)]
+        except NotVerifiableError as error:
+            return [], [Judgement(Standing.NOT_VERIFIABLE, str(error))]
+        except MalformedError as error:
+            return [], [Judgement(Standing.UNTRUSTED, str(error))]
+        if not certificate.may_sign or certificate.is_ca:
+            detail = "its key usage does not allow signing data"
+            return [], [Judgement(Standing.NOT_FOR_SIGNING, detail)]
+        moments = {one.not_before for one in chain}
+        moments |= {_after(one.not_after) for one in chain}
+        moments |= {since for since, _, _ in revoked if since is not None}
+        moments |= {_after(until) for _, _, until in revoked if until is not None}
+        starts = sorted(moments)
+        probes = [_before(starts[0]), *starts]
+        return starts, [self._at(chain, revoked, moment) for moment in probes]
+
+    def _at(
+        self,
+        chain: list[Certificate],
+        revoked: list[tuple[datetime | None, str, datetime | None]],
+        moment: datetime,
+    ) -> Judgement:
+        for one in chain:
+            if moment < one.not_before:
+                return Judgement(
+                    Standing.NOT_YET_VALID, f"{one.name}: valid only from {one.not_before}"
+                )
+            if moment > one.not_after:
+                return Judgement(Standing.EXPIRED, f"{one.name}: expired at {one.not_after}")
+        for one, (since, reason, _) in zip(chain, revoked, strict=False):
+            if since is not None and moment >= since:
+                return Judgement(Standing.REVOKED, f"{one.name}: revoked since {since} ({reason})")
+        if self.require_revocation:
+            for one, (_, _, until) in zip(chain, revoked, strict=False):
+                if until is None or moment > until:
+                    detail = f"{one.name}: no CRL or OCSP response is as new as the signing"
+                    return Judgement(Standing.REVOCATION_UNKNOWN, detail)
+        return Judgement(Standing.GOOD)
+
+    def _revocation(
+        self, chain: list[Certificate], place: int
+    ) -> tuple[datetime | None, str, datetime | None]:
+        revoked, until = self.revocations.status(chain[place], chain[place + 1], self.signer_id)
+        if revoked is None:
+            return None, "", until
+        return revoked.since, revoked.reason, until
+
+    def _chain(self, certificate: Certificate) -> list[Certificate]:
+        """From the certificate to a trusted one. Raises :class:`MalformedError`: there is no way."""
+        missing: list[str] = []
+        found = self._climb([certificate], missing)
+        if found is None:
+            raise MalformedError(missing[0] if missing else "no way to a trusted certificate")
+        return found
+
+    def _climb(self, chain: list[Certificate], missing: list[str]) -> list[Certificate] | None:
+        current = chain[-1]
+        if current.unknown_critical:
+            names = ", ".join(current.unknown_critical)
+            missing.append(f"{current.name}: unknown critical extension {names}")
+            return None
+        if current.der in self._anchors:
+            return chain
+        if len(chain) >= _LONGEST_CHAIN:
+            missing.append("the chain is too long")
+            return None
+        for issuer in self._by_subject.get(current.issuer, ()):
+            if issuer in chain or not issuer.may_issue or _too_deep(issuer, len(chain) - 1):
+                continue
+            if holds(issuer, current.algorithm, current.tbs, current.signature, self.signer_id):
+                found = self._climb([*chain, issuer], missing)
+                if found is not None:
+                    return found
+        missing.append(f"{current.name}: its issuer is not at hand or did not sign it")
+        return None
+
+
+def _too_deep(issuer: Certificate, below: int) -> bool:
+    """RFC 5280 section 4.2.1.9: how many intermediate certificates may follow an issuer."""
+    return issuer.path_length is not None and below > issuer.path_length
+
+
+def _after(moment: datetime) -> datetime:
+    """The first moment after one that is still included; certificates count whole seconds."""
+    return moment + timedelta(microseconds=1)
+
+
+def _before(moment: datetime) -> datetime:
+    return moment - timedelta(microseconds=1)

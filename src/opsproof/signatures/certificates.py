@@ -1,0 +1,182 @@
+"""X.509 certificates with RSA, ECDSA and SM2 keys (RFC 5280, GM/T 0015-2012), read by asn1crypto.
+
+``cryptography`` refuses SM2 certificates, so all of them are read the same way here, and their
+signatures are checked with :mod:`opsproof.signatures.algorithms`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from asn1crypto import pem, x509
+
+from opsproof.signatures.algorithms import SM2_CURVE_OID, Algorithm, PublicKey, public_key
+from opsproof.signatures.errors import CertificateError, MalformedError, NotVerifiableError
+
+# RFC 3279, RFC 4055, RFC 5758; GM/T 0006-2012 for 1.2.156.10197.1.501 (SM2 with SM3).
+SIGNATURE_OIDS: Final = {
+    "1.2.840.113549.1.1.5": Algorithm.RSA_PKCS1_SHA1,
+    "1.2.840.113549.1.1.11": Algorithm.RSA_PKCS1_SHA256,
+    "1.2.840.113549.1.1.12": Algorithm.RSA_PKCS1_SHA384,
+    "1.2.840.113549.1.1.13": Algorithm.RSA_PKCS1_SHA512,
+    "1.2.840.10045.4.1": Algorithm.ECDSA_SHA1,
+    "1.2.840.10045.4.3.2": Algorithm.ECDSA_SHA256,
+    "1.2.840.10045.4.3.3": Algorithm.ECDSA_SHA384,
+    "1.2.840.10045.4.3.4": Algorithm.ECDSA_SHA512,
+    "1.2.156.10197.1.501": Algorithm.SM2_SM3,
+}
+_PSS_OID: Final = "1.2.840.113549.1.1.10"
+_EC_OID: Final = "1.2.840.10045.2.1"
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """One certificate. Times are aware and in UTC; ``serial`` is an integer."""
+
+    der: bytes
+    serial: int
+    issuer: bytes
+    subject: bytes
+    name: str
+    not_before: datetime
+    not_after: datetime
+    is_ca: bool
+    path_length: int | None
+    may_sign: bool
+    may_issue: bool
+    may_sign_crls: bool
+    ocsp_signing: bool
+    unknown_critical: tuple[str, ...]
+    key_id: bytes | None
+    spki: bytes
+    sm2_point: bytes | None
+    tbs: bytes
+    signature: bytes
+    algorithm: Algorithm | None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the DER, lower-case hex."""
+        return hashlib.sha256(self.der).hexdigest()
+
+    @cached_property
+    def key(self) -> PublicKey:
+        """The subject's key. Raises :class:`MalformedError` or :class:`NotVerifiableError`."""
+        return public_key(self.spki, sm2_point=self.sm2_point)
+
+    @property
+    def family(self) -> str:
+        """The kind of the key, ``unknown`` when it cannot be read here."""
+        if self.sm2_point is not None:
+            return "sm2"
+        try:
+            return self.key.family
+        except (MalformedError, NotVerifiableError):
+            return "unknown"
+
+    def __eq__(self, other: object) -> bool:
+        """Equal when every byte is."""
+        return isinstance(other, Certificate) and self.der == other.der
+
+    def __hash__(self) -> int:
+        """By content."""
+        return hash(self.der)
+
+
+def parse(der: bytes) -> Certificate:
+    """A certificate in DER. Raises :class:`MalformedError`: it is none."""
+    try:
+        return _parse(x509.Certificate.load(der, strict=True))
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise MalformedError(f"not an X.509 certificate: {error}") from error
+
+
+def load(path: Path) -> list[Certificate]:
+    """All certificates of a PEM or DER file.
+
+    Raises:
+        CertificateError: it cannot be read or holds none.
+    """
+    try:
+        found = [parse(der) for der in pem_or_der(path.read_bytes(), "CERTIFICATE")]
+    except (OSError, ValueError) as error:
+        raise CertificateError(f"holds no certificate: {error}", where=str(path)) from error
+    if not found:
+        raise CertificateError("holds no certificate", where=str(path))
+    return found
+
+
+def pem_or_der(data: bytes, label: str) -> Iterator[bytes]:
+    """The DER blocks of a file that is DER itself or PEM with this label (RFC 7468)."""
+    if not pem.detect(data):
+        yield data
+        return
+    for kind, _headers, der in pem.unarmor(data, multiple=True):
+        if kind == label:
+            yield der
+
+
+def signature_algorithm(identifier: Any) -> Algorithm | None:
+    """The scheme of an AlgorithmIdentifier; None when it is not one of ours."""
+    oid = identifier["algorithm"].dotted
+    if oid != _PSS_OID:
+        return SIGNATURE_OIDS.get(oid)
+    digest = identifier["parameters"]["hash_algorithm"]["algorithm"].native
+    try:
+        return Algorithm(f"rsa-pss-{digest}")
+    except ValueError:
+        return None
+
+
+def _parse(certificate: Any) -> Certificate:
+    tbs = certificate["tbs_certificate"]
+    spki = tbs["subject_public_key_info"]
+    usage = certificate.key_usage_value
+    uses = usage.native if usage is not None else None
+    constraints = certificate.basic_constraints_value
+    is_ca = bool(constraints is not None and constraints["ca"].native)
+    extended = certificate.extended_key_usage_value
+    key_id = certificate.key_identifier_value
+    known = {"key_usage", "basic_constraints", "extended_key_usage", "subject_alt_name"}
+    return Certificate(
+        der=certificate.dump(),
+        serial=tbs["serial_number"].native,
+        issuer=tbs["issuer"].dump(),
+        subject=tbs["subject"].dump(),
+        name=tbs["subject"].human_friendly,
+        not_before=tbs["validity"]["not_before"].native,
+        not_after=tbs["validity"]["not_after"].native,
+        is_ca=is_ca,
+        path_length=constraints["path_len_constraint"].native if is_ca else None,
+        may_sign=uses is None or bool(uses & {"digital_signature", "non_repudiation"}),
+        may_issue=is_ca and (uses is None or "key_cert_sign" in uses),
+        may_sign_crls=is_ca and (uses is None or "crl_sign" in uses),
+        ocsp_signing=extended is not None and "ocsp_signing" in extended.native,
+        unknown_critical=tuple(sorted(certificate.critical_extensions - known)),
+        key_id=key_id.native if key_id is not None else None,
+        spki=spki.dump(),
+        sm2_point=_sm2_point(spki),
+        tbs=tbs.dump(),
+        signature=certificate["signature_value"].native,
+        algorithm=signature_algorithm(certificate["signature_algorithm"]),
+    )
+
+
+def _sm2_point(spki: Any) -> bytes | None:
+    """The point of an SM2 key: either the named curve, or SM2 itself as the algorithm."""
+    algorithm = spki["algorithm"]
+    oid = algorithm["algorithm"].dotted
+    if oid == SM2_CURVE_OID:
+        return bytes(spki["public_key"].native)
+    if oid != _EC_OID:
+        return None
+    curve = algorithm["parameters"]
+    if curve.name != "named" or curve.chosen.dotted != SM2_CURVE_OID:
+        return None
+    return bytes(spki["public_key"].native)

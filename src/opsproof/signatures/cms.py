@@ -1,0 +1,292 @@
+"""Signed messages: CMS (RFC 5652), PKCS #7 (RFC 2315) and GB/T 35275-2017, read and written.
+
+GB/T 35275 (before: GM/T 0010-2012) is PKCS #7 with other object identifiers: 1.2.156.10197.6.1.4.2.2
+for signedData, .1 for data, SM3 (1.2.156.10197.1.401) and SM2 (1.2.156.10197.1.301.1) inside. Some
+products write SM2 signatures under the international identifiers; both are read.
+
+assumed: where signed attributes are there, their message digest is SM3 of the content, or of Z and
+the content (both are seen in products; either binds the content).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
+
+from asn1crypto import cms, core
+
+from opsproof.evidence.der import MalformedDerError, read_one
+from opsproof.signatures import sm2
+from opsproof.signatures.algorithms import Algorithm
+from opsproof.signatures.certificates import Certificate, parse, signature_algorithm
+from opsproof.signatures.errors import MalformedError
+
+Flavour: TypeAlias = Literal["international", "chinese"]
+
+SIGNED_DATA: Final[dict[Flavour, str]] = {
+    "international": "1.2.840.113549.1.7.2",
+    "chinese": "1.2.156.10197.6.1.4.2.2",
+}
+DATA: Final[dict[Flavour, str]] = {
+    "international": "1.2.840.113549.1.7.1",
+    "chinese": "1.2.156.10197.6.1.4.2.1",
+}
+_DIGESTS: Final = {
+    "1.3.14.3.2.26": "sha1",
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+    "1.2.156.10197.1.401": "sm3",
+}
+_DIGEST_OIDS: Final = {name: oid for oid, name in _DIGESTS.items()}
+_RSA: Final = "1.2.840.113549.1.1.1"
+_EC: Final = "1.2.840.10045.2.1"
+# GM/T 0006: SM2, SM2-1 (the signature algorithm) and SM2 with SM3.
+_SM2: Final = frozenset({"1.2.156.10197.1.301", "1.2.156.10197.1.301.1", "1.2.156.10197.1.501"})
+_MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
+_CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
+_SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedMessage:
+    """One signer's message. ``attributes`` are the signed attributes as the SET OF that is signed."""
+
+    flavour: Flavour
+    content_type: str
+    content: bytes | None
+    certificates: tuple[Certificate, ...]
+    issuer: bytes | None
+    serial: int | None
+    key_id: bytes | None
+    digest: str
+    algorithm: Algorithm
+    attributes: bytes | None
+    attribute_type: str | None
+    message_digest: bytes | None
+    signing_time: datetime | None
+    signature: bytes
+
+    def named(self, candidates: Sequence[Certificate]) -> list[Certificate]:
+        """Those of the embedded and the given certificates that the signer's identifier names."""
+        return [
+            one
+            for one in dict.fromkeys([*self.certificates, *candidates])
+            if (self.key_id is not None and one.key_id == self.key_id)
+            or (self.serial == one.serial and self.issuer == one.issuer)
+        ]
+
+    def holds(self, message: bytes, certificate: Certificate, signer_id: bytes) -> bool:
+        """Whether it is ``certificate``'s signature over ``message`` (the attached content too).
+
+        Raises:
+            NotVerifiableError: the library that the algorithm needs is not installed.
+        """
+        if self.content is not None and self.content != message:
+            return False
+        try:
+            key = certificate.key
+        except MalformedError:
+            return False
+        signed = message
+        if self.attributes is not None:
+            if self.message_digest not in _digests(self.digest, message, certificate, signer_id):
+                return False
+            if self.attribute_type != self.content_type:
+                return False
+            signed = self.attributes
+        return key.verify(self.algorithm, signed, self.signature, signer_id)
+
+
+def read(data: bytes) -> SignedMessage:
+    """A signed message with one signer.
+
+    Raises:
+        MalformedError: it is not one, or has a shape that is not understood.
+    """
+    try:
+        return _read(data)
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+        raise MalformedError(f"not a signed message: {error}") from error
+
+
+def write(
+    signature: bytes,
+    algorithm: Algorithm,
+    certificate: Certificate,
+    *,
+    flavour: Flavour,
+    content: bytes | None = None,
+    attributes: bytes | None = None,
+    embed: bool = True,
+) -> bytes:
+    """A signed message around a signature; ``content`` attaches it, ``attributes`` is a SET OF."""
+    digest = _sequence(_oid(_DIGEST_OIDS[algorithm.digest]), _NULL)
+    inner = _oid(DATA[flavour])
+    if content is not None:
+        inner += tlv(0xA0, tlv(0x04, content))
+    issuer_and_serial = _sequence(certificate.issuer, core.Integer(certificate.serial).dump())
+    signer = [core.Integer(1).dump(), issuer_and_serial, digest]
+    if attributes is not None:
+        signer.append(b"\xa0" + attributes[1:])
+    signer += [_signature_identifier(algorithm, flavour), tlv(0x04, signature)]
+    certificates = tlv(0xA0, certificate.der) if embed else b""
+    signed_data = _sequence(
+        core.Integer(1).dump(),
+        tlv(0x31, digest),
+        _sequence(inner),
+        certificates,
+        tlv(0x31, _sequence(*signer)),
+    )
+    return _sequence(_oid(SIGNED_DATA[flavour]), tlv(0xA0, signed_data))
+
+
+def signed_attributes(message: bytes, digest: str, flavour: Flavour, at: datetime) -> bytes:
+    """The SET OF signed attributes over ``message`` (RFC 5652 section 11), ready to be signed."""
+    time = core.UTCTime(at).dump()
+    value = tlv(0x04, sm2.sm3(message) if digest == "sm3" else _hash(digest, message))
+    parts = [
+        _sequence(_oid(_CONTENT_TYPE), tlv(0x31, _oid(DATA[flavour]))),
+        _sequence(_oid(_SIGNING_TIME), tlv(0x31, time)),
+        _sequence(_oid(_MESSAGE_DIGEST), tlv(0x31, value)),
+    ]
+    return tlv(0x31, b"".join(sorted(parts)))
+
+
+def tlv(tag: int, content: bytes) -> bytes:
+    """One DER element with a single identifier octet (X.690 section 8.1)."""
+    size = len(content)
+    if size < 0x80:
+        return bytes([tag, size]) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + content
+
+
+_NULL: Final = b"\x05\x00"
+
+
+def _sequence(*parts: bytes) -> bytes:
+    return tlv(0x30, b"".join(parts))
+
+
+def _oid(dotted: str) -> bytes:
+    return bytes(core.ObjectIdentifier(dotted).dump())
+
+
+def _signature_identifier(algorithm: Algorithm, flavour: Flavour) -> bytes:
+    if algorithm.family == "rsa":
+        if "-pss-" in algorithm:
+            raise MalformedError("a message around a bare PSS signature is not written")
+        return _sequence(_oid(_RSA), _NULL)
+    if algorithm.family == "sm2":
+        oid = "1.2.156.10197.1.301.1" if flavour == "chinese" else "1.2.156.10197.1.501"
+        return _sequence(_oid(oid))
+    ecdsa = {"sha1": "1", "sha256": "3.2", "sha384": "3.3", "sha512": "3.4"}[algorithm.digest]
+    return _sequence(_oid(f"1.2.840.10045.4.{ecdsa}"))
+
+
+def _read(data: bytes) -> SignedMessage:
+    flavour, signed_data = _outer(data)
+    body = cms.SignedData.load(signed_data, strict=True)
+    signers = list(body["signer_infos"])
+    if len(signers) != 1:
+        raise MalformedError(f"{len(signers)} signers instead of one")
+    [signer] = signers
+    digest = _DIGESTS[signer["digest_algorithm"]["algorithm"].dotted]
+    attributes, values = _attributes(signer["signed_attrs"])
+    sid = signer["sid"]
+    by_serial = sid.name == "issuer_and_serial_number"
+    encapsulated = body["encap_content_info"]
+    time = values.get(_SIGNING_TIME)
+    return SignedMessage(
+        flavour=flavour,
+        content_type=encapsulated["content_type"].dotted,
+        content=_content(encapsulated),
+        certificates=tuple(_certificates(body["certificates"])),
+        issuer=sid.chosen["issuer"].dump() if by_serial else None,
+        serial=sid.chosen["serial_number"].native if by_serial else None,
+        key_id=None if by_serial else sid.chosen.native,
+        digest=digest,
+        algorithm=_algorithm(signer["signature_algorithm"], digest),
+        attributes=attributes,
+        attribute_type=values[_CONTENT_TYPE].dotted if attributes else None,
+        message_digest=values[_MESSAGE_DIGEST].native if attributes else None,
+        signing_time=time.native if time is not None else None,
+        signature=signer["signature"].native,
+    )
+
+
+def _outer(data: bytes) -> tuple[Flavour, bytes]:
+    try:
+        parts = read_one(data).children(0x30)
+        if len(parts) != 2 or parts[1].tag != 0xA0:
+            raise MalformedError("not a ContentInfo")
+        inner = read_one(parts[1].content).raw
+    except MalformedDerError as error:
+        raise MalformedError(str(error)) from error
+    oid = core.ObjectIdentifier.load(parts[0].raw).dotted
+    for flavour, known in SIGNED_DATA.items():
+        if oid == known:
+            return flavour, inner
+    raise MalformedError(f"content type {oid}")
+
+
+def _attributes(attributes: Any) -> tuple[bytes | None, dict[str, Any]]:
+    """RFC 5652 section 5.4: what is signed has the tag SET OF instead of [0]."""
+    if not attributes:
+        return None, {}
+    values: dict[str, Any] = {}
+    for attribute in attributes:
+        kind = attribute["type"].dotted
+        if kind in values or len(attribute["values"]) != 1:
+            raise MalformedError("a signed attribute is there twice")
+        values[kind] = attribute["values"][0]
+    return b"\x31" + attributes.dump()[1:], values
+
+
+def _content(encapsulated: Any) -> bytes | None:
+    content = encapsulated["content"]
+    if isinstance(content, core.Void) or content.native is None:
+        return None
+    whole = content.dump()
+    element = read_one(whole)
+    if element.tag == 0xA0:
+        element = read_one(element.content)
+    if element.tag != 0x04:
+        raise MalformedError("the content is not an octet string")
+    return element.content
+
+
+def _certificates(certificates: Any) -> list[Certificate]:
+    return [parse(one.chosen.dump()) for one in certificates or () if one.name == "certificate"]
+
+
+def _algorithm(identifier: Any, digest: str) -> Algorithm:
+    oid = identifier["algorithm"].dotted
+    if oid in _SM2 and digest == "sm3":
+        return Algorithm.SM2_SM3
+    if oid == _RSA:
+        return Algorithm(f"rsa-pkcs1-{digest}")
+    if oid == _EC:
+        return Algorithm.SM2_SM3 if digest == "sm3" else Algorithm(f"ecdsa-{digest}")
+    found = signature_algorithm(identifier)
+    if found is None or found.digest != digest:
+        raise MalformedError(f"signature algorithm {oid} with {digest}")
+    return found
+
+
+def _digests(name: str, message: bytes, certificate: Certificate, signer_id: bytes) -> list[bytes]:
+    if name != "sm3":
+        return [_hash(name, message)]
+    found = [sm2.sm3(message)]
+    key = certificate.key.key
+    if isinstance(key, bytes):
+        found.append(sm2.sm3(sm2.identity_digest(key, signer_id) + message))
+    return found
+
+
+def _hash(name: str, message: bytes) -> bytes:
+    return hashlib.new(name, message, usedforsecurity=False).digest()

@@ -1,0 +1,33 @@
+"""Errors of signature correction. All are for people: what, where, what to do."""
+
+from __future__ import annotations
+
+from opsproof.errors import OpsproofError, RefusedError, TamperedError, UsageError
+
+
+class ProfileError(UsageError):
+    """A profile, or a name in it, is not what it must be."""
+
+
+class SourceError(OpsproofError):
+    """A database or a file cannot be read."""
+
+
+class CertificateError(UsageError):
+    """A certificate, a CRL or an OCSP response cannot be read."""
+
+
+class MalformedError(ValueError):
+    """Bytes are not the signature, container or certificate they are taken for. Never shown raw."""
+
+
+class NotVerifiableError(Exception):
+    """The library that this algorithm needs is not installed; says nothing about the signature."""
+
+
+class PlanError(TamperedError):
+    """A plan is not the one that was written, or a value in it does not verify."""
+
+
+class ApprovalError(RefusedError):
+    """The ticket is missing, is not signed by the bureau, or names another plan."""

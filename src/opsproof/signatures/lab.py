@@ -1,0 +1,171 @@
+"""Keys, certificates and signatures for drills and tests: RSA, ECDSA and SM2 alike.
+
+Never for production: keys live in memory and names say ``lab``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from asn1crypto import core, crl, x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from opsproof.signatures import sm2
+from opsproof.signatures.algorithms import HASHES, Algorithm
+from opsproof.signatures.certificates import SIGNATURE_OIDS, Certificate, parse
+from opsproof.signatures.cms import tlv
+
+_OIDS: Final = {algorithm: oid for oid, algorithm in SIGNATURE_OIDS.items()}
+_DEFAULT: Final = {
+    "rsa": Algorithm.RSA_PKCS1_SHA256,
+    "ecdsa": Algorithm.ECDSA_SHA256,
+    "sm2": Algorithm.SM2_SM3,
+}
+_EC_WITH_SM2: Final = bytes.fromhex("301306072a8648ce3d020106082a811ccf5501822d")
+
+
+@dataclass(frozen=True)
+class LabKey:
+    """A private key of one of the three families and its SubjectPublicKeyInfo."""
+
+    family: str
+    private: Any
+    spki: bytes
+
+    def sign(
+        self, algorithm: Algorithm, message: bytes, signer_id: bytes = sm2.DEFAULT_ID
+    ) -> bytes:
+        """A signature in the scheme's own bytes (RSA integer, or DER of two integers)."""
+        if self.family == "sm2":
+            private, public = self.private
+            return bytes(sm2.library.sm2_sign(private, public, message, signer_id=signer_id))
+        digest = HASHES[algorithm.digest]
+        if self.family == "ecdsa":
+            return bytes(self.private.sign(message, ec.ECDSA(digest)))
+        if "-pss-" in algorithm:
+            pads: Any = padding.PSS(padding.MGF1(digest), digest.digest_size)
+        else:
+            pads = padding.PKCS1v15()
+        return bytes(self.private.sign(message, pads, digest))
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A key with its certificate."""
+
+    key: LabKey
+    certificate: Certificate
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What it signs with unless told otherwise."""
+        return _DEFAULT[self.key.family]
+
+
+def new_key(family: str, *, bits: int = 2048) -> LabKey:
+    """A fresh key; ``bits`` is the RSA modulus's length. SM2 needs the library."""
+    if family == "sm2":
+        public, private = sm2.library.sm2_key_generate()
+        spki = tlv(0x30, _EC_WITH_SM2 + tlv(0x03, b"\x00\x04" + public))
+        return LabKey("sm2", (private, public), spki)
+    if family == "rsa":
+        key: Any = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
+    spki = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return LabKey(family, key, spki)
+
+
+def issue(
+    name: str,
+    key: LabKey,
+    issuer: Signer | None,
+    *,
+    serial: int,
+    not_before: datetime,
+    not_after: datetime,
+    ca: bool = False,
+    usage: Sequence[str] = ("digital_signature", "non_repudiation"),
+    extra: Sequence[dict[str, Any]] = (),
+) -> Certificate:
+    """A certificate for ``key``; self-signed without an issuer. Times are aware, whole seconds."""
+    subject = x509.Name.build({"common_name": name, "organization_name": "opsproof lab"})
+    signing = issuer.key if issuer else key
+    identifier = _identifier(_DEFAULT[signing.family])
+    uses = {"key_cert_sign", "crl_sign"} if ca else set(usage)
+    info = x509.PublicKeyInfo.load(key.spki)
+    extensions = [
+        {"extn_id": "basic_constraints", "critical": True, "extn_value": {"ca": ca}},
+        {"extn_id": "key_usage", "critical": True, "extn_value": uses},
+        {"extn_id": "key_identifier", "critical": False, "extn_value": info.sha1},
+        *extra,
+    ]
+    tbs = x509.TbsCertificate(
+        {
+            "version": "v3",
+            "serial_number": serial,
+            "signature": identifier,
+            "issuer": x509.Name.load(issuer.certificate.subject) if issuer else subject,
+            "validity": {"not_before": _time(not_before), "not_after": _time(not_after)},
+            "subject": subject,
+            "subject_public_key_info": info,
+            "extensions": extensions,
+        }
+    )
+    return parse(_signed(tbs.dump(), identifier, signing))
+
+
+def issue_crl(
+    issuer: Signer, revoked: Sequence[tuple[int, datetime]], *, this_update: datetime
+) -> bytes:
+    """A CRL in DER that names serial numbers and when each was revoked."""
+    identifier = _identifier(_DEFAULT[issuer.key.family])
+    fields: dict[str, Any] = {
+        "version": "v2",
+        "signature": identifier,
+        "issuer": x509.Name.load(issuer.certificate.subject),
+        "this_update": _time(this_update),
+        "next_update": _time(this_update + timedelta(days=30)),
+    }
+    if revoked:
+        fields["revoked_certificates"] = [
+            {"user_certificate": serial, "revocation_date": _time(since)}
+            for serial, since in revoked
+        ]
+    return _signed(crl.TbsCertList(fields).dump(), identifier, issuer.key)
+
+
+def authority(name: str, family: str, *, serial: int, at: datetime, years: int = 20) -> Signer:
+    """A self-signed authority that is valid from five years before ``at``."""
+    key = new_key(family)
+    begin = at - timedelta(days=5 * 365)
+    end = begin + timedelta(days=years * 365)
+    return Signer(
+        key, issue(name, key, None, serial=serial, not_before=begin, not_after=end, ca=True)
+    )
+
+
+def _identifier(algorithm: Algorithm) -> x509.SignedDigestAlgorithm:
+    fields: dict[str, Any] = {"algorithm": _OIDS[algorithm]}
+    if algorithm.family == "rsa":
+        fields["parameters"] = core.Null()
+    return x509.SignedDigestAlgorithm(fields)
+
+
+def _signed(tbs: bytes, identifier: Any, key: LabKey) -> bytes:
+    signature = key.sign(_DEFAULT[key.family], tbs)
+    return tlv(0x30, tbs + identifier.dump() + tlv(0x03, b"\x00" + signature))
+
+
+def _time(moment: datetime) -> x509.Time:
+    """RFC 5280 section 4.1.2.5: UTCTime through 2049."""
+    whole = moment.replace(microsecond=0)
+    if whole.year < 2050:
+        return x509.Time({"utc_time": core.UTCTime(whole)})
+    return x509.Time({"general_time": core.GeneralizedTime(whole)})

@@ -1,0 +1,247 @@
+"""What CRL files and stored OCSP responses say about a certificate at a moment in the past.
+
+RFC 5280 section 5 (CRL) and RFC 6960 (OCSP). Nothing is fetched. A list or a response counts only
+when its own signature holds under the issuer of the certificate (or, OCSP, under a responder that
+the issuer named by the extended key usage ``OCSPSigning``, section 4.2.2.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from asn1crypto import crl, ocsp
+
+from opsproof.signatures.certificates import (
+    Certificate,
+    parse,
+    pem_or_der,
+    signature_algorithm,
+)
+from opsproof.signatures.errors import CertificateError, MalformedError
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """A certificate revoked from ``since`` on: the invalidity date where it is earlier."""
+
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationList:
+    """One CRL, its signature not yet checked."""
+
+    issuer: bytes
+    this_update: datetime
+    entries: dict[int, Revoked]
+    tbs: bytes
+    signature: bytes
+    algorithm: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One answer of an OCSP response. ``revoked`` None means good."""
+
+    serial: int
+    issuer_name_hash: bytes
+    issuer_key_hash: bytes
+    hash_name: str
+    this_update: datetime
+    revoked: Revoked | None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One OCSP response, its signature not yet checked."""
+
+    statuses: tuple[Status, ...]
+    tbs: bytes
+    signature: bytes
+    algorithm: Any
+    produced_at: datetime
+    certificates: tuple[Certificate, ...]
+    origin: str
+
+
+@dataclass
+class Revocations:
+    """All lists and responses at hand."""
+
+    lists: list[RevocationList] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
+
+    def add(self, path: Path) -> None:
+        """Read a CRL (PEM or DER) or an OCSP response (DER).
+
+        Raises:
+            CertificateError: it is neither.
+        """
+        data = path.read_bytes()
+        try:
+            for der in pem_or_der(data, "X509 CRL"):
+                self.lists.append(_list(der, path.name))
+        except (ValueError, TypeError, KeyError) as first:
+            try:
+                self.responses.append(_response(data, path.name))
+            except (ValueError, TypeError, KeyError) as error:
+                raise CertificateError(
+                    f"is no CRL ({first}) and no OCSP response ({error})", where=str(path)
+                ) from error
+
+    def status(
+        self, certificate: Certificate, issuer: Certificate, signer_id: bytes
+    ) -> tuple[Revoked | None, datetime | None]:
+        """``(revoked, known until)``: the earliest revocation, and the newest trustworthy answer.
+
+        ``known until`` is None when nothing at hand speaks of the certificate.
+        """
+        found: list[Revoked] = []
+        known: list[datetime] = []
+        for one in self.lists:
+            if one.issuer == certificate.issuer and _signed_list(one, issuer, signer_id):
+                known.append(one.this_update)
+                if certificate.serial in one.entries:
+                    found.append(one.entries[certificate.serial])
+        for response in self.responses:
+            for status in response.statuses:
+                if _speaks_of(status, certificate, issuer) and _signed_response(
+                    response, issuer, signer_id
+                ):
+                    known.append(status.this_update)
+                    if status.revoked is not None:
+                        found.append(status.revoked)
+        earliest = min(found, key=lambda revoked: revoked.since, default=None)
+        return earliest, max(known, default=None)
+
+
+def load_revocations(paths: Iterable[Path]) -> Revocations:
+    """Read all files. Raises :class:`CertificateError` for the first that is neither kind."""
+    revocations = Revocations()
+    for path in paths:
+        revocations.add(path)
+    return revocations
+
+
+def _list(der: bytes, origin: str) -> RevocationList:
+    parsed = crl.CertificateList.load(der, strict=True)
+    tbs = parsed["tbs_cert_list"]
+    entries = {
+        entry["user_certificate"].native: Revoked(
+            _since(entry["revocation_date"].native, entry.invalidity_date_value),
+            _reason(entry.crl_reason_value),
+        )
+        for entry in tbs["revoked_certificates"] or ()
+    }
+    return RevocationList(
+        issuer=tbs["issuer"].dump(),
+        this_update=tbs["this_update"].native,
+        entries=entries,
+        tbs=tbs.dump(),
+        signature=parsed["signature"].native,
+        algorithm=signature_algorithm(parsed["signature_algorithm"]),
+        origin=origin,
+    )
+
+
+def _response(der: bytes, origin: str) -> Response:
+    outer = ocsp.OCSPResponse.load(der, strict=True)
+    if outer["response_status"].native != "successful":
+        raise ValueError(f"the responder answered {outer['response_status'].native}")
+    basic = outer.basic_ocsp_response
+    tbs = basic["tbs_response_data"]
+    statuses = tuple(_status(single) for single in tbs["responses"])
+    certificates = tuple(parse(one.dump()) for one in basic["certs"] or ())
+    return Response(
+        statuses=statuses,
+        tbs=tbs.dump(),
+        signature=basic["signature"].native,
+        algorithm=signature_algorithm(basic["signature_algorithm"]),
+        produced_at=tbs["produced_at"].native,
+        certificates=certificates,
+        origin=origin,
+    )
+
+
+def _status(single: Any) -> Status:
+    identity = single["cert_id"]
+    kind = single["cert_status"].name
+    if kind == "unknown":
+        raise ValueError("the responder does not know the certificate")
+    revoked = None
+    if kind == "revoked":
+        info = single["cert_status"].chosen
+        revoked = Revoked(info["revocation_time"].native, _reason(info["revocation_reason"]))
+    return Status(
+        serial=identity["serial_number"].native,
+        issuer_name_hash=identity["issuer_name_hash"].native,
+        issuer_key_hash=identity["issuer_key_hash"].native,
+        hash_name=identity["hash_algorithm"]["algorithm"].native,
+        this_update=single["this_update"].native,
+        revoked=revoked,
+    )
+
+
+def _since(revoked_at: datetime, invalidity: Any) -> datetime:
+    """RFC 5280 section 5.3.2: the key may have been known to others before the revocation."""
+    if invalidity is None:
+        return revoked_at
+    earlier = invalidity.native
+    return min(revoked_at, earlier) if isinstance(earlier, datetime) else revoked_at
+
+
+def _reason(value: Any) -> str:
+    native = getattr(value, "native", None)
+    return str(native) if native else "unspecified"
+
+
+def _signed_list(one: RevocationList, issuer: Certificate, signer_id: bytes) -> bool:
+    return issuer.may_sign_crls and holds(issuer, one.algorithm, one.tbs, one.signature, signer_id)
+
+
+def _speaks_of(status: Status, certificate: Certificate, issuer: Certificate) -> bool:
+    if status.serial != certificate.serial:
+        return False
+    try:
+        name = hashlib.new(status.hash_name, issuer.subject, usedforsecurity=False).digest()
+    except ValueError:
+        return False
+    return name == status.issuer_name_hash
+
+
+def _signed_response(response: Response, issuer: Certificate, signer_id: bytes) -> bool:
+    delegated: Sequence[Certificate] = [
+        one
+        for one in response.certificates
+        if one.ocsp_signing
+        and one.issuer == issuer.subject
+        and one.not_before <= response.produced_at <= one.not_after
+        and holds(issuer, one.algorithm, one.tbs, one.signature, signer_id)
+    ]
+    return any(
+        holds(signer, response.algorithm, response.tbs, response.signature, signer_id)
+        for signer in (issuer, *delegated)
+    )
+
+
+def holds(
+    signer: Certificate, algorithm: Any, message: bytes, signature: bytes, signer_id: bytes
+) -> bool:
+    """Whether a signature over a certificate, CRL or response holds under the signer's key.
+
+    Raises:
+        NotVerifiableError: it needs SM2, which is not installed.
+    """
+    if algorithm is None:
+        return False
+    try:
+        return signer.key.verify(algorithm, message, signature, signer_id)
+    except MalformedError:
+        return False

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from opsproof.signatures import lab
+
+NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
+FAMILIES = ["rsa", "ecdsa", "sm2"]
+
+
+class Pki:
+    """One authority and one signer of a family."""
+
+    def __init__(self, family: str) -> None:
+        self.family = family
+        self.ca = lab.authority(f"lab {family} CA", family, serial=1, at=NOW)
+        self.signer = self.new_signer(1001)
+
+    def new_signer(self, serial: int, *, begin: int = -400, end: int = 400) -> lab.Signer:
+        """``begin`` and ``end`` in days from NOW."""
+        key = lab.new_key(self.family)
+        certificate = lab.issue(
+            f"signer {serial}",
+            key,
+            self.ca,
+            serial=serial,
+            not_before=NOW + timedelta(days=begin),
+            not_after=NOW + timedelta(days=end),
+        )
+        return lab.Signer(key, certificate)
+
+
+_made: dict[str, Pki] = {}
+
+
+def pki(family: str) -> Pki:
+    if family == "sm2":
+        pytest.importorskip("gmssl_pyx", reason="the extra sm2 is not installed")
+    if family not in _made:
+        _made[family] = Pki(family)
+    return _made[family]
+
+
+@pytest.fixture(params=FAMILIES)
+def any_pki(request: pytest.FixtureRequest) -> Pki:
+    return pki(request.param)

@@ -1,0 +1,192 @@
+"""What a certificate was worth at a moment: chain, validity, revocation, usage."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509 import ocsp
+from tests.signatures.conftest import NOW, Pki, pki
+
+from opsproof.signatures import lab, sm2
+from opsproof.signatures.book import CertificateBook, Standing
+from opsproof.signatures.certificates import Certificate
+from opsproof.signatures.errors import CertificateError
+from opsproof.signatures.revocation import Revocations
+
+SECOND = timedelta(seconds=1)
+
+
+def book_of(one: Pki, *certificates: Certificate, **options: object) -> CertificateBook:
+    revocations = options.get("revocations", Revocations())
+    assert isinstance(revocations, Revocations)
+    return CertificateBook(
+        list(certificates),
+        [one.ca.certificate],
+        revocations,
+        require_revocation=bool(options.get("require", False)),
+    )
+
+
+def test_validity_at_signing_is_to_the_second(any_pki: Pki) -> None:
+    certificate = any_pki.signer.certificate
+    book = book_of(any_pki, certificate)
+    assert book.judge(certificate, NOW).standing is Standing.GOOD
+    assert book.judge(certificate, certificate.not_before).standing is Standing.GOOD
+    assert book.judge(certificate, certificate.not_after).standing is Standing.GOOD
+    early = book.judge(certificate, certificate.not_before - SECOND)
+    assert early.standing is Standing.NOT_YET_VALID
+    late = book.judge(certificate, certificate.not_after + SECOND)
+    assert late.standing is Standing.EXPIRED
+
+
+def test_revocation_counts_from_its_moment(any_pki: Pki, tmp_path: Path) -> None:
+    certificate = any_pki.signer.certificate
+    (tmp_path / "a.crl").write_bytes(
+        lab.issue_crl(any_pki.ca, [(certificate.serial, NOW)], this_update=NOW + SECOND)
+    )
+    revocations = Revocations()
+    revocations.add(tmp_path / "a.crl")
+    book = book_of(any_pki, certificate, revocations=revocations)
+    assert book.judge(certificate, NOW - SECOND).standing is Standing.GOOD
+    assert book.judge(certificate, NOW).standing is Standing.REVOKED
+
+
+def test_a_list_that_its_issuer_did_not_sign_says_nothing(any_pki: Pki, tmp_path: Path) -> None:
+    certificate = any_pki.signer.certificate
+    forged = lab.Signer(lab.new_key(any_pki.family), any_pki.ca.certificate)
+    (tmp_path / "a.crl").write_bytes(
+        lab.issue_crl(forged, [(certificate.serial, NOW)], this_update=NOW)
+    )
+    revocations = Revocations()
+    revocations.add(tmp_path / "a.crl")
+    book = book_of(any_pki, certificate, revocations=revocations)
+    with sm2.quiet():
+        assert book.judge(certificate, NOW).standing is Standing.GOOD
+
+
+def test_required_revocation_needs_an_answer_as_new_as_the_signing(tmp_path: Path) -> None:
+    one = pki("rsa")
+    certificate = one.signer.certificate
+    (tmp_path / "a.crl").write_bytes(lab.issue_crl(one.ca, [], this_update=NOW))
+    revocations = Revocations()
+    revocations.add(tmp_path / "a.crl")
+    book = book_of(one, certificate, revocations=revocations, require=True)
+    assert book.judge(certificate, NOW).standing is Standing.GOOD
+    assert book.judge(certificate, NOW + SECOND).standing is Standing.REVOCATION_UNKNOWN
+
+
+def test_a_forged_issuer_is_untrusted(any_pki: Pki) -> None:
+    forged = lab.Signer(lab.new_key(any_pki.family), any_pki.ca.certificate)
+    certificate = lab.issue(
+        "forged",
+        lab.new_key(any_pki.family),
+        forged,
+        serial=5,
+        not_before=NOW,
+        not_after=NOW + timedelta(days=1),
+    )
+    with sm2.quiet():
+        judgement = book_of(any_pki, certificate).judge(certificate, NOW)
+    assert judgement.standing is Standing.UNTRUSTED
+    assert judgement.detail.endswith("its issuer is not at hand or did not sign it")
+
+
+@pytest.mark.parametrize(
+    ("usage", "wanted"),
+    [
+        (("key_encipherment",), Standing.NOT_FOR_SIGNING),
+        (("non_repudiation",), Standing.GOOD),
+        (("digital_signature",), Standing.GOOD),
+    ],
+)
+def test_key_usage(usage: tuple[str, ...], wanted: Standing) -> None:
+    one = pki("ecdsa")
+    certificate = lab.issue(
+        "usage",
+        lab.new_key("ecdsa"),
+        one.ca,
+        serial=6,
+        not_before=NOW,
+        not_after=NOW + timedelta(days=1),
+        usage=usage,
+    )
+    assert book_of(one, certificate).judge(certificate, NOW).standing is wanted
+
+
+def test_a_signer_may_not_issue() -> None:
+    one = pki("ecdsa")
+    certificate = lab.issue(
+        "below",
+        lab.new_key("ecdsa"),
+        one.signer,
+        serial=7,
+        not_before=NOW,
+        not_after=NOW + timedelta(days=1),
+    )
+    book = book_of(one, certificate, one.signer.certificate)
+    assert book.judge(certificate, NOW).standing is Standing.UNTRUSTED
+
+
+def test_found_by_serial_and_by_every_fingerprint() -> None:
+    one = pki("rsa")
+    certificate = one.signer.certificate
+    book = book_of(one, certificate)
+    known = x509.load_der_x509_certificate(certificate.der)
+    assert book.by_serial(certificate.serial) == [certificate]
+    for digest in (hashes.SHA1(), hashes.SHA256()):  # noqa: S303 - a name, not a proof
+        text = known.fingerprint(digest).hex(":").upper()
+        assert book.by_fingerprint(text) == certificate
+    assert book.by_fingerprint("00" * 20) is None
+
+
+@pytest.mark.parametrize("family", ["rsa", "ecdsa"])
+def test_ocsp_responses(family: str, tmp_path: Path) -> None:
+    one = pki(family)
+    certificate = one.signer.certificate
+    (tmp_path / "o").write_bytes(_ocsp(one, one.ca.key.private, NOW))
+    revocations = Revocations()
+    revocations.add(tmp_path / "o")
+    book = book_of(one, certificate, revocations=revocations)
+    assert book.judge(certificate, NOW - SECOND).standing is Standing.GOOD
+    assert book.judge(certificate, NOW).standing is Standing.REVOKED
+
+
+def test_a_forged_ocsp_response_says_nothing(tmp_path: Path) -> None:
+    one = pki("ecdsa")
+    genuine = _ocsp(one, one.ca.key.private, NOW)
+    (tmp_path / "o").write_bytes(genuine[:-1] + bytes([genuine[-1] ^ 1]))
+    revocations = Revocations()
+    revocations.add(tmp_path / "o")
+    book = book_of(one, one.signer.certificate, revocations=revocations)
+    assert book.judge(one.signer.certificate, NOW).standing is Standing.GOOD
+
+
+def test_a_file_that_is_neither_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.crl"
+    path.write_bytes(b"nothing")
+    with pytest.raises(CertificateError) as caught:
+        Revocations().add(path)
+    assert str(caught.value).startswith(f"{path}: is no CRL (")
+
+
+def _ocsp(one: Pki, key: object, revoked_at: datetime) -> bytes:
+    issuer = x509.load_der_x509_certificate(one.ca.certificate.der)
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        cert=x509.load_der_x509_certificate(one.signer.certificate.der),
+        issuer=issuer,
+        algorithm=hashes.SHA1(),  # noqa: S303 - RFC 6960 names issuers by it
+        cert_status=ocsp.OCSPCertStatus.REVOKED,
+        this_update=revoked_at + SECOND,
+        next_update=None,
+        revocation_time=revoked_at,
+        revocation_reason=x509.ReasonFlags.key_compromise,
+    )
+    response = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, issuer).sign(
+        key,  # type: ignore[arg-type]
+        hashes.SHA256(),
+    )
+    return response.public_bytes(serialization.Encoding.DER)
