@@ -9,6 +9,7 @@ MODULES = (
     "certutil",
     "chcp",
     "cmd",
+    "dism",
     "find",
     "findstr",
     "fsutil",

@@ -15,14 +15,15 @@ import msgspec
 import yaml
 
 from winlab.estate.errors import EstateError
+from winlab.estate.schema_updates import HostUpdatesSpec as HostUpdatesSpec
+from winlab.estate.schema_updates import TroubleSpec as TroubleSpec
+from winlab.estate.schema_updates import UpdateSpec as UpdateSpec
+from winlab.estate.schema_updates import unknown_kbs
+from winlab.estate.spec import Spec as Spec
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Letter = Annotated[str, msgspec.Meta(pattern="^[A-Z]$")]
-
-
-class Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every mapping of the file: immutable, no unknown keys."""
 
 
 class WinrmSpec(Spec, frozen=True, kw_only=True):
@@ -97,7 +98,7 @@ class SiteSpec(Spec, frozen=True, kw_only=True):
     auto_start: bool = True
     bindings: tuple[BindingSpec, ...]
     root: str = ""
-    content: dict[str, str] = {}
+    content: dict[str, str] = msgspec.field(default_factory=dict)
     w3c: tuple[str, ...] = ()
 
 
@@ -198,6 +199,7 @@ class HostSpec(Spec, frozen=True, kw_only=True):
     files: tuple[FileSpec, ...] = ()
     registry: tuple[RegistrySpec, ...] = ()
     users: tuple[UserSpec, ...] = ()
+    updates: HostUpdatesSpec | None = None
     peers: tuple[Name, ...] = ()
 
 
@@ -228,6 +230,7 @@ class EstateSpec(Spec, frozen=True, kw_only=True):
     domain: str = "lab.example"
     history_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 62)] = 48
     defaults: DefaultsSpec = DefaultsSpec()
+    updates: tuple[UpdateSpec, ...] = ()
     hosts: tuple[HostSpec, ...] = ()
     groups: tuple[GroupSpec, ...] = ()
 
@@ -297,6 +300,11 @@ def _cross_check(spec: EstateSpec, file: str) -> None:
                 raise EstateError(
                     file, f"{where}.peers", f"{peer} is no host of this estate", "add that host"
                 )
+        unknown = unknown_kbs(spec.updates, host.updates) if host.updates else []
+        if unknown:
+            raise EstateError(
+                file, f"{where}.updates", f"no update has KB{unknown[0]}", "add it under updates"
+            )
         _check_host(host, where, file)
 
 

@@ -27,6 +27,8 @@ from winlab.host.registry import Registry
 from winlab.host.release import LOCALES, RELEASES, Locale, OsRelease
 from winlab.host.services import ServiceManager
 from winlab.host.servicesview import ServicesView
+from winlab.host.updatelog import record
+from winlab.host.updates import Logged, UpdateAgent
 
 GIB = 1024**3
 
@@ -83,6 +85,7 @@ class Host:
         "registry",
         "services",
         "unmodelled",
+        "updates",
     )
 
     def __init__(self, spec: HostSpec, lab_clock: Callable[[], datetime]) -> None:
@@ -128,6 +131,9 @@ class Host:
             self.eventlogs = EventLogs(
                 image.channels, self.name, image.installed, self.clock.now, write
             )
+            self.updates = UpdateAgent(
+                self.power, self.registry, self.clock.now, write, self._update_logged
+            )
             self.iis = Iis(self._running, write)
             self.processes = Processes(self.services.all, write)
             self.hardware = spec.hardware
@@ -147,6 +153,7 @@ class Host:
             "eventlogs",
             "iis",
             "processes",
+            "updates",
         )
 
     def _identify(self, spec: HostSpec) -> None:
@@ -182,6 +189,10 @@ class Host:
         """Return the process id of a running service, else 0."""
         found = self.services.find(service)
         return found.process_id if found is not None and found.running else 0
+
+    def _update_logged(self, logged: Logged) -> None:
+        with self.guard.exempt():
+            self.eventlogs.extend([record(logged, self.name, self.now())])
 
     def _running(self, service: str) -> bool:
         found = self.services.find(service)
@@ -239,6 +250,8 @@ class Host:
         """Do what a reboot does to state: services by start mode, sites, pending marks."""
         with self.guard.exempt():
             self.power.booted()
+            broken, mended = self.updates.booted()
+            self.services.break_starts(broken, mended)
             self.services.boot()
             self.iis.boot()
 
@@ -280,6 +293,7 @@ class Host:
             "iis": self.iis.dump(),
             "eventlogs": self.eventlogs.dump(),
             "processes": self.processes.dump(),
+            "updates": self.updates.dump(),
             "environment": dict(sorted(self.environment.items())),
             "guard": {
                 "armed": self.guard.armed,

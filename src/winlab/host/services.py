@@ -6,7 +6,7 @@ Sources: "StartService", "ControlService", "ChangeServiceConfig", "QUERY_SERVICE
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -245,6 +245,13 @@ class ServiceManager:
         changed = replace(service, state=after)
         self._put(changed)
         return changed
+
+    def break_starts(self, broken: Iterable[str], mended: Iterable[str]) -> None:
+        """Before a boot: these services time out on starting (1053) from now on, those start again."""
+        for name, code in [*((n, 1053) for n in broken), *((n, 0) for n in mended)]:
+            service = self.find(name)
+            if service is not None:
+                self._put(replace(service, start_error=code, state="stopped", process_id=0))
 
     def boot(self) -> None:
         """Do what a boot does: automatic services start, others stop; triggers keep their state."""

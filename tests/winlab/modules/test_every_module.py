@@ -77,7 +77,10 @@ READERS = [
     Case("win_wait_for", {"path": "C:\\Windows"}),
 ]
 # They do as they are told each time, so neither rhythm fits; their own tests are beside this file.
-ALWAYS = {"async_status", "win_command", "win_powershell", "win_shell", "win_tempfile"}
+ALWAYS = {"async_status", "win_command", "win_powershell", "win_shell", "win_tempfile"} | {
+    "win_hotfix",
+    "win_updates",
+}
 
 
 def state(host: Host) -> dict[str, Any]:

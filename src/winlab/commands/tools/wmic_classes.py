@@ -167,6 +167,29 @@ def _processes(host: Host) -> list[Row]:
     ]
 
 
+def _fixes(host: Host) -> list[Row]:
+    """Win32_QuickFixEngineering; InstalledOn is m/d/yyyy whatever the language.
+
+    assumed: updates that were there before the lab show no user.
+    """
+    return [
+        {
+            "Caption": f"http://support.microsoft.com/?kbid={number}",
+            "CSName": host.name,
+            "Description": "Security Update"
+            if "Security Updates" in update.categories
+            else "Update",
+            "FixComments": "",
+            "HotFixID": f"KB{number}",
+            "InstalledBy": "NT AUTHORITY\\SYSTEM" if at else "",
+            "InstalledOn": f"{at.month}/{at.day}/{at.year}" if at else "3/12/2025",
+            "Status": "",
+        }
+        for update, at in host.updates.installed()
+        for number in update.kb
+    ]
+
+
 def _users(host: Host) -> list[Row]:
     return [
         {
@@ -191,6 +214,7 @@ CLASSES: dict[str, Callable[[Host], list[Row]]] = {
     "logicaldisk": _disks,
     "os": _os,
     "process": _processes,
+    "qfe": _fixes,
     "service": _services,
     "useraccount": _users,
     "win32_bios": _bios,
@@ -199,6 +223,7 @@ CLASSES: dict[str, Callable[[Host], list[Row]]] = {
     "win32_operatingsystem": _os,
     "win32_process": _processes,
     "win32_processor": _cpu,
+    "win32_quickfixengineering": _fixes,
     "win32_service": _services,
     "win32_useraccount": _users,
 }
