@@ -13,6 +13,7 @@ from winlab.estate.schema import RebootSpec
 from winlab.exec.process import Process, ProcessResult
 from winlab.exec.run import execute
 from winlab.host.host import Host, HostSnapshot
+from winlab.host.logons import Logon, note_logon
 from winlab.server.errors import LabError
 from winlab.server.ports import Fault, FaultKind
 from winlab.session.quotas import WinrmSettings
@@ -103,6 +104,10 @@ class LabHost:
     def password_of(self, user: str) -> str | None:
         """Return the password of an enabled account, None for any other."""
         return self.host.accounts.password_of(user)
+
+    def logged_on(self, logon: Logon) -> None:
+        """Write the attempt to the host's Security log."""
+        note_logon(self.host, logon)
 
     def execute(self, process: Process) -> ProcessResult:
         """Run one process and count what it was."""

@@ -53,7 +53,8 @@ class HttpConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if peer else self._peer
+        if peer:
+            self._peer, self._gate.peer = peer[0], (peer[0], peer[1])
         self._listener.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature

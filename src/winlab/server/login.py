@@ -16,6 +16,7 @@ from enum import Enum
 from spnego import ContextProxy
 from spnego.exceptions import SpnegoError
 
+from winlab.host.logons import Logon
 from winlab.server.ntlm import acceptor
 from winlab.server.ports import HostPort
 from winlab.wire import sealed
@@ -55,10 +56,14 @@ class Gate:
 
     def __init__(self, host: HostPort, certificate_digest: bytes | None) -> None:
         """Nobody has logged in; ``certificate_digest`` is given for a connection over TLS."""
+        self.peer = ("127.0.0.1", 0)
+        """Address and port of the client."""
         self._host = host
         self._digest = certificate_digest
         self._context: ContextProxy | None = None
         self._user = ""
+        self._noted = b""
+        self._claim = ("", "")
 
     @property
     def offers(self) -> list[tuple[bytes, bytes]]:
@@ -94,12 +99,30 @@ class Gate:
         except ValueError:
             return Login(Verdict.REFUSED)
         user, found, password = _text(raw).partition(":")
-        expected = self._host.password_of(user)
-        if not found or expected is None:
+        if not found:
             return Login(Verdict.REFUSED)
-        if not hmac.compare_digest(password.encode(), expected.encode()):
+        expected = self._host.password_of(user)
+        right = expected is not None and hmac.compare_digest(password.encode(), expected.encode())
+        # Basic comes with every request. assumed: one logon for a connection, not for a request.
+        if value != self._noted or not right:
+            self._noted = value if right else b""
+            self._note(user, "", accepted=right, ntlm=False)
+        if not right:
             return Login(Verdict.REFUSED)
         return Login(Verdict.ALLOWED, self._account(user))
+
+    def _note(self, account: str, workstation: str, *, accepted: bool, ntlm: bool) -> None:
+        address, port = self.peer
+        self._host.logged_on(
+            Logon(
+                account=account,
+                accepted=accepted,
+                ntlm=ntlm,
+                address=address,
+                port=port,
+                workstation=workstation,
+            )
+        )
 
     def _negotiate(self, value: bytes) -> Login:
         settings = self._host.settings
@@ -115,18 +138,26 @@ class Gate:
                 os_version=settings.os_version,
                 bindings=b"tls-server-end-point:" + (self._digest or b"") if bindings else None,
                 strict_bindings=settings.channel_binding == "Strict",
+                claimed=self._take_claim,
             )
             self._context = context
+            self._claim = ("", "")
         try:
             token = context.step(base64.b64decode(value, validate=True)) or b""
         except (SpnegoError, binascii.Error, struct.error, ValueError, IndexError, KeyError):
             self._context = None
+            if self._claim[0]:
+                self._note(*self._claim, accepted=False, ntlm=True)
             return Login(Verdict.REFUSED)
         encoded = b"Negotiate " + base64.b64encode(token) if token else b""
         if not context.complete:
             return Login(Verdict.MORE, token=encoded)
         self._user = self._account(context.client_principal or "")
+        self._note(*self._claim, accepted=True, ntlm=True)
         return Login(Verdict.ALLOWED, self._user, encoded)
+
+    def _take_claim(self, account: str, workstation: str) -> None:
+        self._claim = (account, workstation)
 
     def _account(self, user: str) -> str:
         domain, found, name = user.partition("\\")

@@ -45,6 +45,7 @@ _SESSION_FLAGS = (
 _NO_BINDINGS = b"\x00" * 16
 
 PasswordOf = Callable[[str], str | None]
+Claimed = Callable[[str, str], None]
 
 
 def acceptor(
@@ -54,13 +55,17 @@ def acceptor(
     os_version: str = "10.0.20348",
     bindings: bytes | None = None,
     strict_bindings: bool = False,
+    claimed: Claimed = lambda _account, _workstation: None,
 ) -> ContextProxy:
     """A context that takes raw NTLM tokens and SPNEGO alike.
 
-    ``bindings`` is the application data of the channel bindings over TLS: a client that sends
-    other ones is refused; ``strict_bindings`` refuses a client that sends none.
+    ``claimed`` is told who the client says it is, before that is checked. ``bindings`` is the
+    application data of the channel bindings over TLS: a client that sends other ones is refused;
+    ``strict_bindings`` refuses a client that sends none.
     """
-    inner = HostNtlm(host, password_of, os_version, bindings, strict=strict_bindings)
+    inner = HostNtlm(
+        host, password_of, os_version, bindings, strict=strict_bindings, claimed=claimed
+    )
     inner._is_wrapped = True  # noqa: SLF001 - pyspnego's own mark for a context inside SPNEGO
     return NegotiateProxy(usage="accept", _negotiate_contexts={GSSMech.ntlm: inner})
 
@@ -82,6 +87,7 @@ class HostNtlm(NTLMProxy):
         bindings: bytes | None,
         *,
         strict: bool,
+        claimed: Claimed = lambda _account, _workstation: None,
     ) -> None:
         """An acceptor for one connection."""
         # The base class wants its credential file for an acceptor, so it begins as an initiator
@@ -94,6 +100,7 @@ class HostNtlm(NTLMProxy):
         self._password_of = password_of
         self._os_version = os_version
         self._bindings = bindings
+        self._claimed = claimed
         self._strict = strict
 
     @property
@@ -140,6 +147,7 @@ class HostNtlm(NTLMProxy):
             raise InvalidTokenError(context_msg="anonymous or NTLM v1 login")
         domain = message.domain_name or ""
         account = f"{domain}\\{message.user_name}" if domain else message.user_name
+        self._claimed(account, message.workstation or "")
         password = self._password_of(account)
         if password is None:
             raise InvalidTokenError(context_msg="no such account")

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from winlab.exec.process import Process, ProcessResult
+from winlab.host.logons import Logon
 from winlab.session.quotas import WinrmSettings
 
 
@@ -62,6 +63,9 @@ class HostPort(Protocol):
 
         ``user`` comes in the forms ``user``, ``.\user`` and ``HOST\user``.
         """
+
+    def logged_on(self, logon: Logon) -> None:
+        """Take note of an attempt to log on, once for each connection and account."""
 
     def execute(self, process: Process) -> ProcessResult:
         """Run one process to its end, at once."""

@@ -19,6 +19,7 @@ import pytest
 from winlab.exec.process import Process, ProcessResult
 from winlab.exec.run import execute
 from winlab.host.host import Host, HostSpec
+from winlab.host.logons import Logon
 from winlab.server import Fault, LabServer, WinrmSettings
 
 pytestmark = pytest.mark.e2e
@@ -40,6 +41,9 @@ class OneHost:
 
     def password_of(self, user: str) -> str | None:
         return self.host.accounts.password_of(user)
+
+    def logged_on(self, logon: Logon) -> None:
+        """Nobody reads the log here."""
 
     def execute(self, process: Process) -> ProcessResult:
         result = execute(self.host, process)

@@ -16,6 +16,7 @@ from pypsrp.wsman import WSMan
 from winrm.protocol import Protocol
 
 from winlab.exec.process import Process, ProcessResult
+from winlab.host.logons import Logon
 from winlab.server import Fault, LabServer, WinrmSettings
 
 T = TypeVar("T")
@@ -53,11 +54,15 @@ class FakeHost:
     lasting: Fault | None = None
     counted: dict[str, int] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
+    logons: list[Logon] = field(default_factory=list)
 
     def password_of(self, user: str) -> str | None:
         domain, _, name = user.rpartition("\\")
         known = name.lower() == self.user and domain.upper() in ("", ".", self.name)
         return self.password if known else None
+
+    def logged_on(self, logon: Logon) -> None:
+        self.logons.append(logon)
 
     def execute(self, process: Process) -> ProcessResult:
         self.processes.append(process)

@@ -76,3 +76,50 @@ def test_an_account_of_another_domain_keeps_its_name(host: FakeHost) -> None:
     assert gate._account("DOMAIN\\joe") == "DOMAIN\\joe"
     assert gate._account(".\\joe") == "joe"
     assert gate._account("win1\\joe") == "joe"
+
+
+def test_basic_is_noted_once_for_a_connection_and_each_failure(host: FakeHost) -> None:
+    gate = Gate(host, None)
+    gate.peer = ("127.0.0.1", 50000)
+    right = b"Basic " + base64.b64encode(f"{host.user}:{host.password}".encode())
+    wrong = b"Basic " + base64.b64encode(b"vagrant:wrong")
+    stranger = b"Basic " + base64.b64encode(b".\\nobody:x")
+    for header in (right, right, wrong, wrong, stranger, right):
+        gate.admit(header)
+    assert [(logon.account, logon.accepted) for logon in host.logons] == [
+        ("vagrant", True),
+        ("vagrant", False),
+        ("vagrant", False),
+        (".\\nobody", False),
+        ("vagrant", True),
+    ]
+    assert {(each.ntlm, each.address, each.port) for each in host.logons} == {
+        (False, "127.0.0.1", 50000)
+    }
+
+
+@pytest.mark.parametrize("header", [b"", b"Basic !", b"Basic bm9jb2xvbg==", b"Negotiate AAAA"])
+def test_what_names_no_account_is_no_logon(host: FakeHost, header: bytes) -> None:
+    assert Gate(host, None).admit(header).verdict is Verdict.REFUSED
+    assert host.logons == []
+
+
+def test_a_refused_scheme_is_no_logon(host: FakeHost) -> None:
+    host.set(basic=False)
+    right = b"Basic " + base64.b64encode(f"{host.user}:{host.password}".encode())
+    assert Gate(host, None).admit(right).verdict is Verdict.REFUSED
+    assert host.logons == []
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+def test_ntlm_is_noted_with_the_clients_name(host: FakeHost, password: str | None) -> None:
+    gate = Gate(host, None)
+    client = spnego.client(host.user, password or host.password, protocol="ntlm")
+    challenge = gate.admit(token_of(client.step() or b""))
+    assert host.logons == []
+    answer = client.step(base64.b64decode(challenge.token.removeprefix(b"Negotiate ")))
+    gate.admit(token_of(answer or b""))
+    gate.admit(b"")
+    (logon,) = host.logons
+    assert (logon.account, logon.accepted, logon.ntlm) == (host.user, password is None, True)
+    assert logon.workstation

@@ -159,5 +159,5 @@ def test_utf_16_with_long_base64_is_read() -> None:
 
 def test_what_is_no_base64_has_no_octets() -> None:
     assert parse(b"<a> QUJD\nREVG </a>").octets == b"ABCDEF"
-    with pytest.raises(ValueError, match="(?i)padding"):
+    with pytest.raises(ValueError, match="padding"):
         _ = parse(b"<a>QUJDRA</a>").octets
