@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import base64
-import importlib.util
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -58,18 +58,18 @@ class Spec:
     supports_check_mode: bool
 
 
-@lru_cache(maxsize=1)
-def _collections_root() -> Path:
-    found = importlib.util.find_spec("ansible_collections")
-    places = list(found.submodule_search_locations or ()) if found else []
-    if not places:
-        raise LookupError("the ansible_collections package is not installed")
-    return Path(places[0])
-
-
+@lru_cache(maxsize=16)
 def module_folder(collection: str) -> Path:
-    """The folder of a collection's modules as installed; raises LookupError when it is absent."""
-    return _collections_root().joinpath(*collection.split("."), "plugins", "modules")
+    """The folder of a collection's modules as installed; raises LookupError when it is absent.
+
+    It is looked for where Python's packages are: Ansible's own loader, once it runs in this
+    process, answers for collections with places that have nothing to do with the installed ones.
+    """
+    inside = Path("ansible_collections", *collection.split("."), "plugins", "modules")
+    for place in sys.path:
+        if (found := Path(place) / inside).is_dir():
+            return found
+    raise LookupError(f"the collection {collection} is not installed")
 
 
 def shipped_script(collection: str, name: str) -> str | None:
