@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ DATE = ["--date", "2026-11-22"]
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     return ensure_keys(tmp_path_factory.mktemp("keys") / "keys")
+
+
+@pytest.fixture(autouse=True)
+def the_day_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("opsproof.cli.report._now", lambda: datetime(2026, 11, 23, 1, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -132,3 +138,42 @@ def test_several_inventories_are_a_usage_error(sealing: Sealing) -> None:
     assert result.exception.exit_code is ExitCode.USAGE
     arguments = ["--reports", str(sealing.reports), "--inventory", "inventories/branch"]
     report(*DATE, *arguments, code=ExitCode.OK)
+
+
+def refused(*arguments: str) -> UsageError:
+    error = CliRunner().invoke(command, ["daily", *arguments]).exception
+    assert isinstance(error, UsageError)
+    return error
+
+
+def test_an_inventory_that_nobody_ran_is_a_usage_error_and_no_empty_sheet(
+    sealing: Sealing,
+) -> None:
+    sealing.run({"mgmt-01": lab()["mgmt-01"]})
+    error = refused(*DATE, "--reports", str(sealing.reports), "--inventory", "inventories/labb")
+    assert str(error) == (
+        "the ledger holds no run of an inventory 'inventories/labb' (it holds runs of lab)"
+    )
+    assert not (sealing.reports / "daily").exists()
+
+
+def test_an_inventory_is_known_by_its_whole_path_and_by_its_last_part(sealing: Sealing) -> None:
+    hosts = {"mgmt-01": lab()["mgmt-01"]}
+    sealing.run(hosts, change=partial_run(inventory="inventories/lab"))
+    for name in ("inventories/lab", "lab", "./inventories/lab"):
+        report(*DATE, "--reports", str(sealing.reports), "--inventory", name, code=ExitCode.OK)
+
+
+def test_a_reports_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    error = refused(*DATE, "--reports", str(tmp_path / "typo"))
+    assert str(error).endswith("typo: there is no such reports folder (opsproof run makes one)")
+    assert not (tmp_path / "typo").exists()
+
+
+@pytest.mark.parametrize("day", ["2026-11-24", "9999-12-31", "1999-12-31", "0001-01-01"])
+def test_a_day_that_has_not_come_has_no_sheet(day: str, tmp_path: Path) -> None:
+    error = refused("--date", day, "--reports", str(tmp_path))
+    assert str(error) == (
+        f"{day} is no day that can be reported on (from 2000-01-01 to 2026-11-23)"
+    )
+    assert list(tmp_path.iterdir()) == []

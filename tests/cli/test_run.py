@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from opsproof.cli import run as verb
-from opsproof.cli.progress import Progress
+from opsproof.cli.progress import Progress, Screen
 from opsproof.errors import ExitCode
 from opsproof.evidence.keys import KeysError
 from opsproof.evidence.ledger import Head
@@ -119,10 +119,21 @@ def test_the_end_of_a_run_is_one_line_a_host_then_how_to_verify(
         "app-01  ok             0 observations  1 fail 1 pass  4.3 s",
         "not targeted: 1 more in the inventory",
         "due and not run: w@2026-11-20, no full run of w by y",
+        "total   hosts: 1 unreachable, 1 ok; findings: 1 pass, 1 fail, 1 not-collected",
         f"bundle  reports/runs/{RUN.id}",
         f"head    7:{'ab' * 32}",
         f"verify  opsproof verify reports --head 7:{'ab' * 32}",
         f"        or without this tool: see reports/runs/{RUN.id}/README.md",
+    ]
+
+
+def test_what_counts_for_nothing_says_so_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    run = msgspec.structs.replace(RUN, check=True, limit="web*", retry_of="earlier", ticket="CHG-7")
+    verb._tell(done(run=run))
+    assert [line for line in capsys.readouterr().out.splitlines() if "satisfies" in line] == [
+        "check mode: nothing was changed, and the run satisfies no due item",
+        "limited to web*: the run satisfies no due item",
+        "a retry of earlier: the run satisfies no due item",
     ]
 
 
@@ -226,3 +237,13 @@ def test_keys_that_are_named_and_missing_are_not_replaced_by_demonstration_keys(
     assert list(tmp_path.iterdir()) == []
     monkeypatch.delenv("OPSPROOF_KEYS")
     assert verb._keys(tmp_path).demo
+
+
+def test_progress_goes_silent_when_nobody_reads_it() -> None:
+    class Gone(StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    progress = Progress(Screen(file=Gone(), width=80))
+    progress.note("one")
+    progress.note("two")

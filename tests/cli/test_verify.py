@@ -119,3 +119,11 @@ def test_the_process_ends_with_the_code_and_needs_no_ansible(reports: Path) -> N
     assert ended.returncode == ExitCode.TAMPERED
     assert ended.stdout.splitlines()[-1] == "[]"
     assert ended.stderr == ""
+
+
+def test_a_ca_file_that_is_none_is_a_usage_error(reports: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_text("no certificate\n", encoding="utf-8")
+    error = verify(reports, "--ca", path).exception
+    assert isinstance(error, UsageError)
+    assert str(error) == f"{path}: holds no PEM certificate"

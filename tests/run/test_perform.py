@@ -191,6 +191,15 @@ def test_what_cannot_run_leaves_no_trace(
     assert not (rooted / "reports" / "runs").exists()
 
 
+def test_reports_that_cannot_be_written_are_told_before_any_host_is_asked(rooted: Path) -> None:
+    (rooted / "full").write_text("a file, not a folder")
+    done = Done(rooted, "daily", "--reports", "full")
+    assert done.rc == 2
+    assert done.stderr.splitlines()[-1].endswith(
+        "full: reports cannot be written there: File exists (name another folder with --reports)"
+    )
+
+
 def test_a_broken_inventory_is_one_clear_line(rooted: Path) -> None:
     (rooted / "inventory" / "hosts.yml").write_text("all: [")
     done = Done(rooted, "daily")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -50,4 +51,17 @@ def main() -> None:
     except OpsproofError as error:
         click.echo(f"opsproof: {error}", err=True)
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read the output has gone, as in `opsproof verify reports | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.INTERRUPTED)
+    except OSError as error:
+        click.echo(f"opsproof: {_system(error)}", err=True)
+        sys.exit(ExitCode.NOT_EVALUATED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _system(error: OSError) -> str:
+    """What the operating system refused, in one line."""
+    what = error.strerror or str(error)
+    return what if error.filename is None else f"{os.fsdecode(error.filename)}: {what}"

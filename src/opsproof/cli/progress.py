@@ -25,6 +25,18 @@ _QUIET_SECONDS = 10.0
 """Under the free strategy hosts are in different tasks, so the same names come again and again."""
 
 
+class Screen(Console):
+    """A console that falls silent when nobody reads it any more: the run goes on.
+
+    Rich ends the process with status 1 in that case (``Console.on_broken_pipe``), which would say
+    "findings" of a run that was never sealed.
+    """
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich when writing fails with EPIPE."""
+        self.quiet = True
+
+
 class Progress:
     """A ``perform.Watcher`` for people. Use as a context manager, so that the screen is restored."""
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from opsproof.cli.output import envelope
-from opsproof.errors import ExitCode
+from opsproof.errors import ExitCode, UsageError
 from opsproof.reports.daily import daily_sheet
 from opsproof.reports.html import render, template_sha256
 from opsproof.reports.model import LANGUAGES, DailySheet, Verdict
@@ -23,6 +23,9 @@ Examples:
   opsproof report daily --date 2026-11-22 --lang en
   opsproof report daily --format json
 """
+
+
+_OLDEST = date(2000, 1, 1)
 
 
 @click.group()
@@ -74,12 +77,15 @@ def daily(
     Exit codes: 0 nothing wrong, 1 something is abnormal, 2 usage, 3 something due was not
     collected or did not run, 5 a bundle was altered, 6 the ledger or a bundle is incomplete.
     """
-    name = Path(inventory).name if inventory else None
-    when = day.date() if day else _today(reports, name)
+    if not reports.is_dir():
+        raise UsageError(
+            "there is no such reports folder", where=str(reports), remedy="opsproof run makes one"
+        )
+    when = _day(day, _today(reports, inventory))
     shelf = Shelf(out or reports / "daily")
     number = f"RPT-D-{when:%Y%m%d}"
     before = max(shelf.before(number), Shelf(reports / "daily").before(number))
-    source = read_day(reports, when, inventory=name, previous_report=before)
+    source = read_day(reports, when, inventory=inventory, previous_report=before)
     sheet = shelf.issue(
         lambda revision: daily_sheet(source, template_sha256=template_sha256(), revision=revision)
     )
@@ -89,15 +95,28 @@ def daily(
     written = shelf.put(sheet, pages)
     if form == "json":
         summary = {"id": sheet.id, "verdict": sheet.verdict, "counts": sheet.counts}
-        click.echo(envelope(sheet.schema, datetime.now(UTC), summary, [sheet]))
+        click.echo(envelope(sheet.schema, _now(), summary, [sheet]))
     else:
         for path in written:
             click.echo(str(path))
     return _code(sheet)
 
 
+def _day(asked: datetime | None, today: date) -> date:
+    when = asked.date() if asked else today
+    if not _OLDEST <= when <= today:
+        raise UsageError(
+            f"{when} is no day that can be reported on", remedy=f"from {_OLDEST} to {today}"
+        )
+    return when
+
+
 def _today(reports: Path, inventory: str | None) -> date:
-    return datetime.now(ZoneInfo(time_zone(reports, inventory))).date()
+    return _now().astimezone(ZoneInfo(time_zone(reports, inventory))).date()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _code(sheet: DailySheet) -> ExitCode:

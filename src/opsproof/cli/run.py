@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from opsproof.cli.output import envelope
-from opsproof.cli.progress import Progress
+from opsproof.cli.progress import Progress, Screen
 from opsproof.errors import ExitCode, OpsproofError
 from opsproof.evidence.keys import ENV_KEYS, Keys, ensure_keys, keys_folder, load_keys
-from opsproof.evidence.model import Outcome
+from opsproof.evidence.model import Outcome, Run, State
 from opsproof.run.executor import Stop
 from opsproof.run.perform import Performed, World, perform
 from opsproof.run.prepare import Plan, Request, prepare
@@ -65,7 +65,7 @@ def command(playbook: str, form: str, **options: Any) -> ExitCode:
     """
     request = Request(playbook=playbook, **options)
     stop = Stop()
-    with stop.listening(), Progress(Console(stderr=True, highlight=False)) as progress:
+    with stop.listening(), Progress(Screen(stderr=True, highlight=False)) as progress:
         plan = _prepared(request, stop)
         keys = _keys(plan.playbook.project)
         if keys.demo:
@@ -113,17 +113,40 @@ def _tell(done: Performed) -> None:
         click.echo(f"not targeted: {len(items) - len(targets)} more in the inventory")
     for missed in done.run.missed:
         click.echo(f"due and not run: {missed.item}, {missed.reason}")
+    for mark in _marks(done.run):
+        click.echo(mark)
     for error in done.errors:
         click.echo(f"ansible: {error}", err=True)
     if done.bundle is None:
         click.echo(f"interrupted: {done.run.id} is not sealed; the next run reports it", err=True)
         return
+    click.echo(_total(done))
     reports = done.bundle.parent.parent
     verify = shlex.join(["opsproof", "verify", str(reports), "--head", str(done.head)])
     click.echo(f"bundle  {done.bundle}")
     click.echo(f"head    {done.head}")
     click.echo(f"verify  {verify}")
     click.echo(f"        or without this tool: see {done.bundle / 'README.md'}")
+
+
+def _marks(run: Run) -> Iterator[str]:
+    """What keeps a run from counting as the one that was due."""
+    if run.check:
+        yield "check mode: nothing was changed, and the run satisfies no due item"
+    if run.limit is not None:
+        yield f"limited to {run.limit}: the run satisfies no due item"
+    if run.retry_of is not None:
+        yield f"a retry of {run.retry_of}: the run satisfies no due item"
+    if run.ticket is not None:
+        yield f"ticket {run.ticket}: its signature, if it has one, was not checked"
+
+
+def _total(done: Performed) -> str:
+    hosts = Counter(host.outcome for host in done.run.hosts.values() if host.planned)
+    states = Counter(finding.state for finding in done.findings)
+    told = ", ".join(f"{hosts[outcome]} {outcome.value}" for outcome in Outcome if hosts[outcome])
+    found = ", ".join(f"{states[state]} {state.value}" for state in State if states[state])
+    return f"total   hosts: {told or 'none'}; findings: {found or 'none'}"
 
 
 def _items(done: Performed) -> list[dict[str, Any]]:

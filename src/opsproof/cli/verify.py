@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 import msgspec
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from opsproof.cli.output import envelope
-from opsproof.errors import ExitCode, UsageError
+from opsproof.errors import ExitCode, OpsproofError, UsageError
 from opsproof.evidence.keys import load_certificates, passphrase
 from opsproof.evidence.ledger import Head
 from opsproof.evidence.verify import Trust, Verification, verify
@@ -52,13 +53,20 @@ def command(
       opsproof verify reports --head 12:9f2c...  --ca bureau-copy/ca.pem
     """
     trust = Trust(
-        ca=load_certificates(ca) if ca else None,
+        ca=_certificates(ca) if ca else None,
         head=Head.parse(head) if head else None,
         bureau=_bureau(bureau_key, bureau_cert) if bureau_key else None,
     )
     result = verify(path, trust)
     click.echo(_json(result) if form == "json" else _text(result))
     return result.exit_code
+
+
+def _certificates(path: Path) -> list[x509.Certificate]:
+    try:
+        return load_certificates(path)
+    except OpsproofError as error:
+        raise UsageError("holds no PEM certificate", where=str(path)) from error
 
 
 def _bureau(key_path: Path, certificate_path: Path | None) -> Bureau:
@@ -69,7 +77,7 @@ def _bureau(key_path: Path, certificate_path: Path | None) -> Bureau:
         raise UsageError(f"cannot be read: {error}", where=str(key_path)) from error
     if not isinstance(key, rsa.RSAPrivateKey):
         raise UsageError("is not an RSA key", where=str(key_path))
-    certificate = load_certificates(certificate_path or key_path.with_name("bureau.pem"))[0]
+    certificate = _certificates(certificate_path or key_path.with_name("bureau.pem"))[0]
     return Bureau(certificate, key)
 
 

@@ -37,7 +37,8 @@ machine has; nothing of the company that made it is needed. Work in this folder.
 
    It must say `CMS Verification successful`. `signer.pem` only shows which certificate was used;
    without a `ca.pem` from elsewhere the signature proves that nothing changed, not who signed.
-   Certificates with the word `demo` in their names come from a demonstration and prove nothing.
+   Certificates with the word `demo` in their names come from a demonstration and prove nothing;
+   their `ca.pem`, `bureau.pem` and `bureau.key` lie in `.keys` of the project that made them.
 
 3. Raw files (for example event logs) are encrypted for the bureau (CMS EnvelopedData). With the
    bureau's key:
@@ -56,36 +57,37 @@ What this cannot show: that a fact was true when it was collected.
 
 _CHINESE = """# 证据 {id}
 
-本目录已封存,内容不再改变。核验只需要任何 Linux 系统自带的工具,不需要运维公司的任何软件。
+本目录已封存，内容不再改变。核验只需要任何 Linux 系统自带的工具，不需要运维公司的任何软件。
 请在本目录中执行以下命令。
 
-1. 封存后没有文件被改动(先 SHA-256,后 SM3,GB/T 32905-2016):
+1. 封存后没有文件被改动（先 SHA-256，后 SM3，GB/T 32905-2016）：
 
        {sha256}
        {sm3}
 
-   `cksum` 低于 9 版时,可逐个文件比较:`{one_sm3}`。
-   `SHA256SUMS` 列出除它自身和 `SHA256SUMS.p7s` 以外的全部文件;未列出的文件不属于本证据:
+   `cksum` 低于 9 版时，可逐个文件比较：`{one_sm3}`。
+   `SHA256SUMS` 列出除它自身和 `SHA256SUMS.p7s` 以外的全部文件；未列出的文件不属于本证据：
    `find . -type f | wc -l` 的结果应等于其行数加二。
 
-2. 由谁封存。`ca.pem` 请使用甲方自己保存的副本,不要使用本目录中的证书:
+2. 由谁封存。`ca.pem` 请使用甲方自己保存的副本，不要使用本目录中的证书：
 
        {signature}
 
-   应显示 `CMS Verification successful`。`signer.pem` 只说明使用了哪张证书;没有另行取得的 `ca.pem`,
-   签名只能证明内容未被改动,不能证明签名人是谁。名称中带有 `demo` 的证书仅供演示,不具证明力。
+   应显示 `CMS Verification successful`。`signer.pem` 只说明使用了哪张证书；没有另行取得的 `ca.pem`，
+   签名只能证明内容未被改动，不能证明签名人是谁。名称中带有 `demo` 的证书仅供演示，不具证明力，
+   其 `ca.pem`、`bureau.pem`、`bureau.key` 位于生成它们的项目的 `.keys` 目录。
 
-3. 原始文件(例如事件日志)已用甲方证书加密(CMS EnvelopedData)。使用甲方私钥解密:
+3. 原始文件（例如事件日志）已用甲方证书加密（CMS EnvelopedData）。使用甲方私钥解密：
 
        {decrypt}
 
-   `observations.jsonl` 记有每个原始文件的 SHA-256,可用 `sha256sum` 比较。
+   `observations.jsonl` 记有每个原始文件的 SHA-256，可用 `sha256sum` 比较。
 
-4. 在全部证据中的位置:`run.json`(或 `record.json`)中的 `seq`、`previous` 与 `ledger.jsonl` 中对应行一致;
-   该行的 `sums_sha256` 是 `SHA256SUMS` 的 SHA-256,`previous` 是上一行(不含换行符)的 SHA-256。
-   报表上印有账本的行数和最后一行的 SHA-256,请与纸质件核对。
+4. 在全部证据中的位置：`run.json`（或 `record.json`）中的 `seq`、`previous` 与 `ledger.jsonl` 中对应行一致；
+   该行的 `sums_sha256` 是 `SHA256SUMS` 的 SHA-256，`previous` 是上一行（不含换行符）的 SHA-256。
+   报表上印有账本的行数和最后一行的 SHA-256，请与纸质件核对。
 
-本证据不能证明的事项:所采集的内容在采集时是否属实。
+本证据不能证明的事项：所采集的内容在采集时是否属实。
 """
 
 

@@ -72,7 +72,8 @@ def read_day(
     """Gather one day of one inventory.
 
     Raises:
-        UsageError: the ledger holds runs of several inventories and none is named.
+        UsageError: the ledger holds runs of several inventories and none is named, or of none
+            that is named so.
         IncompleteError: a bundle of the day lacks a file, or the ledger is torn.
         TamperedError: what the sheet would say is no longer what was sealed.
     """
@@ -168,13 +169,28 @@ def _runs(reports: Path, entries: Sequence[LedgerEntry]) -> list[tuple[LedgerEnt
 def _inventory(runs: Sequence[Run], wanted: str | None) -> str:
     names = sorted({run.inventory for run in runs})
     if wanted is not None:
-        return wanted
+        return _named(wanted, names)
     if len(names) > 1:
         raise UsageError(
             f"the ledger holds runs of {len(names)} inventories: {', '.join(names)}",
             remedy="name one with --inventory",
         )
     return names[0] if names else ""
+
+
+def _named(wanted: str, names: Sequence[str]) -> str:
+    """The inventory that a person means, who may leave out the folders above it."""
+    found = [name for name in names if name == wanted] or [
+        name for name in names if Path(name).name == Path(wanted).name
+    ]
+    if len(found) != 1:
+        raise UsageError(
+            f"the ledger holds no run of an inventory {wanted!r}"
+            if not found
+            else f"{wanted!r} may be any of {', '.join(found)}",
+            remedy=f"it holds runs of {', '.join(names) or 'none'}",
+        )
+    return found[0]
 
 
 def _zone(reports: Path, runs: Sequence[tuple[LedgerEntry, Run]]) -> str:

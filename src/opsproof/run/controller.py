@@ -100,7 +100,7 @@ def _keys(folder: Path, now: datetime) -> Iterator[Check]:
         return
     if keys.demo:
         yield warning(
-            "keys", "demonstration keys prove nothing", "put your own keys into the folder"
+            "keys", "demonstration keys prove nothing", f"put your own keys into {folder}"
         )
     else:
         yield ok("keys", "signer and bureau certificate found")

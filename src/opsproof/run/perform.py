@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets as random
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +15,7 @@ import msgspec
 
 from opsproof.controls.recompute import evaluate_inputs
 from opsproof.controls.scope import INPUT as KNOWN
-from opsproof.errors import ExitCode
+from opsproof.errors import ExitCode, OpsproofError, UsageError
 from opsproof.evidence.bundle import BundleBuilder
 from opsproof.evidence.ids import timestamp
 from opsproof.evidence.keys import Keys
@@ -74,11 +76,34 @@ class Performed:
 def perform(plan: Plan, world: World, watcher: Watcher, stop: executor.Stop) -> Performed:
     """Runs the plan under the inventory's lock.
 
-    Raises ``RefusedError`` when another run holds the lock, and what sealing raises. Whatever
-    happens after the partial folder exists, the next run finds and reports it.
+    Raises ``RefusedError`` when another run holds the lock, ``UsageError`` when the reports folder
+    cannot be written, and what sealing raises. Whatever happens after the partial folder exists,
+    the next run finds and reports it.
     """
     with inventory_lock(plan.inventory.path):
-        return _Performance(plan, world, watcher, stop).run()
+        _must_be_writable(plan.request.reports)
+        try:
+            return _Performance(plan, world, watcher, stop).run()
+        except OSError as error:
+            raise OpsproofError(
+                f"the run could not be sealed: {error.strerror or error}",
+                where=os.fsdecode(error.filename or plan.request.reports),
+                remedy="free space or repair the folder, then run again; the next run reports this",
+            ) from error
+
+
+def _must_be_writable(reports: Path) -> None:
+    """Tried before any host is asked: a run that cannot be sealed is no evidence."""
+    try:
+        reports.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=reports):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"reports cannot be written there: {error.strerror}",
+            where=os.fsdecode(reports),
+            remedy="name another folder with --reports",
+        ) from error
 
 
 class _Performance:
