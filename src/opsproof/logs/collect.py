@@ -13,10 +13,10 @@ from opsproof.logs.atoms import number
 from opsproof.logs.correlate import Entries, Found, Windows, bursts, windows
 from opsproof.logs.model import Burst, Hit, Member, Reason, RuleNotRun, RuleRun, exact
 from opsproof.logs.redact import redact, text
-from opsproof.logs.rules.compiled import Correlation, Input, Meta, Rule, RuleSet
+from opsproof.logs.rules.compiled import Correlation, Input, Meta, Rule, RuleSet, Tree
 from opsproof.logs.series import ABSENT, Pool, Series
 from opsproof.logs.suppress import Suppression, Suppressions
-from opsproof.logs.table import Ints, Longs, Mask, Place, Table
+from opsproof.logs.table import RAW, Ints, Longs, Mask, Place, Table
 
 _SUMS = frozenset({"value_sum", "value_avg", "value_percentile"})
 _CHAINS = frozenset({"temporal", "temporal_ordered"})
@@ -56,6 +56,7 @@ class Collector:
         self._seen = 0
         self._kinds: set[str] = set()
         self._channels: set[str] = set()
+        self._fields: dict[str, set[str]] = defaultdict(set)
         needed = _needed(rules)
         self._series = {rule: Series(tuple(sorted(names))) for rule, names in needed.items()}
         merged_into = {
@@ -81,7 +82,10 @@ class Collector:
     def see(self, table: Table) -> None:
         """Note what kinds of logs and which channels there are at all."""
         kind, channel = table.columns.get("_kind"), table.columns.get("channel")
-        self._kinds.update(kind.values if kind is not None else ())
+        kinds = kind.values if kind is not None else ()
+        self._kinds.update(kinds)
+        for one in kinds:
+            self._fields[one].update(table.columns)
         self._channels.update(name.lower() for name in (channel.values if channel else ()))
         self._seen += table.size
 
@@ -150,13 +154,35 @@ class Collector:
         elif needs.channels and not self._channels.intersection(map(str.lower, needs.channels)):
             detail = f"no record of {' or '.join(needs.channels)}"
         else:
-            return None
+            return self._fieldless(rule)
         return RuleNotRun(
             rule=rule.meta.id,
             title=rule.meta.title["en"],
             reason=Reason.NO_SOURCE,
             detail=detail,
         )
+
+    def _fieldless(self, rule: Rule) -> RuleNotRun | None:
+        """Whether a rule needs a field that no record of its kind of log has: it cannot hit."""
+        known = self._fields[rule.needs.kind]
+        if self._satisfiable(rule.tree, known):
+            return None
+        absent = [name for name in rule.fields if name.lower() not in known]
+        return RuleNotRun(
+            rule=rule.meta.id,
+            title=rule.meta.title["en"],
+            reason=Reason.NO_FIELD,
+            detail=f"no record has the field {' or '.join(absent)}",
+        )
+
+    def _satisfiable(self, tree: Tree, known: set[str]) -> bool:
+        if isinstance(tree, int):
+            atom = self._rules.atoms[tree]
+            return atom.field in known or atom.field == RAW
+        if tree[0] == "!":
+            return True
+        each = (self._satisfiable(part, known) for part in tree[1:])
+        return all(each) if tree[0] == "&" else any(each)
 
     def _hit(self, rule: Rule, table: Table, row: int) -> Hit:
         fields, removed = redact(_ordered(table.fields(row), rule.fields))

@@ -11,7 +11,7 @@ A map is a YAML file beside the logs or given to the audit::
     time: {column: 时间, format: "%Y-%m-%d %H:%M:%S"}   # format: strptime, iso, epoch or epoch-ms
     columns:
       操作: operation
-      结果: result
+      结果: {name: result, values: {成功: ok, 失败: failed}}
       文件大小: {name: size, unit: kb}     # unit b, kb, mb, gb (1024): the value becomes bytes
 """
 
@@ -40,10 +40,11 @@ class Time(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The rules' name of a column, and the unit its numbers are in."""
+    """The rules' name of a column, the unit its numbers are in, the rules' words for its values."""
 
     name: str
     unit: str = ""
+    values: dict[str, str] = {}
 
 
 class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -140,7 +140,8 @@ class _Reader:
         for column, value in row.items():
             target = self._schema.target(column)
             if target is not None:
-                shown[target.name] = _converted(value.strip(), target.unit)
+                plain = value.strip()
+                shown[target.name] = _converted(target.values.get(plain, plain), target.unit)
             elif column != self._schema.time.column:
                 self._unmapped.setdefault(column)
         moment = self._moment(row.get(self._schema.time.column, ""))

@@ -35,6 +35,7 @@ _NESTED: Final = frozenset({dict, list})
 _TAKEN: Final = frozenset({"#attributes", "Data", "#text"}) | SYSTEM
 _TIME_LENGTH: Final = len("2020-07-19T13:06:52.199855Z")
 _NO_TIME: Final = "1970-01-01T00:00:00.000000Z"
+_IDS: Final = 1 << 63
 _MOST_PLANS: Final = 10_000
 """Plans that are remembered: an attacker could invent new field names in every event."""
 
@@ -98,6 +99,7 @@ class Loader:
                 len(event) != 3  # attributes, System, EventData: no UserData beside it
                 or data.__class__ is not dict
                 or record.__class__ is not int
+                or not 0 <= record < _IDS
                 or len(moment) != _TIME_LENGTH
             ):
                 return False

@@ -1,0 +1,119 @@
+"""Data logs of applications: what the schema map says is what the rules see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from opsproof.logs import times
+from opsproof.logs.readers import data
+from opsproof.logs.readers.base import Log, Notes
+from opsproof.logs.schema import Schema, Target, Time
+from opsproof.logs.table import Table
+
+CSV = Schema(
+    product="sign-verify",
+    match="sign_*.csv",
+    time=Time("时间", "%Y-%m-%d %H:%M:%S"),
+    columns={
+        "操作": Target("operation", values={"解密": "decrypt"}),
+        "大小": Target("bytes", unit="kb"),
+        "用户": "user",
+    },
+    encoding="gb18030",
+)
+LINES = Schema(
+    product="sign-verify", match="*.jsonl", time=Time("ts"), columns={"op": "operation", "a.b": "user"},
+    format="jsonl", zone="UTC",
+)  # fmt: skip
+
+
+def read(folder: Path, schema: Schema, content: bytes) -> tuple[list[dict[str, str]], Notes]:
+    file = folder / "log"
+    file.write_bytes(content)
+    notes = Notes()
+    tables = list(data.read(Log(file, "log", 0, schema=schema), None, notes))
+    return [row for table in tables for row in _rows(table)], notes
+
+
+def _rows(table: Table) -> list[dict[str, str]]:
+    names = sorted(table.columns)
+    found = [
+        {name: table.value(name, row) for name in names if table.value(name, row) is not None}
+        for row in range(table.size)
+    ]
+    for row, fields in enumerate(found):
+        fields["at"] = times.text(int(table.times[row]))
+        fields["line"] = str(table.record_ids[row])
+    return found  # type: ignore[return-value]
+
+
+def test_columns_units_values_zone_and_encoding_are_as_the_map_says(tmp_path: Path) -> None:
+    text = "时间,操作,大小,用户\n2026-01-05 23:30:00,解密,1.5,张三\n"
+    (row,), notes = read(tmp_path, CSV, text.encode("gb18030"))
+    assert row == {
+        "_kind": "data:sign-verify",
+        "operation": "decrypt",
+        "bytes": "1536",
+        "user": "张三",
+        "at": "2026-01-05T15:30:00.000000Z",
+        "local_hour": "23",
+        "local_weekday": "1",
+        "line": "2",
+    }
+    assert notes.damage == []
+
+
+def test_what_the_map_does_not_cover_is_told(tmp_path: Path) -> None:
+    text = "时间,操作,新列\n昨天,解密,x\n2026-01-05 23:30:00,解密,x\n"
+    rows, notes = read(tmp_path, CSV, text.encode("gb18030"))
+    assert [row["at"] for row in rows] == [None, "2026-01-05T15:30:00.000000Z"]
+    assert [one.what for one in notes.damage] == [
+        "the time of 1 records cannot be read: no correlation sees them"
+    ]
+    assert notes.remarks == ["columns that the schema map does not name: 新列"]
+
+
+def test_lines_that_are_none_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    text = '{"ts":"2026-01-05T10:00:00+08:00","op":"sign","a":{"b":"x"}}\n{broken\n[1]\n\n{"op":"sign"}\n'
+    rows, notes = read(tmp_path, LINES, text.encode())
+    assert [(row["line"], row["at"]) for row in rows] == [
+        ("1", "2026-01-05T02:00:00.000000Z"),
+        ("5", None),
+    ]
+    assert rows[0]["user"] == "x"
+    assert [(one.record, one.what.split(":")[0]) for one in notes.damage] == [
+        (2, "a line is no JSON"),
+        (3, "a line is no JSON object"),
+        (5, "the time of 1 records cannot be read"),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    schema = Schema(
+        product="p", match="*", time=Time("t", "epoch"), columns={"列": "user"}, encoding=encoding
+    )
+    (row,), _ = read(tmp_path, schema, "t,列\n1767607200,值\n".encode(encoding))
+    assert (row["user"], row["at"]) == ("值", "2026-01-05T10:00:00.000000Z")
+
+
+def test_ragged_and_broken_csv_is_named(tmp_path: Path) -> None:
+    schema = Schema(product="p", match="*", time=Time("t", "epoch-ms"), columns={"c": "user"})
+    rows, notes = read(tmp_path, schema, b't,c\n1,a,b\n1767607200000,"x, y"\n2\n\0\n')
+    assert [row["user"] for row in rows] == ["x, y"]
+    assert [(one.record, one.what) for one in notes.damage] == [
+        (2, "a line has 3 values, not 2"),
+        (4, "a line has 1 values, not 2"),
+    ]
+
+
+def test_line_without_end_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "_LONGEST", 100)
+    content = b'{"ts":"2026-01-05","op":"' + b"x" * 1000 + b'"}\n{"ts":"2026-01-05","op":"sign"}\n'
+    rows, notes = read(tmp_path, LINES, content)
+    assert [row["operation"] for row in rows] == ["sign"]
+    assert [(one.record, one.what) for one in notes.damage] == [
+        (1, "a line is longer than 100 characters")
+    ]

@@ -1,0 +1,370 @@
+"""The audit as a whole: sources, gaps, suppressions, limits, the same bytes every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import cabarchive
+import pytest
+
+from opsproof.errors import UsageError
+from opsproof.evidence.canonical import canonical
+from opsproof.logs.audit import Limits, Options, audit
+from opsproof.logs.model import AuditReport, Kind, Reason
+from opsproof.logs.rules.compiled import RuleSet
+from opsproof.logs.rules.load import compile_texts
+from opsproof.logs.schema import load_schemas
+from opsproof.logs.suppress import Suppression, baseline, load_suppressions
+from winlab.host.events import EventRecord, named, user_data
+from winlab.host.evtx_writer import evtx_bytes
+
+RULES = """\
+title: Failed
+id: 00000000-0000-0000-0000-000000000001
+name: failed
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4625}, condition: s}
+---
+title: Burst
+id: 00000000-0000-0000-0000-000000000002
+correlation:
+  type: event_count
+  generate: true
+  rules: [failed]
+  group-by: [Computer, TargetUserName]
+  timespan: 1m
+  condition: {gte: 3}
+---
+title: Attack
+id: 00000000-0000-0000-0000-000000000003
+logsource: {category: webserver}
+detection: {s: {cs-uri-query|contains: union select}, condition: s}
+---
+title: Two logs
+id: 00000000-0000-0000-0000-000000000004
+correlation:
+  type: temporal_ordered
+  generate: true
+  rules: [00000000-0000-0000-0000-000000000003, failed]
+  timespan: 1m
+---
+title: Needs Sysmon
+id: 00000000-0000-0000-0000-000000000005
+logsource: {product: windows, category: process_creation}
+detection: {s: {Image|endswith: x}, condition: s}
+---
+title: Look-around
+id: 00000000-0000-0000-0000-000000000006
+logsource: {product: windows, service: security}
+detection: {s: {Image|re: 'a(?=b)'}, condition: s}
+---
+title: No reader
+id: 00000000-0000-0000-0000-000000000007
+logsource: {product: linux}
+detection: {s: {a: b}, condition: s}
+"""
+_START = datetime(2026, 1, 5, 10, tzinfo=UTC)
+WEB = """\
+#Fields: date time c-ip cs-method cs-uri-stem cs-uri-query sc-status
+2026-01-05 09:59:59 203.0.113.9 GET /a.asp id=1'+UNION%20select+1&password=secret1 500
+"""
+
+
+@pytest.fixture(scope="module")
+def rules() -> RuleSet:
+    return compile_texts([("rules.yml", RULES.encode())])
+
+
+def record(number: int, second: float, **fields: Any) -> EventRecord:
+    plain: dict[str, Any] = {
+        "provider": "Microsoft-Windows-Security-Auditing",
+        "event_id": 4625,
+        "channel": "Security",
+        "computer": "SRV1",
+        "level": 0,
+        "data": named(TargetUserName="anna", TargetDomainName="EXAM", IpAddress="10.0.0.8"),
+    }
+    moment = _START + timedelta(seconds=second)
+    return EventRecord(record_id=number, time_created=moment, **{**plain, **fields})
+
+
+def failures(*numbers: int, step: float = 10) -> Iterator[EventRecord]:
+    return (record(number, step * place) for place, number in enumerate(numbers))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "logs"
+    made.mkdir()
+    (made / "security.evtx").write_bytes(evtx_bytes(failures(1, 2, 3, 4)))
+    (made / "W3SVC1_u_ex260105.log").write_text(WEB)
+    return made
+
+
+def titles(report: AuditReport) -> list[str]:
+    return [hit.title for hit in report.hits]
+
+
+def test_hits_of_all_logs_and_of_both_together(folder: Path, rules: RuleSet) -> None:
+    report = audit([folder], rules)
+    assert titles(report) == ["Attack", "Two logs", "Failed", "Burst", "Failed", "Failed", "Failed"]
+    burst = report.hits[3].burst
+    assert burst is not None
+    assert (burst.peak, burst.events, burst.group) == (
+        4,
+        4,
+        {"Computer": "SRV1", "TargetUserName": "anna"},
+    )
+    assert [one.record_id for one in burst.members] == [1, 2, 3, 4]
+    chain = report.hits[1].burst
+    assert chain is not None
+    assert [Path(one.file).name for one in chain.members][:2] == [
+        "W3SVC1_u_ex260105.log",
+        "security.evtx",
+    ]
+
+
+def test_a_hit_names_its_record_and_shows_no_secret(folder: Path, rules: RuleSet) -> None:
+    hit = audit([folder], rules).hits[0]
+    assert (hit.file, hit.record_id, hit.channel) == ("logs/W3SVC1_u_ex260105.log", 2, "W3SVC1")
+    assert "secret1" not in str(hit)
+    assert hit.redactions == 1
+
+
+def test_rules_that_could_not_run_say_why(folder: Path, rules: RuleSet) -> None:
+    report = audit([folder], rules)
+    assert {(one.title, one.reason) for one in report.rules_not_run} == {
+        ("Needs Sysmon", Reason.NO_FIELD),
+        ("Look-around", Reason.UNSUPPORTED),
+        ("No reader", Reason.NO_SOURCE),
+    }
+    assert report.counts.rules_run == 4
+
+
+def test_same_input_same_bytes_whatever_the_order(folder: Path, rules: RuleSet) -> None:
+    files = sorted(folder.iterdir())
+    assert canonical(audit(files, rules)) == canonical(audit(files[::-1], rules))
+
+
+def test_file_under_two_names_counts_once(folder: Path, rules: RuleSet) -> None:
+    (folder / "copy.evtx").write_bytes((folder / "security.evtx").read_bytes())
+    report = audit([folder], rules)
+    assert (report.counts.duplicates, report.counts.files) == (1, 2)
+
+
+def test_records_that_two_exports_hold_count_once_in_a_burst(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    (tmp_path / "a.evtx").write_bytes(evtx_bytes(failures(1, 2)))
+    (tmp_path / "b.evtx").write_bytes(evtx_bytes([record(2, 10), record(9, 500)]))
+    assert "Burst" not in titles(audit([tmp_path], rules))
+
+
+def test_time_limits_count_what_they_leave_out(folder: Path, rules: RuleSet) -> None:
+    since, until = _START + timedelta(seconds=10), _START + timedelta(seconds=30)
+    report = audit([folder], rules, since=since, until=until)
+    assert titles(report) == ["Failed", "Failed"]
+    assert report.counts.filtered == 3
+
+
+def test_limits_bound_what_is_shown_not_what_is_counted(folder: Path, rules: RuleSet) -> None:
+    report = audit([folder], rules, options=Options(limits=Limits(hits_per_rule=1, members=2)))
+    assert titles(report) == ["Attack", "Two logs", "Failed", "Burst"]
+    (failed,) = [one for one in report.rules_run if one.title == "Failed"]
+    assert (failed.hits, failed.shown) == (4, 1)
+
+
+def test_summary_counts_failed_logons_and_cleared_logs(tmp_path: Path, rules: RuleSet) -> None:
+    cleared = record(
+        6, 60, event_id=1102, data=user_data("LogFileCleared", "urn:x", [("SubjectUserName", "eve")])
+    )  # fmt: skip
+    error = record(7, 61, event_id=5, channel="System", level=2, provider="disk", data=None)
+    (tmp_path / "a.evtx").write_bytes(evtx_bytes([*failures(1, 2), cleared, error]))
+    summary = audit([tmp_path], rules).summary
+    assert summary.failed_logons.total == 2
+    assert [(one.name, one.count) for one in summary.failed_logons.by_account] == [
+        ("EXAM\\anna", 2)
+    ]
+    assert [(one.name, one.count) for one in summary.failed_logons.by_source] == [("10.0.0.8", 2)]
+    assert [(one.channel, one.record_id, one.account) for one in summary.log_cleared] == [
+        ("Security", 6, "eve")
+    ]
+    assert (summary.errors, [(one.provider, one.event_id) for one in summary.top]) == (
+        1,
+        [("disk", 5)],
+    )
+
+
+def test_damaged_and_foreign_files_do_not_hide_the_rest(folder: Path, rules: RuleSet) -> None:
+    (folder / "cut.evtx").write_bytes(evtx_bytes(failures(50))[:30_000])
+    (folder / "notes.txt").write_text("not a log")
+    (folder / "broken.cab").write_bytes(b"MSCF" + bytes(100))
+    report = audit([folder], rules)
+    assert "Burst" in titles(report)
+    assert {Path(one.file).name for one in report.unreadable} == {
+        "cut.evtx",
+        "notes.txt",
+        "broken.cab",
+    }
+
+
+def test_cabinets_are_unpacked_and_their_files_named(tmp_path: Path, rules: RuleSet) -> None:
+    archive = cabarchive.CabArchive()
+    archive["W3SVC7_u_ex260105.log"] = cabarchive.CabFile(WEB.encode())
+    (tmp_path / "host.cab").write_bytes(archive.save(compress=True))
+    (hit,) = audit([tmp_path / "host.cab"], rules).hits
+    assert (hit.file, hit.channel) == ("host.cab!W3SVC7_u_ex260105.log", "W3SVC7")
+
+
+@pytest.mark.parametrize(
+    ("records", "kinds"),
+    [
+        ([record(1, 0), record(2, 1)], []),
+        ([record(1, 0), record(5, 1)], ["record-id-hole"]),
+        ([record(1, 100), record(2, 0)], ["time-backwards"]),
+        ([record(1, 30), record(2, 0)], []),
+        ([], ["no-records"]),
+    ],
+)
+def test_gaps(tmp_path: Path, rules: RuleSet, records: list[EventRecord], kinds: list[str]) -> None:
+    (tmp_path / "a.evtx").write_bytes(evtx_bytes(records))
+    assert [gap.kind for gap in audit([tmp_path], rules).gaps] == kinds
+
+
+def test_holes_in_an_export_prove_nothing(tmp_path: Path, rules: RuleSet) -> None:
+    (tmp_path / "a.evtx").write_bytes(evtx_bytes([record(3, 0), record(9, 1)], exported=True))
+    assert audit([tmp_path], rules).gaps == ()
+
+
+def test_gap_says_how_many_and_where(tmp_path: Path, rules: RuleSet) -> None:
+    (tmp_path / "a.evtx").write_bytes(evtx_bytes([record(1, 0), record(5, 1), record(7, 2)]))
+    (gap,) = audit([tmp_path], rules).gaps
+    assert gap.detail == "4 record ids are missing in 2 places, first between 1 and 5"
+    assert gap.channel == "Security"
+
+
+def test_missing_day_and_short_retention(tmp_path: Path, rules: RuleSet) -> None:
+    for day in (1, 2, 5):
+        text = WEB.replace("2026-01-05", f"2026-01-0{day}")
+        (tmp_path / f"W3SVC1_u_ex26010{day}.log").write_text(text)
+    options = Options(retained_since=datetime(2025, 7, 1, tzinfo=UTC))
+    gaps = audit([tmp_path], rules, options=options).gaps
+    assert [(gap.kind, gap.detail) for gap in gaps] == [
+        (
+            "short-retention",
+            "the oldest record is of 2026-01-01T09:59:59.000000Z; policy asks for 2025-07-01",
+        ),
+        ("missing-day", "no log of 2026-01-03"),
+        ("missing-day", "no log of 2026-01-04"),
+    ]
+
+
+def _accept(rule: str, expires: date = date(2026, 12, 31), **match: str) -> Suppression:
+    return Suppression("s1", rule, "zhang.san", "test", expires, match)
+
+
+def test_suppressed_hits_are_counted_not_shown(folder: Path, rules: RuleSet) -> None:
+    options = Options(suppressions=(_accept("Failed", TargetUserName="ANN*"),))
+    report = audit([folder], rules, options=options)
+    assert titles(report) == ["Attack"]
+    assert report.counts.suppressed == 4
+    (one,) = report.suppressions
+    assert (one.owner, one.hits, one.expired) == ("zhang.san", 4, False)
+
+
+def test_suppressed_burst_leaves_single_hits(folder: Path, rules: RuleSet) -> None:
+    options = Options(suppressions=(_accept("Burst", Computer="srv1"),))
+    report = audit([folder], rules, options=options)
+    assert "Burst" not in titles(report)
+    assert "Failed" in titles(report)
+
+
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        _accept("Failed", TargetUserName="bert"),
+        _accept("Failed", Missing="x"),
+        _accept("Failed", date(2026, 1, 4)),
+        _accept("Other"),
+    ],
+)
+def test_what_does_not_fit_or_has_expired_suppresses_nothing(
+    folder: Path, rules: RuleSet, accepted: Suppression
+) -> None:
+    options = Options(suppressions=(accepted,), today=date(2026, 1, 5))
+    assert len(audit([folder], rules, options=options).hits) == 7
+
+
+def test_baseline_of_a_report_covers_its_hits_and_no_others(
+    folder: Path, tmp_path: Path, rules: RuleSet
+) -> None:
+    before = audit([folder], rules)
+    file = tmp_path / "baseline.yml"
+    file.write_text(
+        baseline(before, owner="li.si", reason="known", expires=date(2026, 12, 31)), "utf-8"
+    )
+    options = Options(suppressions=load_suppressions([file]), today=date(2026, 1, 6))
+    assert audit([folder], rules, options=options).hits == ()
+    new = record(9, 3600, data=named(TargetUserName="eve", IpAddress="10.0.0.9"))
+    (folder / "more.evtx").write_bytes(evtx_bytes([new]))
+    assert titles(audit([folder], rules, options=options)) == ["Failed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- {id: a}", "this is no list of suppressions"),
+        (
+            "- {id: a, rule: x, owner: o, reason: r, expires: 2026-01-01}\n"
+            "- {id: a, rule: y, owner: o, reason: r, expires: 2026-01-01}",
+            "the id 'a' stands twice",
+        ),
+        ("{", "this is no list of suppressions"),
+    ],
+)
+def test_wrong_suppressions_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "s.yml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        load_suppressions([file])
+
+
+def test_data_logs_are_read_by_their_map(tmp_path: Path, rules: RuleSet) -> None:
+    schema = tmp_path / "map.yml"
+    schema.write_text(
+        "product: p\nmatch: 'sign_*.csv'\ntime: {column: t}\ncolumns: {u: user}\n", "utf-8"
+    )
+    log = tmp_path / "sign_1.csv"
+    log.write_text("t,u\n2026-01-05 10:00:00,anna\n")
+    report = audit([log], rules, options=Options(schemas=load_schemas([schema])))
+    (source,) = report.sources
+    assert (source.kind, source.records, source.first) == (
+        Kind.DATA,
+        1,
+        "2026-01-05T02:00:00.000000Z",
+    )
+    assert audit([log], rules).unreadable[0].what.startswith("it is no log that opsproof reads")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "product: p",
+        "product: p\nmatch: x\ntime: {column: t}\ncolumns: {}\nzone: Mars/Base",
+        "product: p\nmatch: x\ntime: {column: t}\ncolumns: {}\nencoding: klingon",
+        "product: p\nmatch: x\ntime: {column: t}\ncolumns: {a: {name: b, unit: miles}}",
+    ],
+)
+def test_wrong_schema_maps_are_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "map.yml"
+    file.write_text(text)
+    with pytest.raises(UsageError):
+        load_schemas([file])
+
+
+def test_paths_that_do_not_exist_are_refused(tmp_path: Path, rules: RuleSet) -> None:
+    with pytest.raises(UsageError, match="no such file or folder"):
+        audit([tmp_path / "none"], rules)
