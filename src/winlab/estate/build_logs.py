@@ -32,16 +32,18 @@ def fill_logs(
         key = f"hosts[{spec.name}].event_logs[{ready.channel}].evtx"
         content = read_controller_file(folder, ready.evtx, key, file)
         try:
-            records = read_evtx(content)
+            host.eventlogs.import_records(ready.channel, read_evtx(content), len(content))
         except EvtxUnreadableError as exc:
-            raise EstateError(file, key, str(exc), "give a whole EVTX file") from exc
-        host.eventlogs.import_records(ready.channel, records, len(content))
+            host.eventlogs.damage(ready.channel, str(exc), len(content))
+        path = host.eventlogs.channel(ready.channel).config.path
+        _put(host, path.replace("%SystemRoot%", "C:\\Windows"), content)
     if spec.iis is not None:
         for site, wanted in zip(host.iis.sites(), spec.iis.sites, strict=True):
             _web_logs(estate, spec, host, site, start)
             for name in wanted.w3c:
                 key = f"hosts[{spec.name}].iis.sites[{site.name}].w3c"
-                _put(host, site, Path(name).name, read_controller_file(folder, name, key, file))
+                content = read_controller_file(folder, name, key, file)
+                _put(host, f"{_log_folder(site)}\\{Path(name).name}", content)
 
 
 def read_controller_file(folder: Path, name: str, key: str, file: str) -> bytes:
@@ -125,10 +127,13 @@ def _web_logs(
             hits += injection_scan(seed, server, ports[0], incident.source, begin, incident.count)
     hits.sort(key=lambda hit: hit.at)
     for name, content in daily_files(hits).items():
-        _put(host, site, name, content)
+        _put(host, f"{_log_folder(site)}\\{name}", content)
 
 
-def _put(host: Host, site: Site, name: str, content: bytes) -> None:
-    folder = site.log_folder.replace("%SystemDrive%", "C:")
-    host.files.ensure_folder(folder)
-    host.files.write(f"{folder}\\{name}", content)
+def _log_folder(site: Site) -> str:
+    return site.log_folder.replace("%SystemDrive%", "C:")
+
+
+def _put(host: Host, path: str, content: bytes) -> None:
+    host.files.ensure_folder(path.rpartition("\\")[0])
+    host.files.write(path, content)

@@ -111,7 +111,10 @@ class IisSpec(Spec, frozen=True, kw_only=True):
 
 
 class EventLogSpec(Spec, frozen=True, kw_only=True):
-    """A channel whose records are those of a real EVTX file on the controller."""
+    """A channel whose file is this one, a real EVTX file on the controller.
+
+    A damaged or cut one stays as it is: Windows' tools then say that the log is corrupted.
+    """
 
     channel: str
     evtx: str

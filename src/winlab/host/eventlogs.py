@@ -47,7 +47,7 @@ class ChannelConfig:
 class Channel:
     """One log: its configuration and its records, oldest first."""
 
-    __slots__ = ("config", "created", "file_size", "next_id", "records", "written")
+    __slots__ = ("config", "created", "damage", "file_size", "next_id", "records", "written")
 
     def __init__(self, config: ChannelConfig, created: datetime) -> None:
         """Start empty with record id 1 to come."""
@@ -57,6 +57,17 @@ class Channel:
         self.records: tuple[EventRecord, ...] = ()
         self.next_id = 1
         self.file_size: int | None = None
+        self.damage = ""
+
+    def readable(self) -> tuple[EventRecord, ...]:
+        """Return the records (1500 when the log's file is corrupted).
+
+        assumed: no record of a corrupted log is given; new ones are kept and not seen either, until
+        the log is cleared.
+        """
+        if self.damage:
+            raise WindowsError(1500, self.config.name)
+        return self.records
 
     @property
     def oldest(self) -> int:
@@ -123,8 +134,8 @@ class EventLogs:
         return found
 
     def records(self, name: str) -> tuple[EventRecord, ...]:
-        """Return a channel's records, oldest first (15007 when there is no channel)."""
-        return self.channel(name).records
+        """Return a channel's records, oldest first (15007 no such channel, 1500 corrupted)."""
+        return self.channel(name).readable()
 
     def add_channel(self, config: ChannelConfig) -> Channel:
         """Add a channel, or replace the configuration of one."""
@@ -145,6 +156,11 @@ class EventLogs:
         channel.file_size = file_size
         if channel.records:
             channel.written = channel.records[-1].time_created
+
+    def damage(self, name: str, why: str, file_size: int) -> None:
+        """Let the file behind a channel be corrupted; ``why`` is for dumps, size in bytes."""
+        self.import_records(name, (), file_size)
+        self.channel(name).damage = why
 
     def append(self, record: EventRecord) -> EventRecord:
         """Add a record to its channel under the next record id; a disabled channel drops it."""
@@ -198,6 +214,7 @@ class EventLogs:
         self._write(f"event log {channel.config.name}: clear")
         channel.records = ()
         channel.file_size = None
+        channel.damage = ""
         channel.written = self._clock()
         security = channel.config.name == "Security"
         items = [
@@ -236,17 +253,17 @@ class EventLogs:
     def save(self) -> Any:
         """Return the state for `load`; records are shared."""
         return {
-            key: (c.config, c.created, c.written, c.records, c.next_id, c.file_size)
+            key: (c.config, c.created, c.written, c.records, c.next_id, c.file_size, c.damage)
             for key, c in self._channels.items()
         }
 
     def load(self, state: Any) -> None:
         """Go back to a saved state."""
         self._channels = {}
-        for key, (config, created, written, records, next_id, file_size) in state.items():
+        for key, (config, created, written, records, next_id, size, damage) in state.items():
             channel = Channel(config, created)
             channel.written, channel.records = written, records
-            channel.next_id, channel.file_size = next_id, file_size
+            channel.next_id, channel.file_size, channel.damage = next_id, size, damage
             self._channels[key] = channel
 
     def dump(self) -> dict[str, Any]:
@@ -258,9 +275,13 @@ class EventLogs:
                 "next": c.next_id,
                 "max_size": c.config.max_size,
                 "enabled": c.config.enabled,
+                **({"damage": c.damage} if c.damage else {}),
             }
             for _, c in sorted(self._channels.items())
-            if c.records or c.next_id > 1 or c.config != self._configs.get(c.config.name.lower())
+            if c.records
+            or c.next_id > 1
+            or c.damage
+            or c.config != self._configs.get(c.config.name.lower())
         }
 
 

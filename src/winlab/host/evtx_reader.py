@@ -7,11 +7,13 @@ are not kept (each becomes text). A file that cannot be read in full raises `Evt
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import ParseError, fromstring
 from evtx import PyEvtxParser
 
 from winlab.host.events import EventData, EventRecord, Node, UserData, Value
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _NS = "{http://schemas.microsoft.com/win/2004/08/events/event}"
+
+
+_HEADER, _CHUNK = 4096, 65536
+_DIRTY = 1
 
 
 class EvtxUnreadableError(ValueError):
@@ -32,7 +38,12 @@ def read_evtx(content: bytes) -> list[EventRecord]:
 
 
 def iter_evtx(content: bytes) -> Iterator[EventRecord]:
-    """Yield the live records one by one; EvtxUnreadableError at the first that is broken."""
+    """Yield the live records one by one; EvtxUnreadableError at the first that is broken.
+
+    Headers, lengths and checksums are held first, as the event log service does when it opens a
+    file: parsers made for forensics read on where Windows says that the file is corrupted.
+    """
+    _check(content)
     try:
         records = PyEvtxParser(io.BytesIO(content)).records()
     except (RuntimeError, OSError) as exc:
@@ -48,7 +59,41 @@ def iter_evtx(content: bytes) -> Iterator[EventRecord]:
         if raw is None:
             return
         done += 1
-        yield record_from_xml(raw["data"], raw["event_record_id"], raw["timestamp"])
+        try:
+            record = record_from_xml(raw["data"], raw["event_record_id"], raw["timestamp"])
+        except (ParseError, ValueError) as exc:
+            raise EvtxUnreadableError(
+                f"EVTX file is broken in record {raw['event_record_id']}: {_first_line(exc)}"
+            ) from exc
+        yield record
+
+
+def _check(content: bytes) -> None:
+    """Hold a file against its own header and chunks.
+
+    Source: "Windows XML Event Log (EVTX)" of the libevtx project, "File header" and "Chunk".
+    """
+    if len(content) < _HEADER or content[:8] != b"ElfFile\0":
+        raise EvtxUnreadableError("not an EVTX file: no header")
+    (chunks,) = struct.unpack_from("<H", content, 42)
+    flags, checksum = struct.unpack_from("<II", content, 120)
+    if checksum != zlib.crc32(content[:120]):
+        raise EvtxUnreadableError("EVTX file is broken: the header's checksum is wrong")
+    if len(content) < _HEADER + chunks * _CHUNK:
+        raise EvtxUnreadableError(
+            f"EVTX file is cut off: {len(content)} bytes of {_HEADER + chunks * _CHUNK}"
+        )
+    for number in range(chunks):
+        chunk = content[_HEADER + number * _CHUNK : _HEADER + (number + 1) * _CHUNK]
+        if chunk[:8] != b"ElfChnk\0":
+            raise EvtxUnreadableError(f"EVTX file is broken: chunk {number} has no header")
+        # The log of a running service has checksums of an earlier moment.
+        if flags & _DIRTY:
+            continue
+        end, events = struct.unpack_from("<II", chunk, 48)
+        (own,) = struct.unpack_from("<I", chunk, 124)
+        if own != zlib.crc32(chunk[:120] + chunk[128:512]) or events != zlib.crc32(chunk[512:end]):
+            raise EvtxUnreadableError(f"EVTX file is broken: chunk {number} has a wrong checksum")
 
 
 def _first_line(exc: BaseException) -> str:

@@ -181,3 +181,45 @@ def test_remote_log_of_a_peer(logged: Host) -> None:
     text = out(here, "wevtutil qe System /r:web01 /c:1 /rd:true")
     assert "<EventID>41</EventID>" in text
     assert run_cmd(here, "wevtutil gli System /r:gone", user="Administrator").rc == 1722
+
+
+@pytest.mark.parametrize(
+    ("line", "english", "chinese"),
+    [
+        ("qe System", "Failed to read events.", "无法读取事件。"),
+        ("epl System C:\\s.evtx", "Failed to export log System.", "无法导出日志 System。"),
+        (
+            "gli System",
+            "Failed to get log information on log System.",
+            "无法获取日志 System 的信息。",
+        ),
+        ("cl System /bu:C:\\b.evtx", "Failed to clear log System.", "无法清除日志 System。"),
+    ],
+)
+def test_a_corrupted_log_is_said_to_be_one(
+    logged: Host, line: str, english: str, chinese: str
+) -> None:
+    logged.eventlogs.damage("System", "cut off", 70_000)
+    result = run_cmd(logged, f"wevtutil {line}", user="Administrator")
+    english_host = logged.locale.name == "en-US"
+    said = english if english_host else chinese
+    why = "The event log file is corrupted." if english_host else "事件日志文件已损坏。"
+    assert result.rc == 1500
+    assert result.stderr.decode() == f"{said}\r\n{why}\r\n"
+    assert not logged.files.exists("C:\\s.evtx")
+    assert not logged.files.exists("C:\\b.evtx")
+
+
+def test_other_logs_are_read_and_clearing_mends_a_corrupted_one(logged: Host) -> None:
+    logged.eventlogs.damage("System", "cut off", 70_000)
+    before = logged.eventlogs.save()
+    assert "4625" in out(logged, "wevtutil qe Security")
+    assert out(logged, "wevtutil cl System") == ""
+    assert "<EventID>104</EventID>" in out(logged, "wevtutil qe System")
+    logged.eventlogs.load(before)
+    assert run_cmd(logged, "wevtutil qe System", user="Administrator").rc == 1500
+
+
+def test_a_damaged_file_is_no_log(logged: Host) -> None:
+    logged.files.write("C:\\x.evtx", b"ElfFile\0" + bytes(5_000))
+    assert run_cmd(logged, "wevtutil qe C:\\x.evtx /lf:true", user="Administrator").rc == 1500

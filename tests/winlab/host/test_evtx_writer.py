@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import time
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -197,12 +196,11 @@ def test_an_export_numbers_the_file_from_one_and_keeps_the_ids() -> None:
     assert next(r.record_id for r in by_rust(content)) == 41
 
 
-def test_ten_thousand_unique_records_take_a_fraction_of_a_second() -> None:
-    log = (record(n, ev.named(param1=f"s{n}", param2="running")) for n in range(1, 10_001))
-    before = time.process_time()
+def test_a_log_of_many_chunks_keeps_every_record() -> None:
+    log = (record(n, ev.named(param1=f"s{n}", param2="running")) for n in range(1, 3_001))
     content = evtx_bytes(log)
-    assert time.process_time() - before < 1.0
-    assert sum(1 for _ in read_evtx(content)) == 10_000
+    assert len(content) > 5 * CHUNK_SIZE
+    assert [r.record_id for r in read_evtx(content)] == list(range(1, 3_001))
 
 
 def test_bytes_that_are_no_log_are_named() -> None:

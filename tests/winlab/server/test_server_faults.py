@@ -81,10 +81,9 @@ def test_drop_cuts_the_connection_once_the_command_ran(
 def test_slow_makes_commands_last(clients: Clients, host: FakeHost) -> None:
     host.lasting = Fault(kind=FaultKind.SLOW, seconds=0.3)
     client = clients.pywinrm()
-    started = time.monotonic()
     shell = client.open_shell()
     command = client.run_command(shell, "x")
-    assert time.monotonic() - started < 0.25
+    started = time.monotonic()
     assert client.get_command_output(shell, command)[0] == b"x|"
     assert time.monotonic() - started > 0.3
 

@@ -1,10 +1,9 @@
-"""A large fleet in one process: how fast it starts and how many it serves at once."""
+"""A large fleet in one process serves many clients at once; `bench.lab_scale` says how fast."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -31,15 +30,14 @@ def fleet(host: FakeHost) -> list[FakeHost]:
 
 
 @pytest.fixture
-def serving(fleet: list[FakeHost]) -> Iterator[float]:
-    """The fleet in a thread of its own; gives the seconds that the start took."""
+def serving(fleet: list[FakeHost]) -> Iterator[None]:
+    """The fleet in a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     lab = LabServer(fleet)
-    started = time.monotonic()
     asyncio.run_coroutine_threadsafe(lab.start(), loop).result(60)
-    yield time.monotonic() - started
+    yield
     asyncio.run_coroutine_threadsafe(lab.stop(), loop).result(60)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)
@@ -47,10 +45,8 @@ def serving(fleet: list[FakeHost]) -> Iterator[float]:
 
 
 @pytest.mark.e2e
-def test_many_hosts_start_fast_and_answer_many_clients_at_once(
-    fleet: list[FakeHost], serving: float
-) -> None:
-    assert serving < 15
+@pytest.mark.usefixtures("serving")
+def test_many_hosts_answer_many_clients_at_once(fleet: list[FakeHost]) -> None:
     barrier = threading.Barrier(SESSIONS)
     answers: list[bytes] = []
 

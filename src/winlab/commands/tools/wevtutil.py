@@ -191,7 +191,7 @@ def _info(call: Call, names: list[str], options: Options) -> int:
             channel = None
         else:
             channel = _channel(call, host, names[0])
-            records = list(channel.records)
+            records = list(channel.readable())
     except WindowsError as exc:
         return _fail(call, doing, exc.code)
     if channel is not None:
@@ -248,7 +248,7 @@ def _collect(call: Call, target: str, options: Options) -> list[EventRecord]:
         if from_file:
             records = _from_file(call, selection.channel)
         else:
-            records = list(_channel(call, host, selection.channel).records)
+            records = list(_channel(call, host, selection.channel).readable())
         found += run_selection(records, selection, now)
     found.sort(key=lambda r: (r.time_created, r.channel, r.record_id))
     return found
@@ -314,7 +314,7 @@ def _clear(call: Call, names: list[str], options: Options) -> int:
             target = paths.normalise(options["bu"], call.cwd)
             if call.host.files.exists(target):
                 return _fail(call, doing, 80)
-            call.host.files.write(target, evtx_bytes(channel.records))
+            call.host.files.write(target, evtx_bytes(channel.readable()))
         user = host.accounts.find_user(call.user)
         host.eventlogs.clear(
             names[0],
