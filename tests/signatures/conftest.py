@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from tests.signatures.servers import PostgresServer, binaries
 
 from opsproof.signatures import lab
 
@@ -46,3 +51,20 @@ def pki(family: str) -> Pki:
 @pytest.fixture(params=FAMILIES)
 def any_pki(request: pytest.FixtureRequest) -> Pki:
     return pki(request.param)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Skipped by name where PostgreSQL's server programs are not installed."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL's server programs are not installed (apt-get install postgresql)")
+    # A socket's path has at most 107 bytes, and another user must be able to reach it.
+    folder = Path(tempfile.mkdtemp(prefix="opsproof-pg-", dir="/tmp"))
+    server = PostgresServer(folder, programs)
+    try:
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,213 @@
+"""Storing what a plan says: in transactions, with before-images, safe to kill at any point.
+
+The state is in the table itself: a record that still is what the plan saw is written, one that
+already is what the plan wants is done, any other is left alone and reported. So a run that was
+killed is simply started again. Before-images are encrypted for the bureau and on disk before the
+transaction that changes the records is committed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from cryptography import x509
+from sqlalchemy.engine import Connection
+
+from opsproof.evidence import cms as evidence_cms
+from opsproof.evidence.canonical import canonical, canonical_line
+from opsproof.evidence.files import append_durably, locked, sync_folder, write_durably
+from opsproof.signatures import sm2
+from opsproof.signatures.check import Checker
+from opsproof.signatures.database import Database
+from opsproof.signatures.errors import PlanError
+from opsproof.signatures.model import Entry, image_digest, key_digest, packed, unpacked
+from opsproof.signatures.plan import Plan
+from opsproof.signatures.profile import Profile
+
+BATCH: Final = 500
+"""Records of one transaction."""
+
+Point: TypeAlias = Literal["read", "image", "updated", "committed", "journalled"]
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass
+class Result:
+    """What became of a plan's records. Hashes are over all of them in plan order."""
+
+    written: int = 0
+    already: int = 0
+    left_alone: list[str] = field(default_factory=list)
+    before_sha256: str = ""
+    after_sha256: str = ""
+    images: list[str] = field(default_factory=list)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing had to be left alone."""
+        return not self.left_alone
+
+
+@dataclass(frozen=True)
+class Applier:
+    """Applies one plan. ``folder`` keeps the lock, the journal and the before-images.
+
+    ``at`` is called at every point where a crash would be interesting.
+    """
+
+    plan: Plan
+    profile: Profile
+    database: Database
+    checker: Checker
+    folder: Path
+    bureau: x509.Certificate
+    batch: int = BATCH
+    at: Callable[[Point], None] = lambda _: None
+    progress: Progress = lambda _done, _all: None
+
+    def apply(self) -> Result:
+        """Write what is still to be written.
+
+        Raises:
+            PlanError: the plan is for another profile, or a value does not pass the strict check;
+                the transaction that was open is rolled back.
+            RefusedError: another process works in the folder.
+            SourceError: the database does not answer.
+        """
+        if self.plan.header.profile_sha256 != self.profile.sha256:
+            raise PlanError("was made with another profile", where=str(self.plan.path))
+        images = self.folder / "before"
+        images.mkdir(parents=True, exist_ok=True, mode=0o700)
+        result = Result()
+        before, after = hashlib.sha256(), hashlib.sha256()
+        total = self.plan.footer.actions.get("write", 0)
+        done = 0
+        with locked(self.folder / "lock", wait=False), sm2.quiet():
+            for entries in chunks(self.plan.writes(), self.batch):
+                self._batch(entries, result)
+                for entry in entries:
+                    before.update(entry.before.encode())
+                    after.update(entry.after.encode())
+                done += len(entries)
+                self.progress(done, total)
+        result.before_sha256, result.after_sha256 = before.hexdigest(), after.hexdigest()
+        return result
+
+    def _batch(self, entries: Sequence[Entry], result: Result) -> None:
+        keys = [unpacked_key(entry) for entry in entries]
+        left: list[str] = []
+        already = 0
+        image = ""
+        with self.database.writing() as connection:
+            rows = self.database.fetch(connection, keys, lock=True)
+            self.at("read")
+            todo: list[tuple[Entry, dict[str, Any]]] = []
+            for entry, key in zip(entries, keys, strict=True):
+                cells = rows.get(key)
+                stored = None if cells is None else named(self.profile, cells)
+                state = None if stored is None else image_digest(stored)
+                if stored is not None and state == entry.before:
+                    self._strict(entry, stored)
+                    todo.append((entry, stored))
+                elif state == entry.after:
+                    already += 1
+                else:
+                    left.append(key_digest(key))
+            if todo:
+                image = self._image(todo)
+                self.at("image")
+                self._update(connection, todo)
+                self.at("updated")
+        self.at("committed")
+        result.written += len(todo)
+        result.already += already
+        result.left_alone += left
+        if image:
+            result.images.append(image)
+            line = {"image": image, "written": len(todo), "already": already, "left": len(left)}
+            append_durably(self.folder / "journal.jsonl", canonical_line(line))
+        self.at("journalled")
+
+    def _strict(self, entry: Entry, stored: dict[str, Any]) -> None:
+        """The check at planning, once more, on what is stored now."""
+        changes = set(entry.changes)
+        allowed = {self.profile.signature.column, self.profile.certificate.column}
+        if self.profile.signed_at is not None:
+            allowed.add(self.profile.signed_at.column)
+        if not changes or changes - allowed or changes & self.profile.data_columns:
+            raise PlanError(
+                "changes columns that are not the signature's", where=self._where(entry)
+            )
+        new = {name: unpacked(value) for name, value in entry.changes.items()}
+        after = stored | {name: self.database.bound(name, value) for name, value in new.items()}
+        self._holds(entry, after)
+
+    def _holds(self, entry: Entry, stored: dict[str, Any]) -> None:
+        row = self.checker.row([stored[name] for name in self.profile.columns])
+        message = self.checker.message(row.values)
+        data = None if message is None else hashlib.sha256(message).hexdigest()
+        verdict = self.checker.check(row)
+        if verdict.failed is not None or data != entry.data or image_digest(stored) != entry.after:
+            reason = verdict.detail or "it is not what was planned"
+            raise PlanError(f"the new value does not verify: {reason}", where=self._where(entry))
+
+    def _update(self, connection: Connection, todo: Sequence[tuple[Entry, dict[str, Any]]]) -> None:
+        keys = []
+        for entry, stored in todo:
+            new = {name: unpacked(value) for name, value in entry.changes.items()}
+            before = {name: stored[name] for name in new}
+            key = unpacked_key(entry)
+            keys.append(key)
+            changed = self.database.update(connection, key, before, new)
+            if changed != 1:
+                raise PlanError(f"{changed} rows changed instead of one", where=self._where(entry))
+        rows = self.database.fetch(connection, keys)
+        for (entry, _), key in zip(todo, keys, strict=True):
+            self._holds(entry, named(self.profile, rows[key]))
+
+    def _image(self, todo: Sequence[tuple[Entry, dict[str, Any]]]) -> str:
+        """Write what will be overwritten, readable by the bureau only; its file's name."""
+        rows = [
+            {
+                "key": list(entry.key),
+                "before": {name: packed(stored[name]) for name in entry.changes},
+                "after": entry.changes,
+                "before_sha256": entry.before,
+                "after_sha256": entry.after,
+            }
+            for entry, stored in todo
+        ]
+        document = {"schema": "signature-before/1", "plan": self.plan.sha256, "rows": rows}
+        images = self.folder / "before"
+        number = len(list(images.glob("*.p7m"))) + 1
+        path = images / f"{number:06d}.p7m"
+        partial = images / f".{number:06d}.partial"
+        write_durably(partial, evidence_cms.encrypt(canonical(document), self.bureau), mode=0o600)
+        partial.rename(path)
+        sync_folder(images)
+        return path.name
+
+    def _where(self, entry: Entry) -> str:
+        return f"{self.plan.path.name}: record {key_digest(unpacked_key(entry))}"
+
+
+def named(profile: Profile, cells: Sequence[Any]) -> dict[str, Any]:
+    """The cells of a row by column; memory views become bytes."""
+    plain = [bytes(cell) if isinstance(cell, memoryview) else cell for cell in cells]
+    return dict(zip(profile.columns, plain, strict=True))
+
+
+def unpacked_key(entry: Entry) -> tuple[Any, ...]:
+    """The key as the database gave it."""
+    return tuple(unpacked(part) for part in entry.key)
+
+
+def chunks(entries: Iterator[Entry], size: int) -> Iterator[list[Entry]]:
+    """The entries in lists of ``size``."""
+    while chunk := list(itertools.islice(entries, size)):
+        yield chunk

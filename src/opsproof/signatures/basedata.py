@@ -1,0 +1,215 @@
+"""Base data: the records as the business system delivers them, as CSV, XLSX, JSON lines or a query.
+
+A row that is not right is named with file and line and is never guessed at.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from opsproof.evidence.canonical import canonical
+from opsproof.signatures.database import make_engine, reading
+from opsproof.signatures.errors import SourceError
+from opsproof.signatures.model import BaseRecord
+from opsproof.signatures.profile import Field, Profile
+from opsproof.signatures.values import ValueProblemError, normalise
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that was not taken. ``where`` is ``file:line``; ``what`` never shows a value."""
+
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A row that was taken."""
+
+    where: str
+    key: str
+    record: BaseRecord
+
+
+def key_text(parts: Iterable[Any]) -> str:
+    """A key as both sides write it: a file has only text where a database has numbers."""
+    return canonical([str(part) for part in parts]).decode()
+
+
+def read(
+    path: Path, profile: Profile, *, encoding: str = "utf-8-sig"
+) -> Iterator[Delivered | BadRow]:
+    """All rows of a file; its suffix says what it is (.csv .xlsx .jsonl).
+
+    Raises:
+        SourceError: the file cannot be read or lacks a column.
+    """
+    readers = {".csv": _csv, ".jsonl": _json_lines, ".xlsx": _xlsx}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise SourceError("base data is .csv, .jsonl or .xlsx", where=str(path))
+    try:
+        yield from _rows(profile, reader(path, encoding), path.name)
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
+
+
+def query(url: str, statement: str, profile: Profile) -> Iterator[Delivered | BadRow]:
+    """All rows of a SELECT in a database of the business system."""
+    engine = make_engine(url)
+    try:
+        with reading(engine) as connection:
+            result = connection.execution_options(yield_per=2000).execute(sa.text(statement))
+            rows = ((number, dict(row)) for number, row in enumerate(result.mappings(), 1))
+            yield from _rows(profile, rows, "query")
+    finally:
+        engine.dispose()
+
+
+class _Names:
+    """Which column of the delivery holds what."""
+
+    def __init__(self, profile: Profile) -> None:
+        base = profile.base
+        self.fields = [(one, base.columns.get(one.name, one.name)) for one in profile.fields]
+        by_column = {field.column: (field, name) for field, name in self.fields}
+        self.key: list[tuple[Field | None, str]] = [
+            by_column.get(column, (None, base.columns.get(column, column)))
+            for column in profile.key
+        ]
+        self.needed = [name for _, name in (*self.fields, *self.key)]
+        self.base = base
+
+
+def _rows(
+    profile: Profile, rows: Iterable[tuple[int, Mapping[str, Any] | str]], origin: str
+) -> Iterator[Delivered | BadRow]:
+    names = _Names(profile)
+    for line, cells in rows:
+        where = f"{origin}:{line}"
+        if isinstance(cells, str):
+            yield BadRow(where, cells)
+            continue
+        missing = [name for name in names.needed if name not in cells]
+        if missing:
+            yield BadRow(where, f"there is no column {missing[0]!r}")
+            continue
+        try:
+            yield Delivered(where, *_record(names, cells))
+        except ValueProblemError as error:
+            yield BadRow(where, str(error))
+
+
+def _record(names: _Names, cells: Mapping[str, Any]) -> tuple[str, BaseRecord]:
+    values = tuple(normalise(field, _cell(field, cells[name])) for field, name in names.fields)
+    parts = []
+    for field, name in names.key:
+        part = cells[name] if field is None else normalise(field, _cell(field, cells[name]))
+        if part is None or part == "":
+            raise ValueProblemError(f"the key {name} is empty")
+        parts.append(part)
+    base = names.base
+    signature = cells.get(base.signature) if base.signature else None
+    return key_text(parts), BaseRecord(
+        values=values,
+        signature=signature or None,
+        reference=_text(cells, base.certificate),
+        signed_at=_text(cells, base.signed_at),
+    )
+
+
+def _cell(field: Field, value: Any) -> Any:
+    """An empty cell of a file is NULL, except for text, which can be empty."""
+    return None if value == "" and field.type != "text" else value
+
+
+def _text(cells: Mapping[str, Any], name: str | None) -> str | None:
+    value = cells.get(name) if name else None
+    return None if value is None or value == "" else str(value)
+
+
+def _csv(path: Path, encoding: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    with path.open(encoding=encoding, errors="strict", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        try:
+            header = next(reader)
+        except StopIteration:
+            return
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise SourceError(f"is not CSV in {encoding}: {error}", where=f"{path}:1") from error
+        if len(set(header)) != len(header):
+            raise SourceError("a column name is there twice", where=f"{path}:1")
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except UnicodeDecodeError as error:
+                raise SourceError(
+                    f"is not text in {encoding} after line {reader.line_num}",
+                    where=str(path),
+                    remedy="name the code page with --base-encoding",
+                ) from error
+            except csv.Error as error:
+                yield reader.line_num, f"is not CSV: {error}"
+                continue
+            if len(cells) != len(header):
+                yield reader.line_num, f"has {len(cells)} cells instead of {len(header)}"
+            else:
+                yield reader.line_num, dict(zip(header, cells, strict=True))
+
+
+def _json_lines(path: Path, encoding: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line.decode(encoding), parse_float=str, object_pairs_hook=_once)
+            except ValueError:
+                yield number, "is not one JSON object"
+                continue
+            yield number, value if isinstance(value, dict) else "is not one JSON object"
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _xlsx(path: Path, _: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise SourceError("is not an XLSX workbook", where=str(path)) from error
+    try:
+        rows = iter(book.worksheets[0].iter_rows(values_only=True))
+        header = [str(cell) for cell in next(rows, ())]
+        for number, cells in enumerate(rows, 2):
+            if all(cell is None for cell in cells):
+                continue
+            if len(cells) > len(header):
+                yield number, f"has {len(cells)} cells instead of {len(header)}"
+                continue
+            padded = [*cells, *[None] * (len(header) - len(cells))]
+            yield number, {name: _sheet(cell) for name, cell in zip(header, padded, strict=True)}
+    finally:
+        book.close()
+
+
+def _sheet(cell: Any) -> Any:
+    """A sheet has doubles only: one that is whole is an integer."""
+    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell

@@ -1,0 +1,260 @@
+"""The records' table through SQLAlchemy: SQLite, PostgreSQL and SQL Server.
+
+Every name comes from the profile, must be one that the database itself lists, and is quoted by the
+dialect; every value is a bound parameter. Nothing is ever concatenated into a statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql import quoted_name
+from sqlalchemy.sql.elements import ColumnElement
+
+from opsproof.signatures.errors import ProfileError, SourceError
+from opsproof.signatures.profile import Profile
+
+BATCH: Final = 2000
+"""Rows read at a time: what bounds memory."""
+
+_OLD_TLS = (
+    "SQL Server 2008 without its TLS 1.2 update (Microsoft KB3135244) offers TLS 1.0 at most, which "
+    "current OpenSSL refuses at its default security level; install the update, or write a script "
+    "for the management host's sqlcmd: opsproof signatures apply --script FILE"
+)
+
+
+class Database:
+    """One table. Connections are opened per operation and returned to a pool of one."""
+
+    def __init__(self, url: str, profile: Profile) -> None:
+        """Connect and hold the profile's names against what is there.
+
+        Raises:
+            SourceError: the database cannot be reached.
+            ProfileError: it has no such table or column, or the key does not name one record.
+        """
+        self.profile = profile
+        self.engine = make_engine(url)
+        self.dialect = self.engine.dialect.name
+        self._types = self._check_names()
+        schema = profile.table.schema
+        self.table = sa.table(
+            _name(profile.table.name),
+            *(sa.column(_name(one)) for one in profile.columns),
+            schema=None if schema is None else _name(schema),
+        )
+        self.columns = [self.table.c[one] for one in profile.columns]
+        self.key = [self.table.c[one] for one in profile.key]
+        self._key_places = [profile.columns.index(one) for one in profile.key]
+
+    @property
+    def label(self) -> str:
+        """Where the table is, without a password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    def count(self) -> int:
+        """The number of records."""
+        with reading(self.engine) as connection:
+            return int(connection.scalar(sa.select(sa.func.count()).select_from(self.table)) or 0)
+
+    def boundaries(self, size: int) -> Iterator[tuple[Any, ...]]:
+        """The keys that end ranges of ``size`` records, in key order; the last range has none."""
+        last: tuple[Any, ...] | None = None
+        with reading(self.engine) as connection:
+            while True:
+                query = sa.select(*self.key).order_by(*self.key).offset(size - 1).limit(1)
+                if last is not None:
+                    query = query.where(after(self.key, last))
+                row = connection.execute(query).first()
+                if row is None:
+                    return
+                last = tuple(row)
+                yield last
+
+    def stream(
+        self,
+        begin: tuple[Any, ...] | None = None,
+        end: tuple[Any, ...] | None = None,
+        *,
+        batch: int = BATCH,
+    ) -> Iterator[list[sa.Row[Any]]]:
+        """Batches of cells of ``profile.columns`` in key order: after ``begin``, up to ``end``."""
+        last = begin
+        with reading(self.engine) as connection:
+            while True:
+                query = sa.select(*self.columns).order_by(*self.key).limit(batch)
+                if last is not None:
+                    query = query.where(after(self.key, last))
+                if end is not None:
+                    query = query.where(sa.not_(after(self.key, end)))
+                rows = list(connection.execute(query))
+                if rows:
+                    yield rows
+                if len(rows) < batch:
+                    return
+                last = tuple(rows[-1][place] for place in self._key_places)
+
+    def fetch(
+        self, connection: Connection, keys: Sequence[Sequence[Any]], *, lock: bool = False
+    ) -> dict[tuple[Any, ...], sa.Row[Any]]:
+        """The cells of the records with these keys; ``lock`` holds them until the transaction ends."""
+        query = sa.select(*self.columns).where(sa.or_(*(self._is(connection, key) for key in keys)))
+        if lock and self.dialect == "postgresql":
+            query = query.with_for_update()
+        if lock and self.dialect == "mssql":
+            query = query.with_hint(self.table, "WITH (UPDLOCK, ROWLOCK)", "mssql")
+        rows = connection.execute(query)
+        return {tuple(row[place] for place in self._key_places): row for row in rows}
+
+    def update(
+        self,
+        connection: Connection,
+        key: Sequence[Any],
+        before: Mapping[str, Any],
+        changes: Mapping[str, Any],
+    ) -> int:
+        """Write ``changes`` to the record if it still holds ``before``; the number of rows changed."""
+        conditions = [self._is(connection, key)]
+        conditions += [
+            self.table.c[name].is_not_distinct_from(value) for name, value in before.items()
+        ]
+        values = {self.table.c[name]: self.bound(name, value) for name, value in changes.items()}
+        statement = sa.update(self.table).where(*conditions).values(values)
+        return int(connection.execute(statement).rowcount)
+
+    def bound(self, column: str, value: Any) -> Any:
+        """A value as the driver wants it: times as such, except where the column holds text."""
+        kind = self._types[column]
+        temporal = isinstance(kind, sa.DateTime) and self.dialect != "sqlite"
+        if not temporal or not isinstance(value, str):
+            return value
+        found = datetime.fromisoformat(value)
+        signed_at = self.profile.signed_at
+        if getattr(kind, "timezone", False) and found.tzinfo is None and signed_at is not None:
+            found = found.replace(tzinfo=ZoneInfo(signed_at.zone))
+        return found
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that commits at the end of the block and rolls back on any error."""
+        try:
+            with self.engine.begin() as connection:
+                if self.dialect == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+        except sa.exc.DBAPIError as error:
+            raise SourceError(_reason(error), where=self.label) from error
+
+    def _is(self, _: Connection, key: Sequence[Any]) -> ColumnElement[bool]:
+        return sa.and_(*(column == value for column, value in zip(self.key, key, strict=True)))
+
+    def _check_names(self) -> dict[str, Any]:
+        profile, table = self.profile, self.profile.table
+        try:
+            inspector = sa.inspect(self.engine)
+            names = inspector.get_table_names(schema=table.schema)
+            names += inspector.get_view_names(schema=table.schema)
+            if table.name not in names:
+                raise ProfileError(
+                    f"there is no table {table.name!r}",
+                    where=self.label,
+                    remedy="names are compared as they are, in the case that the database uses",
+                )
+            found = {
+                one["name"]: one["type"] for one in inspector.get_columns(table.name, table.schema)
+            }
+            missing = [one for one in profile.columns if one not in found]
+            if missing:
+                raise ProfileError(
+                    f"the table {table.name!r} has no column {missing[0]!r}", where=self.label
+                )
+            self._check_key(inspector)
+        except sa.exc.SQLAlchemyError as error:
+            raise SourceError(_reason(error), where=self.label) from error
+        return found
+
+    def _check_key(self, inspector: sa.Inspector) -> None:
+        """A record must be one row: only a primary or unique key of the database proves it."""
+        table = self.profile.table
+        wanted = set(self.profile.key)
+        unique = [inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]]
+        unique += [
+            one["column_names"]
+            for one in inspector.get_unique_constraints(table.name, table.schema)
+        ]
+        unique += [
+            [name for name in one["column_names"] if name is not None]
+            for one in inspector.get_indexes(table.name, table.schema)
+            if one["unique"] and None not in one["column_names"]
+        ]
+        if not any(columns and set(columns) <= wanted for columns in unique):
+            raise ProfileError(
+                f"the key ({', '.join(self.profile.key)}) is not unique in {table.name!r}",
+                where=self.label,
+                remedy="name the primary key or the columns of a unique index",
+            )
+
+
+def make_engine(url: str) -> sa.Engine:
+    """An engine for a SQLAlchemy URL. Raises :class:`SourceError` for one that is not understood."""
+    try:
+        parsed = sa.make_url(url)
+        engine = sa.create_engine(parsed, pool_pre_ping=False)
+    except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
+        raise SourceError(
+            "is no database URL such as postgresql+psycopg://user@host/name",
+            where="--database",
+        ) from error
+    if engine.dialect.name == "sqlite":
+        # The driver's own transactions begin late and not at all for reads: ours begin when told.
+        sa.event.listen(engine, "connect", _sqlite_autocommit)
+    return engine
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[Connection]:
+    """A connection for queries; a driver's error becomes a :class:`SourceError`."""
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except sa.exc.DBAPIError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        raise SourceError(_reason(error), where=where) from error
+
+
+def after(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
+    """Whether a record's key comes after ``key`` (SQL Server has no row comparison)."""
+    first, *rest = columns
+    if not rest:
+        return sa.and_(first > key[0])
+    return sa.or_(first > key[0], sa.and_(first == key[0], after(rest, key[1:])))
+
+
+def _name(name: str) -> quoted_name:
+    return quoted_name(name, quote=True)
+
+
+def _sqlite_autocommit(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA busy_timeout = 30000")
+
+
+def _reason(error: Exception) -> str:
+    """The driver's words in one line, without statement and parameters, which hold data."""
+    cause = getattr(error, "orig", None) or error
+    text = " ".join(str(cause).split())[:300]
+    old = ("Adaptive Server connection failed", "DB-Lib error message 20002", "Unexpected EOF")
+    if type(cause).__module__.startswith(("pymssql", "_mssql")) and any(one in text for one in old):
+        return f"the server closed the connection while it was made: {_OLD_TLS}"
+    return f"the database answers: {text}"

@@ -1,0 +1,107 @@
+"""The way back: put the before-images where a plan's values still are.
+
+Only the bureau's key opens the images. A record that no longer holds what was written is left
+alone and reported; one that already is as before is done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from opsproof.evidence import cms as evidence_cms
+from opsproof.evidence.canonical import canonical_line
+from opsproof.evidence.files import append_durably, locked
+from opsproof.signatures.apply import Point, Result, named
+from opsproof.signatures.database import Database
+from opsproof.signatures.errors import PlanError
+from opsproof.signatures.model import image_digest, key_digest, unpacked
+from opsproof.signatures.plan import Plan
+from opsproof.signatures.profile import Profile
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """Undoes what :class:`Applier` did with the same plan in the same folder."""
+
+    plan: Plan
+    profile: Profile
+    database: Database
+    folder: Path
+    bureau: x509.Certificate
+    key: rsa.RSAPrivateKey
+    at: Callable[[Point], None] = lambda _: None
+
+    def roll_back(self) -> Result:
+        """Put everything back that still is as it was written.
+
+        Raises:
+            DecryptionError: the key is not the bureau's.
+            PlanError: an image belongs to another plan, or the database did not take a value back.
+            RefusedError: another process works in the folder.
+        """
+        result = Result()
+        seen: set[str] = set()
+        with locked(self.folder / "lock", wait=False):
+            for path in sorted((self.folder / "before").glob("*.p7m")):
+                self._image(path, result, seen)
+        return result
+
+    def _image(self, path: Path, result: Result, seen: set[str]) -> None:
+        rows = [row for row in self._read(path) if _text(row) not in seen]
+        seen |= {_text(row) for row in rows}
+        keys = [tuple(unpacked(part) for part in row["key"]) for row in rows]
+        if not rows:
+            return
+        left: list[str] = []
+        written = already = 0
+        with self.database.writing() as connection:
+            stored = self.database.fetch(connection, keys, lock=True)
+            self.at("read")
+            for row, key in zip(rows, keys, strict=True):
+                cells = stored.get(key)
+                now = None if cells is None else named(self.profile, cells)
+                state = None if now is None else image_digest(now)
+                if state == row["before_sha256"]:
+                    already += 1
+                elif now is None or state != row["after_sha256"]:
+                    left.append(key_digest(key))
+                else:
+                    self._put_back(connection, key, now, row)
+                    written += 1
+            self.at("updated")
+        self.at("committed")
+        result.written += written
+        result.already += already
+        result.left_alone += left
+        line = {"image": path.name, "put_back": written, "already": already, "left": len(left)}
+        append_durably(self.folder / "rollback.jsonl", canonical_line(line))
+        self.at("journalled")
+
+    def _put_back(
+        self, connection: Any, key: tuple[Any, ...], now: dict[str, Any], row: dict[str, Any]
+    ) -> None:
+        before = {name: unpacked(value) for name, value in row["before"].items()}
+        current = {name: now[name] for name in before}
+        changed = self.database.update(connection, key, current, before)
+        [cells] = self.database.fetch(connection, [key]).values()
+        if changed != 1 or image_digest(named(self.profile, cells)) != row["before_sha256"]:
+            raise PlanError("a record did not become what it was", where=key_digest(key))
+
+    def _read(self, path: Path) -> list[dict[str, Any]]:
+        data = evidence_cms.decrypt(path.read_bytes(), self.bureau, self.key)
+        document = json.loads(data)
+        if document["plan"] != self.plan.sha256:
+            raise PlanError("belongs to another plan", where=str(path))
+        rows: list[dict[str, Any]] = document["rows"]
+        return rows
+
+
+def _text(row: dict[str, Any]) -> str:
+    return json.dumps(row["key"], sort_keys=True)

@@ -1,0 +1,432 @@
+"""Damaged data sets with known truth, for training, drills and tests.
+
+:func:`simulate` fills a folder: a SQLite database (or another one by URL), base data, a profile,
+certificates and a CRL, what is true of every record (``truth.jsonl``), and lab keys with which an
+approver signs tickets and the signing service signs. Nothing of it is for production.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+import sqlalchemy as sa
+import yaml
+from asn1crypto import pem
+
+from opsproof.signatures import damage, forms, lab, sm2
+from opsproof.signatures.check import reference_of
+from opsproof.signatures.database import make_engine
+from opsproof.signatures.encodings import encode
+from opsproof.signatures.lab import Signer
+from opsproof.signatures.model import RecordClass
+from opsproof.signatures.profile import Profile, load_profile
+from opsproof.signatures.serialise import Variant, compile_writer, variants
+from opsproof.signatures.values import Value, plain
+
+ZONE: Final = ZoneInfo("Asia/Shanghai")
+DAMAGED: Final = tuple(one for one in RecordClass if one is not RecordClass.NOT_VERIFIABLE)
+_SURNAMES: Final = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
+_NAMES: Final = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀英霞平刚桂"
+_SUBJECTS: Final = ("语文", "数学", "英语", "物理", "化学", "生物")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Everyone who signs in a drill. ``good`` sign rightly, the others at the wrong time."""
+
+    family: str
+    ca: Signer
+    good: tuple[Signer, ...]
+    expired: Signer
+    future: Signer
+    revoked: Signer
+    untrusted: Signer
+    approver: Signer
+    revoked_at: datetime
+    now: datetime
+
+    @property
+    def certificates(self) -> list[Signer]:
+        """All signers whose certificates are at hand, the untrusted one too."""
+        return [*self.good, self.expired, self.future, self.revoked, self.untrusted]
+
+
+@dataclass
+class Truth:
+    """What is true of one record."""
+
+    key: int
+    record_class: RecordClass
+    fault: str = ""
+    base_signature: bool = False
+
+
+@dataclass
+class Drill:
+    """A data set and where its parts are."""
+
+    folder: Path
+    url: str = field(repr=False)
+    profile: Profile
+    lab: Lab
+    truth: list[Truth]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Records by class."""
+        return dict(sorted(Counter(one.record_class.value for one in self.truth).items()))
+
+
+def new_lab(family: str, now: datetime, *, good: int = 3) -> Lab:
+    """Keys and certificates; the authority is valid around ``now`` (aware)."""
+    ca = lab.authority(f"lab {family} CA", family, serial=1, at=now)
+    other = lab.authority("lab unknown CA", family, serial=1, at=now)
+
+    def signer(name: str, serial: int, begin: int, end: int, issuer: Signer = ca) -> Signer:
+        key = lab.new_key(family)
+        certificate = lab.issue(
+            f"lab {name}",
+            key,
+            issuer,
+            serial=serial,
+            not_before=now + timedelta(days=begin),
+            not_after=now + timedelta(days=end),
+        )
+        return Signer(key, certificate)
+
+    return Lab(
+        family=family,
+        ca=ca,
+        good=tuple(signer(f"signer {n}", 0x5A01 + n, -700, 700) for n in range(good)),
+        expired=signer("expired", 0x5B01, -700, -200),
+        future=signer("future", 0x5B02, -10, 700),
+        revoked=signer("revoked", 0x5B03, -700, 700),
+        untrusted=signer("untrusted", 0x5B04, -700, 700, other),
+        approver=_approver(now),
+        revoked_at=now - timedelta(days=150),
+        now=now,
+    )
+
+
+def simulate(
+    folder: Path,
+    lab_keys: Lab,
+    *,
+    records: int,
+    seed: int,
+    url: str | None = None,
+    form: str = "raw",
+    encoding: str = "base64",
+    flavour: str = "international",
+    damaged_percent: int = 40,
+    classes: Sequence[RecordClass] = DAMAGED,
+) -> Drill:
+    """Make a data set of ``records`` rows, of which about ``damaged_percent`` are wrong."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    document = profile_document(lab_keys.family, form, encoding, flavour)
+    path = folder / "profile.yml"
+    path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    maker = _Maker(load_profile(path), lab_keys, random.Random(seed))  # noqa: S311 - drills repeat
+    wanted = [one for one in classes if one is not RecordClass.VALID]
+    rows = maker.rows(records, damaged_percent, wanted)
+    where = url or f"sqlite:///{folder / 'records.db'}"
+    store(where, maker.profile, rows)
+    _write_base(folder / "base.csv", maker.profile, maker.base)
+    _write_keys(folder, lab_keys)
+    lines = [json.dumps(msgspec.to_builtins(one), ensure_ascii=False) for one in maker.truth]
+    (folder / "truth.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return Drill(folder, where, maker.profile, lab_keys, maker.truth)
+
+
+def profile_document(family: str, form: str, encoding: str, flavour: str) -> dict[str, Any]:
+    """The profile of the drill's business system."""
+    algorithms = {"rsa": "rsa-pkcs1-sha256", "ecdsa": "ecdsa-sha256", "sm2": "sm2-sm3"}
+    return {
+        "id": "drill-scores",
+        "title": {"zh": "演练成绩库", "en": "Drill score database"},
+        "database": "drill",
+        "table": {"name": "exam score"},
+        "key": ["id"],
+        "fields": [
+            {"name": "id", "column": "id", "type": "integer"},
+            {"name": "ticket", "column": "ticket_no"},
+            {"name": "name", "column": "candidate"},
+            {"name": "subject", "column": "subject"},
+            {"name": "score", "column": "score", "type": "decimal", "scale": 1},
+            {"name": "held", "column": "held_on", "type": "date"},
+            {"name": "note", "column": "note"},
+        ],
+        "serialisation": {"layout": "pairs", "separator": "&"},
+        "variants": {
+            "together": 2,
+            "settings": {
+                "encoding": ["gb18030", "gbk", "utf-16-le"],
+                "dates": ["%Y/%m/%d", "%Y%m%d"],
+                "decimals": ["trimmed"],
+                "blanks": ["strip-trailing"],
+                "line_ends": ["lf"],
+                "width": ["half", "full"],
+                "unicode": ["nfd"],
+                "separator": ["|"],
+                "fields": [["ticket", "id", "name", "subject", "score", "held", "note"]],
+            },
+        },
+        "signature": {
+            "column": "sign_value",
+            "encoding": encoding,
+            "form": form,
+            "flavour": flavour,
+            "algorithms": [algorithms[family]],
+        },
+        "certificate": {"by": "serial-hex", "column": "cert_serial", "upper": True},
+        "signed_at": {"column": "signed_at", "zone": "Asia/Shanghai"},
+        "base": {
+            "signature": "signature",
+            "certificate": "certificate",
+            "signed_at": "signed_at",
+        },
+    }
+
+
+class _Maker:
+    """Makes rows one by one; damage that needs two rows is done at the end."""
+
+    def __init__(self, profile: Profile, keys: Lab, rng: random.Random) -> None:
+        self.profile = profile
+        self.keys = keys
+        self.rng = rng
+        self.write = compile_writer(profile.fields, profile.serialisation)
+        self.variants: list[Variant] = list(variants(profile))
+        self.truth: list[Truth] = []
+        self.base: list[dict[str, Any]] = []
+
+    def rows(
+        self, records: int, damaged_percent: int, wanted: Sequence[RecordClass]
+    ) -> list[dict[str, Any]]:
+        """All rows as columns; fills ``truth`` and ``base`` too."""
+        rows: list[dict[str, Any]] = []
+        good: list[dict[str, Any]] = []
+        swapping: list[int] = []
+        for number in range(1, records + 1):
+            kind = RecordClass.VALID
+            if wanted and self.rng.randrange(100) < damaged_percent:
+                kind = self.rng.choice(wanted)
+            if kind is RecordClass.DUPLICATE and not good:
+                kind = RecordClass.VALID
+            row, base, fault = self._row(number, kind, good)
+            self.truth.append(Truth(number, kind, fault, bool(base["signature"])))
+            self.base.append(base)
+            rows.append(row)
+            if kind is RecordClass.SWAPPED:
+                swapping.append(number - 1)
+            elif kind is RecordClass.VALID:
+                good.append(row)
+        self._swap(rows, swapping)
+        return rows
+
+    def _swap(self, rows: list[dict[str, Any]], places: list[int]) -> None:
+        """Neighbours among the chosen change signatures; a last odd one stays right."""
+        if len(places) % 2:
+            self.truth[places.pop()].record_class = RecordClass.VALID
+        column = self.profile.signature.column
+        for one, two in zip(places[::2], places[1::2], strict=True):
+            rows[one][column], rows[two][column] = rows[two][column], rows[one][column]
+
+    def _row(
+        self, number: int, kind: RecordClass, good: list[dict[str, Any]]
+    ) -> tuple[dict[str, Any], dict[str, Any], str]:
+        values = self._values(number)
+        signer, at = self._signer(kind)
+        message = self.write(values)
+        right = self._value(signer, message)
+        columns: dict[str, Any] = {
+            field.column: value for field, value in zip(self.profile.fields, values, strict=True)
+        }
+        columns["sign_value"] = right
+        columns["cert_serial"] = reference_of(signer.certificate, self.profile.certificate)
+        columns["signed_at"] = at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")
+        base = {
+            field.name: plain(value)
+            for field, value in zip(self.profile.fields, values, strict=True)
+        }
+        base |= {"signature": "", "certificate": "", "signed_at": ""}
+        fault = self._damage(kind, columns, values, message, signer, good)
+        if kind is RecordClass.BASE_DIFFERS:
+            base["score"] = str(Decimal(str(base["score"])) + 1)
+        elif kind is not RecordClass.VALID and self.rng.randrange(2):
+            self._sign_base(base, message)
+        return columns, base, fault
+
+    def _sign_base(self, base: dict[str, Any], message: bytes) -> None:
+        signer = self.rng.choice(self.keys.good)
+        value = self._value(signer, message)
+        base["signature"] = value if isinstance(value, str) else value.hex()
+        base["certificate"] = reference_of(signer.certificate, self.profile.certificate)
+        at = self.keys.now - timedelta(days=self.rng.randrange(20, 100))
+        base["signed_at"] = at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")
+
+    def _signer(self, kind: RecordClass) -> tuple[Signer, datetime]:
+        """Who signed, and when: one to a hundred days ago unless the class says otherwise."""
+        at = self.keys.now - timedelta(days=self.rng.randrange(20, 100), hours=3)
+        special = {
+            RecordClass.EXPIRED: self.keys.expired,
+            RecordClass.NOT_YET_VALID: self.keys.future,
+            RecordClass.REVOKED: self.keys.revoked,
+            RecordClass.UNTRUSTED: self.keys.untrusted,
+        }
+        return special.get(kind) or self.rng.choice(self.keys.good), at
+
+    def _value(self, signer: Signer, message: bytes) -> str | bytes:
+        column = self.profile.signature
+        raw = signer.key.sign(signer.algorithm, message)
+        data = forms.rewrap(
+            forms.Raw(raw, "plain"), column, signer.algorithm, signer.certificate, message
+        )
+        return encode(data, column.encoding)
+
+    def _damage(
+        self,
+        kind: RecordClass,
+        columns: dict[str, Any],
+        values: tuple[Value, ...],
+        message: bytes,
+        signer: Signer,
+        good: list[dict[str, Any]],
+    ) -> str:
+        column, rng, fault = self.profile.signature, self.rng, ""
+        value = columns["sign_value"]
+        if kind is RecordClass.ENCODING_DAMAGE:
+            value, fault = damage.damaged_text(value, rng)
+        elif kind is RecordClass.WRONG_CONTAINER:
+            value, fault = damage.other_container(signer, message, column, rng)
+        elif kind is RecordClass.OTHER_SERIALISATION:
+            value, fault = self._other(values, message, signer)
+        elif kind is RecordClass.WRONG_REFERENCE:
+            others = [one for one in self.keys.good if one is not signer]
+            columns["cert_serial"] = reference_of(
+                rng.choice(others).certificate, self.profile.certificate
+            )
+        elif kind is RecordClass.DUPLICATE:
+            source = rng.choice(good)
+            value, columns["cert_serial"] = source["sign_value"], source["cert_serial"]
+        elif kind is RecordClass.MISSING:
+            value = rng.choice([None, "", "  "]) if column.encoding != "binary" else None
+        elif kind is RecordClass.NOT_RECOVERABLE:
+            raw = signer.key.sign(signer.algorithm, message + b"?")
+            value = damage.destroyed(raw, column.encoding, rng)
+        columns["sign_value"] = value
+        return fault
+
+    def _other(
+        self, values: tuple[Value, ...], message: bytes, signer: Signer
+    ) -> tuple[str | bytes, str]:
+        while True:
+            variant = self.rng.choice(self.variants)
+            try:
+                other = variant.write(values)
+            except UnicodeEncodeError:
+                continue
+            if other != message:
+                return self._value(signer, other), variant.name
+
+    def _values(self, number: int) -> tuple[Value, ...]:
+        rng = self.rng
+        name = rng.choice(_SURNAMES) + "".join(rng.choice(_NAMES) for _ in range(rng.randint(1, 2)))
+        note = rng.choice(["", "缓考", "Café ", "备注Ａ１ \r\n补登", "O'Brien; DROP TABLE x --"])
+        return (
+            number,
+            f"2026{rng.randrange(10**8):08d}",
+            name,
+            rng.choice(_SUBJECTS),
+            Decimal(rng.randrange(0, 1500)) / 10 + Decimal("0.0"),
+            date(2026, 6, 7) + timedelta(days=rng.randrange(3)),
+            note,
+        )
+
+
+def store(url: str, profile: Profile, rows: Iterable[dict[str, Any]]) -> None:
+    """Create the drill's table anew and fill it."""
+    binary = profile.signature.encoding == "binary"
+    table = sa.Table(
+        profile.table.name,
+        sa.MetaData(),
+        sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+        *(sa.Column(name, sa.Text) for name in ("ticket_no", "candidate", "subject")),
+        sa.Column("score", sa.Text),
+        sa.Column("held_on", sa.Text),
+        sa.Column("note", sa.Text),
+        sa.Column("sign_value", sa.LargeBinary if binary else sa.Text),
+        sa.Column("cert_serial", sa.Text),
+        sa.Column("signed_at", sa.Text),
+        schema=profile.table.schema,
+    )
+    engine = make_engine(url)
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            table.drop(connection, checkfirst=True)
+            table.create(connection)
+            part: list[dict[str, Any]] = []
+            for row in rows:
+                texts = {"score": str(row["score"]), "held_on": str(row["held_on"])}
+                part.append(row | texts)
+                if len(part) == 1000:
+                    connection.execute(table.insert(), part)
+                    part = []
+            if part:
+                connection.execute(table.insert(), part)
+    finally:
+        engine.dispose()
+
+
+def pem_bytes(signers: Iterable[Signer]) -> bytes:
+    """Certificates as PEM."""
+    return b"".join(pem.armor("CERTIFICATE", one.certificate.der) for one in signers)
+
+
+def _write_base(path: Path, profile: Profile, rows: Sequence[dict[str, Any]]) -> None:
+    names = [one.name for one in profile.fields]
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, [*names, "signature", "certificate", "signed_at"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _write_keys(folder: Path, keys: Lab) -> None:
+    (folder / "signers.pem").write_bytes(pem_bytes(keys.certificates))
+    (folder / "ca.pem").write_bytes(pem_bytes([keys.ca]))
+    (folder / "approvers.pem").write_bytes(pem_bytes([keys.approver]))
+    revoked = [(keys.revoked.certificate.serial, keys.revoked_at)]
+    (folder / "ca.crl").write_bytes(lab.issue_crl(keys.ca, revoked, this_update=keys.now))
+
+
+def _approver(now: datetime) -> Signer:
+    key = lab.new_key("ecdsa")
+    return Signer(
+        key,
+        lab.issue(
+            "lab approver",
+            key,
+            None,
+            serial=0xA1,
+            not_before=now - timedelta(days=365),
+            not_after=now + timedelta(days=365),
+        ),
+    )
+
+
+def families() -> list[str]:
+    """The kinds of keys that drills can be made with here."""
+    return ["rsa", "ecdsa", "sm2"] if sm2.available() else ["rsa", "ecdsa"]

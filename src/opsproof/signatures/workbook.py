@@ -1,0 +1,119 @@
+"""What an analysis keeps on disk so that memory stays bounded: base data and what was found.
+
+One SQLite file in the work folder (mode 0600: it holds personal data); it can be thrown away.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from opsproof.signatures.basedata import BadRow, Delivered, key_text
+from opsproof.signatures.model import BaseRecord, Diagnosis
+
+_TABLES = """
+create table if not exists base(
+  key text primary key, place text not null, record blob, used integer not null default 0);
+create table if not exists found(
+  seq integer primary key, key text not null unique, body blob not null);
+create table if not exists bad(seq integer primary key, place text not null, what text not null);
+"""
+
+
+class Workbook:
+    """The file. Records are pickled: only this process and its children ever read it."""
+
+    def __init__(self, path: Path, *, fresh: bool = False) -> None:
+        """Open or make the file; ``fresh`` empties it first."""
+        if fresh:
+            path.unlink(missing_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self.path = path
+        self._db = sqlite3.connect(path)
+        self._db.executescript("pragma journal_mode=wal; pragma synchronous=normal;" + _TABLES)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def add_base(self, rows: Iterable[Delivered | BadRow]) -> None:
+        """Take delivered rows in. A key that comes twice is bad and stands for no record."""
+        with self._db:
+            for row in rows:
+                if isinstance(row, BadRow):
+                    self._bad(row.where, row.what)
+                    continue
+                blob = pickle.dumps(row.record)
+                fresh = self._db.execute(
+                    "insert or ignore into base(key, place, record) values (?, ?, ?)",
+                    (row.key, row.where, blob),
+                ).rowcount
+                if not fresh:
+                    (first,) = self._db.execute(
+                        "select place from base where key = ?", (row.key,)
+                    ).fetchone()
+                    self._bad(row.where, f"has the key of {first}: neither is taken")
+                    self._db.execute("update base set record = null where key = ?", (row.key,))
+
+    def base(self, keys: Sequence[tuple[Any, ...]]) -> dict[str, BaseRecord]:
+        """The delivered records of these keys, by :func:`key_text`."""
+        texts = [key_text(key) for key in keys]
+        found: dict[str, BaseRecord] = {}
+        for begin in range(0, len(texts), 500):
+            part = texts[begin : begin + 500]
+            marks = ",".join("?" * len(part))
+            rows = self._db.execute(
+                f"select key, record from base where record is not null and key in ({marks})",  # noqa: S608 - marks are question marks
+                part,
+            )
+            for key, blob in rows:
+                found[key] = pickle.loads(blob)  # noqa: S301 - our own file, mode 0600
+        return found
+
+    def base_count(self) -> int:
+        """Rows delivered and taken."""
+        return self._count("select count(*) from base where record is not null")
+
+    def bad_rows(self) -> list[BadRow]:
+        """Rows that were not taken, in the order in which they came."""
+        rows = self._db.execute("select place, what from bad order by seq")
+        return [BadRow(place, what) for place, what in rows]
+
+    def add_found(self, diagnoses: Iterable[Diagnosis]) -> None:
+        """Keep what was diagnosed, in order; an earlier word on the same key is replaced in place."""
+        with self._db:
+            for one in diagnoses:
+                self._db.execute(
+                    "insert into found(key, body) values (?, ?)"
+                    " on conflict(key) do update set body = excluded.body",
+                    (key_text(one.key), pickle.dumps(one)),
+                )
+
+    def found(self) -> Iterator[Diagnosis]:
+        """Everything kept, in order."""
+        last = 0
+        while True:
+            rows = self._db.execute(
+                "select seq, body from found where seq > ? order by seq limit 1000", (last,)
+            ).fetchall()
+            if not rows:
+                return
+            for seq, body in rows:
+                last = seq
+                yield pickle.loads(body)  # noqa: S301 - our own file, mode 0600
+
+    def found_of(self, key: tuple[Any, ...]) -> Diagnosis | None:
+        """What was found about one record; None when it is valid."""
+        row = self._db.execute("select body from found where key = ?", (key_text(key),)).fetchone()
+        return None if row is None else pickle.loads(row[0])  # noqa: S301 - as above
+
+    def _bad(self, place: str, what: str) -> None:
+        self._db.execute("insert into bad(place, what) values (?, ?)", (place, what))
+
+    def _count(self, statement: str) -> int:
+        (number,) = self._db.execute(statement).fetchone()
+        return int(number)

@@ -1,0 +1,317 @@
+"""Plan, apply, roll back: nothing wrong is written, nothing is lost, nothing is doubled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.signatures import drills
+from tests.signatures.conftest import NOW
+from tests.signatures.servers import PostgresServer
+
+from opsproof.evidence.cms import DecryptionError
+from opsproof.evidence.keys import Keys, create_demo_keys, load_keys
+from opsproof.signatures import simulate
+from opsproof.signatures.analyse import Job
+from opsproof.signatures.apply import Applier, Point, Result
+from opsproof.signatures.database import Database, make_engine
+from opsproof.signatures.errors import PlanError
+from opsproof.signatures.model import RecordClass
+from opsproof.signatures.plan import Plan, load_plan
+from opsproof.signatures.rollback import Rollback
+from opsproof.signatures.simulate import Drill
+
+
+@pytest.fixture(scope="module")
+def keys_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys") / "keys"
+    create_demo_keys(folder, now=NOW)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def keys(keys_folder: Path) -> Keys:
+    return load_keys(keys_folder)
+
+
+def drill_key(folder: Path) -> rsa.RSAPrivateKey:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    key = load_pem_private_key((folder / "bureau.key").read_bytes(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'records.db'}"
+    server = request.getfixturevalue("postgres")
+    assert isinstance(server, PostgresServer)
+    return server.new_database()
+
+
+def applied(
+    job: Job,
+    plan: Plan,
+    keys: Keys,
+    folder: Path,
+    *,
+    at: Callable[[Point], None] = lambda _: None,
+    batch: int = 7,
+) -> Result:
+    database = Database(job.url, job.profile)
+    try:
+        return Applier(
+            plan, job.profile, database, job.checker(), folder, keys.bureau, batch, at
+        ).apply()
+    finally:
+        database.close()
+
+
+def contents(drill: Drill) -> dict[int, tuple[Any, ...]]:
+    engine = make_engine(drill.url)
+    table = sa.table("exam score", *(sa.column(name) for name in drill.profile.columns))
+    with engine.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(sa.select(table))]
+    engine.dispose()
+    return {row[0]: row for row in rows}
+
+
+def make(folder: Path, url: str, *, seed: int = 3, records: int = 40) -> Drill:
+    return simulate.simulate(
+        folder,
+        drills.lab_of("ecdsa"),
+        records=records,
+        seed=seed,
+        url=url,
+        damaged_percent=70,
+    )
+
+
+def assert_only_right_values(drill: Drill, job: Job, before: dict[int, tuple[Any, ...]]) -> None:
+    """Everything that differs from before verifies over unchanged data; no row came or went."""
+    after = contents(drill)
+    checker = job.checker()
+    data = len(drill.profile.fields)
+    assert set(after) == set(before)
+    changed = [key for key in after if after[key] != before[key]]
+    for key in changed:
+        assert after[key][:data] == before[key][:data]
+        assert checker.check(checker.row(after[key])).failed is None
+
+
+def test_everything_repairable_is_repaired_and_all_else_is_left(
+    url: str, tmp_path: Path, keys: Keys
+) -> None:
+    drill = make(tmp_path, url)
+    before = contents(drill)
+    job, plan = drills.planned(drill)
+    result = applied(job, plan, keys, tmp_path / "work")
+    assert result.left_alone == []
+    assert result.written == plan.footer.actions["write"]
+    assert_only_right_values(drill, job, before)
+    _, analysis = drills.analysed(drill)
+    differing = sum(one.record_class is RecordClass.BASE_DIFFERS for one in drill.truth)
+    assert {name: count for name, count in analysis.classes.items() if count} == {
+        RecordClass.VALID: 40 - differing,
+        RecordClass.BASE_DIFFERS: differing,
+    }
+
+
+def test_the_second_run_has_nothing_to_do(url: str, tmp_path: Path, keys: Keys) -> None:
+    drill = make(tmp_path, url)
+    job, plan = drills.planned(drill)
+    first = applied(job, plan, keys, tmp_path / "work")
+    after = contents(drill)
+    again = applied(job, plan, keys, tmp_path / "work")
+    assert (again.written, again.already) == (0, first.written)
+    assert again.images == []
+    assert contents(drill) == after
+    _, second = drills.planned(drill)
+    assert second.footer.actions.get("write", 0) == 0
+
+
+def test_rollback_restores_every_byte(
+    url: str, tmp_path: Path, keys: Keys, keys_folder: Path
+) -> None:
+    drill = make(tmp_path, url)
+    before = contents(drill)
+    job, plan = drills.planned(drill)
+    result = applied(job, plan, keys, tmp_path / "work")
+    database = Database(job.url, job.profile)
+    back = Rollback(
+        plan, job.profile, database, tmp_path / "work", keys.bureau, drill_key(keys_folder)
+    )
+    undone = back.roll_back()
+    assert undone.written == result.written > 0
+    assert contents(drill) == before
+    again = back.roll_back()
+    database.close()
+    assert (again.written, again.already) == (0, result.written)
+
+
+def test_rollback_needs_the_bureaus_key(tmp_path: Path, keys: Keys) -> None:
+    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
+    job, plan = drills.planned(drill)
+    applied(job, plan, keys, tmp_path / "work")
+    database = Database(job.url, job.profile)
+    other = rsa.generate_private_key(65537, 2048)
+    back = Rollback(plan, job.profile, database, tmp_path / "work", keys.bureau, other)
+    with pytest.raises(DecryptionError):
+        back.roll_back()
+    database.close()
+
+
+def test_before_images_show_nothing(tmp_path: Path, keys: Keys) -> None:
+    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
+    before = contents(drill)
+    job, plan = drills.planned(drill)
+    applied(job, plan, keys, tmp_path / "work")
+    images = b"".join(path.read_bytes() for path in (tmp_path / "work/before").iterdir())
+    stored = [row[7] for row in before.values() if isinstance(row[7], str) and len(row[7]) > 20]
+    assert stored
+    assert all(value[:20].encode() not in images for value in stored)
+
+
+def test_rows_changed_since_the_plan_are_left_alone(url: str, tmp_path: Path, keys: Keys) -> None:
+    drill = make(tmp_path, url)
+    job, plan = drills.planned(drill)
+    entries = list(plan.writes())
+    touched = [entries[0].key[0], entries[-1].key[0]]
+    engine = make_engine(drill.url)
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(
+            f"update \"exam score\" set candidate = 'X' where id in ({touched[0]}, {touched[1]})"  # noqa: S608 - integers of ours
+        )
+    engine.dispose()
+    now = contents(drill)
+    result = applied(job, plan, keys, tmp_path / "work")
+    assert len(result.left_alone) == 2
+    assert result.written == len(entries) - 2
+    after = contents(drill)
+    assert all(after[key] == now[key] for key in touched)
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("point", ["read", "image", "updated", "committed", "journalled"])
+@pytest.mark.parametrize("batches", [0, 2])
+def test_an_interrupted_apply_is_resumed_without_double_work(
+    point: Point, batches: int, tmp_path: Path, keys: Keys, keys_folder: Path
+) -> None:
+    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
+    before = contents(drill)
+    job, plan = drills.planned(drill)
+    seen: list[Point] = []
+
+    def stop(here: Point) -> None:
+        seen.append(here)
+        if here == point and seen.count(point) > batches:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        applied(job, plan, keys, tmp_path / "work", at=stop)
+    result = applied(job, plan, keys, tmp_path / "work")
+    assert result.written + result.already == plan.footer.actions["write"]
+    assert result.left_alone == []
+    assert_only_right_values(drill, job, before)
+    database = Database(job.url, job.profile)
+    Rollback(
+        plan, job.profile, database, tmp_path / "work", keys.bureau, drill_key(keys_folder)
+    ).roll_back()
+    database.close()
+    assert contents(drill) == before
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10**6), base=st.booleans(), fresh=st.booleans())
+def test_nothing_wrong_is_ever_written(
+    seed: int, base: bool, fresh: bool, tmp_path_factory: pytest.TempPathFactory, keys: Keys
+) -> None:
+    folder = tmp_path_factory.mktemp("drill")
+    drill = make(folder, f"sqlite:///{folder / 'records.db'}", seed=seed, records=24)
+    before = contents(drill)
+    job, plan = drills.planned(drill, base=base, fresh=fresh)
+    applied(job, plan, keys, folder / "work")
+    assert_only_right_values(drill, job, before)
+    repairable = {
+        RecordClass.ENCODING_DAMAGE,
+        RecordClass.WRONG_CONTAINER,
+        RecordClass.WRONG_REFERENCE,
+        RecordClass.SWAPPED,
+    }
+    written = {entry.key[0] for entry in plan.writes()}
+    for one in drill.truth:
+        if one.record_class in repairable:
+            assert one.key in written, (one.key, one.record_class, one.fault)
+
+
+def _rewritten(plan: Plan, change: Callable[[dict[str, Any]], None]) -> Plan:
+    lines = plan.path.read_bytes().splitlines()
+    from opsproof.evidence.canonical import canonical_line
+
+    place = next(n for n, line in enumerate(lines) if b'"action":"write"' in line)
+    entry = json.loads(lines[place])
+    change(entry)
+    lines[place] = canonical_line(entry).rstrip(b"\n")
+    plan.path.write_bytes(b"\n".join(lines) + b"\n")
+    return load_plan(plan.path)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            lambda entry: entry["changes"].update(sign_value="AAAA"),
+            "the new value does not verify: ",
+        ),
+        (
+            lambda entry: entry["changes"].update(score="150.0"),
+            "changes columns that are not the signature's",
+        ),
+        (
+            lambda entry: entry["changes"].update({"sign_value\" = ''; drop table x": "A"}),
+            "changes columns that are not the signature's",
+        ),
+    ],
+)
+def test_a_plan_that_was_tampered_with_writes_nothing(
+    change: Callable[[dict[str, Any]], None], text: str, tmp_path: Path, keys: Keys
+) -> None:
+    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
+    before = contents(drill)
+    job, plan = drills.planned(drill)
+    bad = _rewritten(plan, change)
+    assert bad.sha256 != plan.sha256
+    with pytest.raises(PlanError) as caught:
+        applied(job, bad, keys, tmp_path / "work", batch=1000)
+    assert caught.value.what.startswith(text)
+    assert contents(drill) == before
+
+
+def test_fresh_signatures_carry_their_own_time(tmp_path: Path) -> None:
+    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
+    _, plan = drills.planned(drill)
+    fresh = [entry for entry in plan.writes() if entry.source == "fresh"]
+    assert fresh
+    local = (NOW + timedelta(hours=8)).strftime("%Y-%m-%d %H:%M:%S")
+    assert {entry.changes["signed_at"] for entry in fresh} == {local}
+
+
+def test_without_base_data_nothing_is_signed_anew(tmp_path: Path) -> None:
+    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
+    _, plan = drills.planned(drill, base=False)
+    assert set(plan.footer.sources) == {"stored"}
