@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import msgspec
 import pytest
 from tests.reports.estate import Host, day_of, healthy, in_memory, lab, troubled
 from tests.reports.page import Page
@@ -15,7 +16,7 @@ from tests.reports.test_daily import silent
 from opsproof.evidence.model import State
 from opsproof.reports.daily import daily_sheet
 from opsproof.reports.html import percent, render, template_sha256
-from opsproof.reports.model import LANGUAGES
+from opsproof.reports.model import LANGUAGES, Group
 from opsproof.reports.sources import read_day
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -47,6 +48,7 @@ def test_every_link_of_a_sealed_day_leads_somewhere(sealed_days: Path, language:
     outside = {link for link in page.links if not link.startswith("#")}
     files = {link for link in outside if link.startswith("../runs/")}
     assert len(files) > 20
+    assert any("/inputs/controls/" in link for link in files)
     assert [f for f in files if not (sealed_days / "daily" / unquote(f)).resolve().is_file()] == []
     assert outside - files == {
         f"{sheet.id}.{'en' if language == 'zh-CN' else 'zh-CN'}.html",
@@ -165,6 +167,23 @@ def test_two_thousand_hosts_make_a_page_of_bounded_size() -> None:
     assert "另有" in page.text
     inside = {link[1:] for link in page.links if link.startswith("#")}
     assert inside - set(page.ids) == set()
+
+
+def test_paper_is_set_tighter_only_when_little_is_wrong() -> None:
+    assert '<body class="brief">' in render(sheet_of(day_of(in_memory(lab()))), "en")
+    assert "<body>" in render(sheet_of(day_of(in_memory(troubled()))), "en")
+
+
+def test_a_missed_run_is_not_denied_below_the_row_that_reports_it() -> None:
+    denial = "Nothing was due and not run."
+    sheet = sheet_of(day_of(in_memory(troubled())))
+    assert denial in render(sheet, "en")
+    row = rows_of(sheet)[0]
+    groups = tuple(
+        msgspec.structs.replace(block, rows=(row,)) if block.group is Group.SERVICES else block
+        for block in sheet.groups
+    )
+    assert denial not in render(msgspec.structs.replace(sheet, groups=groups), "en")
 
 
 def test_the_same_sheet_gives_the_same_bytes() -> None:

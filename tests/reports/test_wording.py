@@ -114,6 +114,26 @@ def test_what_decided_reads_as_measured(expected: Any, observed: Any, en: str) -
     assert measured(finding(expected, observed), State.FAIL)["en"] == en
 
 
+@pytest.mark.parametrize(
+    ("seconds", "zh", "en"),
+    [
+        (0, "0秒", "0 s"),
+        (59, "59秒", "59 s"),
+        (60, "1分", "1 min"),
+        (3725, "1小时2分", "1 h 2 min"),
+        (7_776_000, "90天", "90 days"),
+        (10_654_206, "123天7小时", "123 days 7 h"),
+        (7_776_059, "90天", "90 days"),
+        (-90, "-1分30秒", "-1 min 30 s"),
+    ],
+)
+def test_a_duration_reads_in_its_two_largest_units(seconds: int, zh: str, en: str) -> None:
+    assert threshold(finding({"path": "uptime_seconds", "at_most": seconds})) == {
+        "zh-CN": f"运行时间 ≤ {zh}",
+        "en": f"uptime ≤ {en}",
+    }
+
+
 def test_a_waived_finding_says_so_and_still_shows_what_was_seen() -> None:
     seen = measured(finding({"path": "x", "at_most": 1}, {"total": 2}, "WVR-1"), State.WAIVED)
     assert seen == {"zh-CN": "总数：2（按例外放行）", "en": "total: 2 (passed by waiver)"}

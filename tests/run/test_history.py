@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from opsproof.errors import UsageError
+from opsproof.evidence import standing
 from opsproof.evidence.bundle import BundleBuilder
 from opsproof.evidence.keys import Keys, create_demo_keys, load_keys
 from opsproof.evidence.model import Outcome, Run, RunHost
@@ -36,7 +37,7 @@ def made(run_id: str = "20261122T090000Z-daily-0000", **changes: Any) -> Run:
         started_at=stamp,
         finished_at=stamp,
         evaluated_at=stamp,
-        status=history.COMPLETED,
+        status=standing.COMPLETED,
         rc=0,
         operator="x",
         host="y",
@@ -55,21 +56,21 @@ def host(outcome: Outcome, *, planned: bool = True, seen: bool = True) -> RunHos
         {"check": True},
         {"limit": "h1"},
         {"retry_of": "x"},
-        {"status": history.ABORTED},
-        {"status": history.INTERRUPTED},
+        {"status": standing.ABORTED},
+        {"status": standing.INTERRUPTED},
         {"hosts": {"h1": host(Outcome.FAILED, seen=False)}},
         {"hosts": {"h1": host(Outcome.UNREACHABLE)}},
         {"hosts": {}},
     ],
 )
 def test_what_satisfies_no_due_item(change: dict[str, Any]) -> None:
-    assert history.is_full(made())
-    assert not history.is_full(made(**change))
+    assert standing.is_full(made())
+    assert not standing.is_full(made(**change))
 
 
 def test_a_full_run_with_trouble_on_every_host_is_full_all_the_same() -> None:
     bad = {"h1": host(Outcome.UNREACHABLE), "h2": host(Outcome.FAILED)}
-    assert history.is_full(made(hosts=bad))
+    assert standing.is_full(made(hosts=bad))
 
 
 def test_since_is_the_last_success_of_each_host_whatever_the_limit() -> None:

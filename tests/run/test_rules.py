@@ -17,6 +17,13 @@ def test_rules_carry_the_bytes_that_they_were_read_from(project: Path) -> None:
     assert found.files["controls/probe.yml"] == (project / "controls" / "probe.yml").read_bytes()
 
 
+def test_detection_rules_are_kept_as_they_are(project: Path) -> None:
+    (project / "rules" / "windows").mkdir(parents=True)
+    (project / "rules" / "windows" / "one.yml").write_bytes(b"title: one\n")
+    files = load_rules(project, project / "inventory").files
+    assert files["rules/windows/one.yml"] == b"title: one\n"
+
+
 def test_waivers_and_the_register_lie_beside_the_inventory(project: Path) -> None:
     (project / "inventory" / "waivers.yml").write_text(
         "- {control: PRB-1, subject: h1/host/*, reason: new disk, approver: Wang, expires: '2026-12-31'}\n"

@@ -25,6 +25,7 @@ def controls_of(inputs: Mapping[str, bytes]) -> dict[str, ControlRecord]:
         control.id: ControlRecord(
             id=control.id,
             sha256=control.sha256,
+            file=f"inputs/{CONTROLS_INPUT}{name}",
             activity=control.activity,
             subject=control.subject.value,
             severity=control.severity.value,
@@ -33,7 +34,8 @@ def controls_of(inputs: Mapping[str, bytes]) -> dict[str, ControlRecord]:
             demands=control.demands,
             clauses=tuple(Clause(id=c.id, reviewed=c.reviewed) for c in control.clauses),
         )
-        for control in parse_controls(_files(inputs), where="inputs/controls")
+        for name, data in _files(inputs).items()
+        for control in parse_controls({name: data}, where="inputs/controls")
     }
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from opsproof.evidence.ids import moment
 from opsproof.evidence.ledger import NO_PREVIOUS, line_sha256
 from opsproof.evidence.model import Finding, Outcome, Run, State, SubjectKind
+from opsproof.evidence.standing import has_reached, is_full, is_whole
 from opsproof.evidence.sums import sm3
 from opsproof.reports.calendar import calendar_day
 from opsproof.reports.controls import controls_digest, controls_of, waivers_of
@@ -34,7 +35,7 @@ from opsproof.reports.model import (
     WaiverRecord,
 )
 from opsproof.reports.rows import Judged, check_key, group_blocks
-from opsproof.reports.sources import Day, SealedRun, estate, is_full
+from opsproof.reports.sources import Day, SealedRun, estate
 from opsproof.reports.trail import finding_records, observation_records
 
 SCHEDULE_INPUT = "schedule.yml"
@@ -102,16 +103,12 @@ def report_number(day: Day, revision: int = 0) -> str:
 
 
 def _counted(runs: Sequence[SealedRun]) -> list[SealedRun]:
-    """The newest full run of each kind that got to its end, else the newest that did not."""
+    """The newest full run of each kind, else the newest that was meant to be one."""
     chosen: dict[str, SealedRun] = {}
-    full = [run for run in runs if is_full(run.bundle.run)]
-    for run in sorted(full, key=lambda run: (_completed(run.bundle.run), run.entry.seq)):
+    whole = [run for run in runs if is_whole(run.bundle.run)]
+    for run in sorted(whole, key=lambda run: (is_full(run.bundle.run), run.entry.seq)):
         chosen[run.bundle.run.kind] = run
     return sorted(chosen.values(), key=lambda run: run.entry.seq)
-
-
-def _completed(run: Run) -> bool:
-    return any(host.seen for host in run.hosts.values())
 
 
 def _judged(runs: Sequence[SealedRun]) -> list[Judged]:
@@ -138,7 +135,7 @@ def _follow_ups(
     after = max((run.entry.seq for run in counted), default=0)
     found: dict[tuple[str, ...], list[Finding]] = {}
     for run in runs:
-        if run.entry.seq > after and not run.bundle.run.check and not is_full(run.bundle.run):
+        if run.entry.seq > after and not run.bundle.run.check and not is_whole(run.bundle.run):
             for finding in run.bundle.findings:
                 found.setdefault(check_key(finding), []).append(finding)
     return found
@@ -209,7 +206,7 @@ def _run_line(sealed: SealedRun, day: Day, counted: bool) -> RunLine:
         "check": run.check,
         "limit": bool(run.limit),
         "retry": bool(run.retry_of),
-        "failed": not _completed(run),
+        "failed": not has_reached(run),
         "dirty": run.dirty,
         "superseded": is_full(run) and not counted and _same_day(run, day),
     }

@@ -152,10 +152,11 @@ class Clause(Record, frozen=True, kw_only=True):
 
 
 class ControlRecord(Record, frozen=True, kw_only=True):
-    """What the sheet needs of a control, as the run used it."""
+    """What the sheet needs of a control, as the run used it; ``file`` is its path in the bundle."""
 
     id: str
     sha256: str
+    file: str = ""
     activity: str
     subject: str
     severity: str

@@ -25,6 +25,7 @@ from opsproof.evidence.model import Run
 from opsproof.evidence.reader import Bundle, load_bundle
 from opsproof.evidence.records import RECORD_FILE, RUN_FILE, Correction, read_record
 from opsproof.evidence.seal import RECORDS, RUNS
+from opsproof.evidence.standing import is_full
 
 DEFAULT_ZONE = "Asia/Shanghai"
 ESTATE_INPUT = "estate.json"
@@ -119,11 +120,6 @@ def time_zone(reports: Path, inventory: str | None = None) -> str:
     runs = _runs(reports, Ledger(reports).entries)
     name = _inventory([run for _, run in runs], inventory)
     return _zone(reports, [(entry, run) for entry, run in runs if run.inventory == name])
-
-
-def is_full(run: Run) -> bool:
-    """Whether a run can satisfy what was due: not a trial, not limited, not a retry."""
-    return not (run.check or run.limit or run.retry_of)
 
 
 def estate(bundle: Bundle | None) -> dict[str, Any]:

@@ -34,6 +34,7 @@ DETAILED = 300
 OBSERVATIONS = 200
 HOSTS = 300
 NORMAL_ITEMS = 3000
+_BRIEF = 4
 
 
 class Rest(msgspec.Struct, frozen=True):
@@ -154,6 +155,11 @@ class View:
     def exceptions(self) -> list[Row]:
         """Section 3: the rows of section 2, as far as they are printed there."""
         return [row for block in self.blocks for row in block.rows]
+
+    @property
+    def brief(self) -> bool:
+        """Whether so little is wrong that paper sets it tighter, a quiet day on one page."""
+        return len(self._rows) <= _BRIEF
 
     @property
     def exceptions_hidden(self) -> int:

@@ -23,6 +23,7 @@ _SHOWN = 4
 _IDENTITY = ("name", "letter", "channel", "provider", "display_name", "account", "thumbprint")
 _LISTS = ("every", "some", "none")
 _COMBINED = ("all", "any", "not")
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 class FactName(msgspec.Struct, frozen=True):
@@ -199,8 +200,30 @@ class _Words:
             return self.label("separator.list").join(pairs) or self.label("value.none")
         name = fact_names().get(path.rpartition(".")[2])
         if name is not None and name.unit and isinstance(value, int):
-            return self.label(f"unit.{name.unit}", value=value)
+            return self._measure(value, name.unit)
         return str(value)
+
+    def _measure(self, value: int, unit: str) -> str:
+        if unit == "millisecond" and value and value % 1000 == 0:
+            value, unit = value // 1000, "second"
+        if unit != "second":
+            return self.label(f"unit.{unit}", value=value)
+        first, *more = (
+            self.label(f"unit.{name}", value=count) for name, count in _duration(abs(value))
+        )
+        text = self.label("wording.and", first=first, second=more[0]) if more else first
+        return f"-{text}" if value < 0 else text
+
+
+def _duration(seconds: int) -> list[tuple[str, int]]:
+    """The two largest units of a duration that are not zero, the rest cut; nobody reads 7776000 s."""
+    parts = []
+    for name, length in _UNITS:
+        count, seconds = divmod(seconds, length)
+        parts.append((name, count))
+    first = next((i for i, (_, count) in enumerate(parts) if count), len(parts) - 1)
+    two = parts[first : first + 2]
+    return [part for part in two if part[1]] or two[:1]
 
 
 def _inside(condition: Json) -> Iterator[tuple[str, Json]]:

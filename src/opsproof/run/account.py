@@ -13,6 +13,7 @@ import msgspec
 from opsproof import __version__
 from opsproof.controls.scope import SCHEDULE
 from opsproof.errors import ExitCode, worst
+from opsproof.evidence import standing
 from opsproof.evidence.ids import timestamp
 from opsproof.evidence.model import (
     Finding,
@@ -171,7 +172,7 @@ def exit_code(run: Run, findings: Sequence[Finding]) -> ExitCode:
     blind = (State.ERROR, State.NOT_COLLECTED)
     bad = (Outcome.FAILED, Outcome.UNREACHABLE)
     if (
-        run.status != history.COMPLETED
+        run.status != standing.COMPLETED
         or any(finding.state in blind for finding in findings)
         or any(host.outcome in bad for host in run.hosts.values())
         or not any(host.seen for host in run.hosts.values())

@@ -12,15 +12,12 @@ from opsproof.evidence.ledger import EntryKind, Ledger
 from opsproof.evidence.model import Outcome, Run
 from opsproof.evidence.records import RUN_FILE, read_record
 from opsproof.evidence.seal import RUNS
+from opsproof.evidence.standing import is_full
 from opsproof.run.schedule import PastRun
 
 FIRST_LOOK_BACK = timedelta(hours=24)
 LONGEST_LOOK_BACK = timedelta(days=35)
 """A host that was away longer gets its logs from this far back: exports stay bounded."""
-
-COMPLETED = "completed"
-ABORTED = "aborted"
-INTERRUPTED = "interrupted"
 
 
 def past_runs(reports: Path, inventory: str, *, not_before: datetime) -> Iterator[Run]:
@@ -34,20 +31,6 @@ def past_runs(reports: Path, inventory: str, *, not_before: datetime) -> Iterato
             return
         if run.inventory == inventory:
             yield run
-
-
-def is_full(run: Run) -> bool:
-    """Whether a run can satisfy a due item: no limit, check or retry, Ansible came to its end, and
-    at least one host was reached.
-
-    A retry adds hosts to the evidence but is never needed here: its parent was a full run and has
-    satisfied the item; the parent's hosts that could not be reached are findings of the parent.
-    """
-    partial = run.check or run.limit is not None or run.retry_of is not None
-    reached = any(
-        host.seen and host.outcome is not Outcome.UNREACHABLE for host in run.hosts.values()
-    )
-    return reached and not partial and run.status == COMPLETED
 
 
 def as_past(runs: Sequence[Run]) -> list[PastRun]:

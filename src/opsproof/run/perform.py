@@ -16,6 +16,7 @@ import msgspec
 from opsproof.controls.recompute import evaluate_inputs
 from opsproof.controls.scope import INPUT as KNOWN
 from opsproof.errors import ExitCode, OpsproofError, UsageError
+from opsproof.evidence import standing
 from opsproof.evidence.bundle import BundleBuilder
 from opsproof.evidence.ids import timestamp
 from opsproof.evidence.keys import Keys
@@ -214,12 +215,12 @@ class _Performance:
     def _record(
         self, end: executor.JobEnd, past: Sequence[Run], recovery: Recovery
     ) -> tuple[Run, list[schedule.Due]]:
-        status = history.COMPLETED if self.tally.finished else history.ABORTED
+        status = standing.COMPLETED if self.tally.finished else standing.ABORTED
         run = account.record(
             self.plan,
             self.tally,
             self.origin,
-            status=history.INTERRUPTED if self.stop.asked else status,
+            status=standing.INTERRUPTED if self.stop.asked else status,
             rc=end.rc,
             started=self.started,
             finished=self.world.now(),
@@ -278,7 +279,7 @@ class _Performance:
             findings=bundle.findings,
             observations=bundle.observations,
             results=account.results(self.plan, self.tally),
-            errors=self.tally.errors if bundle.run.status != history.COMPLETED else [],
+            errors=self.tally.errors if bundle.run.status != standing.COMPLETED else [],
             bundle=path,
             head=Ledger(self.reports).head,
             code=account.exit_code(bundle.run, bundle.findings),

@@ -34,6 +34,8 @@ class Rules(msgspec.Struct, frozen=True):
 def load_rules(project: Path, beside: Path) -> Rules:
     """Reads ``controls/*.yml`` of the project and what lies beside the inventory's sources.
 
+    Detection rules below ``rules/`` are kept as they are: hits, and so facts, follow from them.
+
     Raises :class:`UsageError` naming file and line: a run must not start with rules that are wrong.
     """
     folder = project / "controls"
@@ -43,6 +45,10 @@ def load_rules(project: Path, beside: Path) -> Rules:
     controls = parse_controls(found, where=str(folder))
     files = {f"{CONTROLS}{name}": data for name, data in found.items()}
     path = beside / WAIVERS
+    files |= {
+        rule.relative_to(project).as_posix(): rule.read_bytes()
+        for rule in sorted((project / "rules").rglob("*.y*ml"))
+    }
     files[WAIVERS] = path.read_bytes() if path.is_file() else b"[]\n"
     waivers = parse_waivers(files[WAIVERS], name=str(path), controls=(one.id for one in controls))
     return Rules(tuple(controls), tuple(waivers), _register(beside / "register.yml"), files)
