@@ -18,6 +18,8 @@ class Outcome:
     rc: int = 0
     text: str = ""
     """Native output that is no pipeline object, as it came."""
+    refused: bool = False
+    """The lab does not model it and nothing ran."""
 
 
 def to_result(outcome: Outcome, context: RunContext, *, progress: bool = False) -> ProcessResult:
@@ -37,6 +39,7 @@ def to_result(outcome: Outcome, context: RunContext, *, progress: bool = False) 
             output_objects=objects,
             duration=context.duration,
             goes_down_after=context.goes_down_after,
+            refused=outcome.refused,
         )
     text = "".join(f"{line}\r\n" for line in outcome.lines) + outcome.text
     return ProcessResult(
@@ -45,4 +48,5 @@ def to_result(outcome: Outcome, context: RunContext, *, progress: bool = False) 
         stderr=error_stream(outcome.errors, progress=progress),
         duration=context.duration,
         goes_down_after=context.goes_down_after,
+        refused=outcome.refused,
     )

@@ -31,7 +31,8 @@ class ProcessResult:
     ``output_objects`` replaces ``stdout`` for a PSRP pipeline that writes objects (strings).
     ``duration`` is how many seconds of the host's time it took: the session waits as long before it
     reports the end. ``goes_down_after`` is None, or the seconds after which the host stops
-    answering (a reboot or a shutdown that this process began).
+    answering (a reboot or a shutdown that this process began). ``refused`` tells that the lab did
+    not run it, because it does not model what was asked.
     """
 
     rc: int = 0
@@ -40,3 +41,4 @@ class ProcessResult:
     output_objects: tuple[str, ...] | None = None
     duration: float = 0.0
     goes_down_after: float | None = None
+    refused: bool = False

@@ -96,7 +96,7 @@ def _script(context: RunContext, script: str, seen: Callable[[str], None]) -> Ou
 def _refuse(context: RunContext, what: str, seen: Callable[[str], None]) -> Outcome:
     seen("refused")
     context.host.not_modelled(what)
-    return Outcome(errors=(str(NotModelledError(what)),), rc=1)
+    return Outcome(errors=(str(NotModelledError(what)),), rc=1, refused=True)
 
 
 def _manifest(context: RunContext, stdin: bytes, seen: Callable[[str], None]) -> Outcome:

@@ -303,7 +303,11 @@ class RunspacePool(Shell):
         host = self._pool.host
         if result.rc and host is not None and not host.IsHostNull:
             server.host_call(HostMethodIdentifier.SetShouldExit, [result.rc])
-        server.complete()
+        if result.refused and (host is None or host.IsHostNull):
+            # A client without a host hears no exit code, and must not take this for success.
+            server._change_state(State.Failed)  # noqa: SLF001 - psrpcore has no public way
+        else:
+            server.complete()
         self._collect()
         pipeline.mailbox.close()
 

@@ -147,6 +147,17 @@ def test_the_high_level_client_works(clients: Clients, host: FakeHost) -> None:
         assert (streams.error, had_errors) == ([], False)
 
 
+def test_a_refused_script_is_no_success_for_a_client_without_a_host(
+    clients: Clients, host: FakeHost
+) -> None:
+    host.run = lambda _process: ProcessResult(rc=1, stderr=b"winlab does not model x", refused=True)
+    with RunspacePool(clients.pypsrp()) as pool:
+        shell = script(pool, "x")
+        shell.invoke()
+    assert shell.had_errors
+    assert [str(error) for error in shell.streams.error] == ["winlab does not model x"]
+
+
 def test_an_unknown_configuration_is_refused_by_name(clients: Clients) -> None:
     pool = RunspacePool(clients.pypsrp(), configuration_name="jea_admins")
     with pytest.raises(WSManFaultError, match="Cannot find the jea_admins session configuration"):

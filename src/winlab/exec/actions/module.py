@@ -126,4 +126,4 @@ def _sent_file(chain: Chain, context: RunContext, script: str) -> Outcome:
 
 def _refused_script(chain: Chain, what: str) -> Outcome:
     chain.host.not_modelled(what)
-    return Outcome(errors=(str(NotModelledError(what)),), rc=1)
+    return Outcome(errors=(str(NotModelledError(what)),), rc=1, refused=True)
