@@ -30,7 +30,7 @@ lint: setup
 
 test: setup lint
 	mkdir -p build
-	$(BIN)/pytest -n 2 --dist loadgroup --junitxml build/junit.xml
+	$(BIN)/pytest -n 2 --dist loadfile --junitxml build/junit.xml
 	$(BIN)/molecule test --all
 
 bench: setup

@@ -80,6 +80,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
+def running(lab: Lab) -> Lab:
+    """The lab, started."""
+    up = lab.run("winlab", "up", lab.inventory / "estate.yml")
+    assert up.returncode == 0, up.stderr
+    return lab
+
+
+@pytest.fixture(scope="session")
 def demonstrated(lab: Lab) -> Lab:
     """The lab after `make demo`'s own steps have succeeded on it."""
     ran = lab.run(sys.executable, "scripts/demo.py", lab.inventory, lab.reports)

@@ -13,7 +13,7 @@ from cabarchive import CabArchive
 from evtx import PyEvtxParser
 from tests.e2e.conftest import Lab
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.e2e
 
 MODULE_RUNS = 5
 LEGACY_HOSTS = 8

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.conftest import PROJECT, Lab
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("lab")]
+pytestmark = pytest.mark.e2e
 
 Mutation = tuple[str, str, str]
 
@@ -33,7 +33,7 @@ MUTATIONS: dict[str, Mutation] = {
 
 
 @pytest.fixture
-def verify(demonstrated: Lab, tmp_path: Path) -> Callable[[Mutation | None], int]:
+def verify(running: Lab, tmp_path: Path) -> Callable[[Mutation | None], int]:
     """Runs the scenario's verify play with a copy of the role, mutated or not."""
 
     def run(mutation: Mutation | None) -> int:
@@ -47,8 +47,8 @@ def verify(demonstrated: Lab, tmp_path: Path) -> Callable[[Mutation | None], int
             (role / name).write_text(text.replace(old, new))
         kept = tmp_path / "kept"
         kept.mkdir()
-        return demonstrated.run(
-            "ansible-playbook", "-i", demonstrated.inventory, PROJECT / "molecule/inspection/verify.yml",
+        return running.run(
+            "ansible-playbook", "-i", running.inventory, PROJECT / "molecule/inspection/verify.yml",
             env={
                 "ANSIBLE_ROLES_PATH": str(tmp_path / "roles"),
                 "MOLECULE_EPHEMERAL_DIRECTORY": str(kept),

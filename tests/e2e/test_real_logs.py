@@ -15,7 +15,6 @@ DATA = PROJECT.parent / "shared/data"
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("real-logs"),
     pytest.mark.skipif(not DATA.is_dir(), reason="the real logs are not there: ../shared/data"),
 ]
 
