@@ -254,7 +254,11 @@ class ServiceManager:
                 self._put(replace(service, start_error=code, state="stopped", process_id=0))
 
     def boot(self) -> None:
-        """Do what a boot does: automatic services start, others stop; triggers keep their state."""
+        """Do what a boot does: automatic services start, others stop; triggers keep their state.
+
+        What an automatic service depends on starts with it, whatever its own start mode.
+        """
+        needed = self._needed_at_boot()
         for service in self.all():
             if service.start_mode in {"auto", "delayed"} and not service.trigger_start:
                 if service.running or service.stops_by_itself:
@@ -264,10 +268,29 @@ class ServiceManager:
                 else:
                     pid = 1000 + 4 * stable_number(service.name + service.path, 1500)
                     self._put(replace(service, state="started", process_id=pid, exit_code=0))
+            elif service.name.lower() in needed and service.start_mode == "manual":
+                pid = 1000 + 4 * stable_number(service.name + service.path, 1500)
+                self._put(replace(service, state="started", process_id=pid, exit_code=0))
             elif service.start_mode in {"manual", "disabled"} and service.running:
                 base = self._base.get(service.name.lower())
                 if base is None or not base.running or service.start_mode == "disabled":
                     self._put(replace(service, state="stopped", process_id=0, exit_code=1077))
+
+    def _needed_at_boot(self) -> set[str]:
+        """Lower-case names of what automatic services depend on, directly or not."""
+        open_names = [
+            name
+            for service in self.all(drivers=False)
+            if service.start_mode in {"auto", "delayed"} and not service.trigger_start
+            for name in service.dependencies
+        ]
+        found: set[str] = set()
+        while open_names:
+            service = self.find(open_names.pop())
+            if service is not None and not service.kernel and service.name.lower() not in found:
+                found.add(service.name.lower())
+                open_names += service.dependencies
+        return found
 
     def save(self) -> Any:
         """Return the state for `load`."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from winlab.host.host import Host, HostSpec
+from winlab.host.services import Service
 from winlab.host.updates import POLICY, Update, UpdateError, Wsus
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -138,3 +139,15 @@ def test_a_snapshot_brings_everything_back() -> None:
     made.restore(saved)
     assert made.updates.dump() == before
     assert not made.updates.restart_required
+
+
+def test_what_an_automatic_service_depends_on_starts_with_it() -> None:
+    made = host()
+    was = Service(name="WAS", display_name="WAS", start_mode="manual", state="started")
+    made.services.put(was)
+    made.services.put(
+        Service(name="W3SVC", display_name="W3SVC", start_mode="auto", dependencies=("WAS",))
+    )
+    made.reboot()
+    assert made.services.get("WAS").running
+    assert made.services.get("W3SVC").running
