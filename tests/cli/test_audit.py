@@ -40,6 +40,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (CLEAN, ExitCode.OK),
         (ATTACK, ExitCode.FINDINGS),
         (DAMAGED, ExitCode.NOT_EVALUATED),
+        ("", ExitCode.NOT_EVALUATED),
     ],
 )
 def test_exit_code_is_the_worst(log: Path, text: str, code: ExitCode) -> None:

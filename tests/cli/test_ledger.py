@@ -97,3 +97,10 @@ def test_a_torn_ledger_ends_with_6_and_the_remedy(reports: Path, verb: str) -> N
     assert str(error) == (
         f"{reports}/ledger.jsonl:2: the last line is torn (opsproof ledger repair)"
     )
+
+
+@pytest.mark.parametrize("verb", ["list", "head"])
+def test_a_folder_that_is_not_there_has_no_ledger(verb: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [verb, "--reports", str(tmp_path / "typo")])
+    assert result.exit_code == ExitCode.USAGE
+    assert "does not exist" in result.output

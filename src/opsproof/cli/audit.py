@@ -32,7 +32,8 @@ Examples:
   opsproof audit logs/ --rules rules --rules ../sigma/rules/windows
   opsproof audit --explain 'Security log cleared'
 \b
-Ends with 0 (no hit), 1 (hits), 2 (usage), 3 (a file or a rule could not be read; worse than hits).
+Ends with 0 (no hit), 1 (hits), 2 (usage), 3 (a file or a rule could not be read, or no record was there; worse
+than hits).
 """
 
 _COLUMNS: Final = ("time", "severity", "title", "computer", "channel", "file", "record")
@@ -156,11 +157,11 @@ def _options(
 
 
 def exit_code(report: AuditReport) -> ExitCode:
-    """Hits are findings; what could not be read, or is no valid rule, was not evaluated."""
+    """Hits are findings; nothing to read, what could not be read, or no valid rule: not evaluated."""
     codes = [ExitCode.OK]
     if report.counts.hits:
         codes.append(ExitCode.FINDINGS)
-    if report.unreadable or any(rule.reason in _FAULTS for rule in report.rules_not_run):
+    if not report.counts.records or report.unreadable or any(rule.reason in _FAULTS for rule in report.rules_not_run):
         codes.append(ExitCode.NOT_EVALUATED)
     return worst(codes)
 

@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _REPORTS = click.option(
     "--reports",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=Path("reports"),
     show_default=True,
     help="The reports folder.",

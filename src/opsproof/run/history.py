@@ -62,7 +62,7 @@ def sealed_run(reports: Path, word: str) -> Run:
     path = Path(word) if "/" in word else reports / RUNS / word
     if not (path / RUN_FILE).is_file():
         raise UsageError(
-            "there is no such sealed run", where=str(path), remedy="opsproof ledger lists them"
+            "there is no such sealed run", where=str(path), remedy="opsproof ledger list shows them"
         )
     return read_record(path / RUN_FILE, Run)
 
