@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, tzinfo
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
 from opsproof.logs import times
-from opsproof.logs.collect import Collector
-from opsproof.logs.evaluate import Evaluator
 from opsproof.logs.files import READERS, Identity, LogFile, collected, identify
 from opsproof.logs.gaps import GapFinder
 from opsproof.logs.model import AuditReport, Counts, Gap, Kind, Source, Unreadable
+from opsproof.logs.options import Limits, Options
+from opsproof.logs.parts import Examiner, Part, Tally, Unit
 from opsproof.logs.readers.base import Damage, Log, Notes
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import default_cache, load
-from opsproof.logs.schema import Schema
-from opsproof.logs.summary import WANTED, Summarizer
-from opsproof.logs.suppress import Suppression, Suppressions
-from opsproof.logs.table import Mask, Table
+from opsproof.logs.summary import Summarizer
+from opsproof.logs.workers import examined
+
+__all__ = ["Limits", "Options", "Progress", "audit"]
 
 Progress = Callable[[str, int, int], None]
 """Called before each file: its name, its number from 1, how many there are."""
@@ -29,33 +28,11 @@ Progress = Callable[[str, int, int], None]
 MOST_DAMAGE = 1000
 """Places of damage that a report lists for one file; all are counted."""
 
+_FILE_BITS = 40
+"""Bits that order the records of one file."""
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much detail a report keeps. Everything beyond is counted, never lost from the counts."""
-
-    hits_per_rule: int = 1000
-    members: int = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What an audit is asked for besides files and rules.
-
-    Records from ``since`` (included) to ``until`` (excluded) count; a record without a time always
-    does. ``schemas`` say what data logs mean, ``zone`` is that of local times in logs that do not
-    say (IIS native). ``suppressions`` hold until they expire; ``today`` None: for ever.
-    ``retained_since``: every log must reach back to it.
-    """
-
-    since: datetime | None = None
-    until: datetime | None = None
-    limits: Limits = field(default_factory=Limits)
-    schemas: tuple[Schema, ...] = ()
-    zone: tzinfo = UTC
-    suppressions: tuple[Suppression, ...] = ()
-    today: date | None = None
-    retained_since: datetime | None = None
+SIDE_BY_SIDE = 1 << 26
+"""Bytes from which on worker processes pay for their start."""
 
 
 def audit(
@@ -77,64 +54,43 @@ def audit(
     Raises :class:`opsproof.errors.UsageError` where a path or the rules do not exist.
     """
     loaded = rules if isinstance(rules, RuleSet) else load(list(rules), cache or default_cache())
-    run = Run(loaded, options or Options(since=since, until=until))
+    run = _Run(loaded, options or Options(since=since, until=until))
     with collected(paths) as files:
         for number, file in enumerate(files, 1):
             if progress is not None:
                 progress(file.name, number, len(files))
-            run.file(file)
+            run.identify(file)
+        run.examine()
     return run.report()
 
 
-def _micros(moment: datetime | None) -> int | None:
-    return None if moment is None else times.micros(moment)
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A file and what it is."""
+
+    file: LogFile
+    identity: Identity
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What was read of one file."""
-
-    records: int = 0
-    filtered: int = 0
-    first: int | None = None
-    last: int | None = None
-    channels: set[str] = field(default_factory=set)
-
-    def add(self, table: Table, kept: int) -> None:
-        self.records += table.size
-        self.filtered += table.size - kept
-        known = table.times[table.times != times.UNKNOWN]
-        if len(known):
-            low, high = int(known.min()), int(known.max())
-            self.first = low if self.first is None else min(self.first, low)
-            self.last = high if self.last is None else max(self.last, high)
-        column = table.columns.get("channel")
-        self.channels.update(column.values if column is not None else {table.channel: 0})
-
-
-class Run:
-    """One audit under way: files go in one after another, the report comes out."""
+class _Run:
+    """One audit under way: files are identified, examined part by part, and merged in order."""
 
     def __init__(self, rules: RuleSet, options: Options) -> None:
-        """Nothing read yet."""
         self._rules, self._options = rules, options
-        self._since, self._until = _micros(options.since), _micros(options.until)
-        self._evaluator = Evaluator(rules)
-        self._suppressions = Suppressions(options.suppressions, options.today)
-        limits = options.limits
-        self._collector = Collector(rules, limits.hits_per_rule, limits.members, self._suppressions)
-        self._wanted = self._evaluator.wanted | self._collector.wanted | WANTED
+        self._examiner = Examiner(rules, options)
+        self._collector = self._examiner.collector()
         self._summary = Summarizer()
-        self._finder = GapFinder(_micros(options.retained_since))
+        self._finder = GapFinder(options.micros(options.retained_since))
+        self._known: list[_Known] = []
         self._sources: list[Source] = []
         self._unreadable: list[Unreadable] = []
         self._seen: set[str] = set()
         self._duplicates = 0
 
-    def file(self, file: LogFile) -> None:
-        """Audit one file. A file that was seen under another name counts once."""
+    def identify(self, file: LogFile) -> None:
+        """Take a file in. One that was seen under another name counts once."""
         try:
-            identity = identify(file, self._options.schemas)
+            identity = identify(file, self._options.schemas, self._options.part_bytes)
         except OSError as error:
             self._damage(file.name, "", Damage(f"it cannot be read: {error.strerror}"))
             return
@@ -142,56 +98,79 @@ class Run:
             self._duplicates += 1
             return
         self._seen.add(identity.sha256)
-        tally, notes = _Tally(), Notes()
-        if identity.kind in READERS:
-            self._read(file, identity, tally, notes)
-        elif identity.size:
+        self._known.append(_Known(file, identity))
+
+    def examine(self) -> None:
+        """Read all files, side by side where that pays, and merge what comes out."""
+        units = list(self._units())
+        options = self._options
+        if sum(known.identity.size for known in self._known) < SIDE_BY_SIDE or len(units) < 2:
+            options = replace(options, processes=1)
+        parts = examined((unit for _, unit in units), self._rules, options, self._examiner)
+        pairs = zip((known for known, _ in units), parts, strict=True)
+        read = set()
+        for known, group in groupby(pairs, key=lambda pair: pair[0]):
+            read.add(known.identity.sha256)
+            self._file(known, (part for _, part in group))
+        for known in self._known:
+            if known.identity.sha256 not in read:
+                self._unread(known)
+
+    def _units(self) -> Iterator[tuple[_Known, Unit]]:
+        for known in self._known:
+            file, identity = known.file, known.identity
+            if identity.kind in READERS:
+                ends = [*(cut.offset for cut in identity.cuts[1:]), None]
+                for begin, end in zip(identity.cuts, ends, strict=True):
+                    log = Log(
+                        file.path,
+                        file.name,
+                        zone=self._options.zone,
+                        schema=identity.schema,
+                        begin=begin,
+                        end=end,
+                    )
+                    yield known, Unit(log, identity.kind, identity.sha256)
+
+    def _file(self, known: _Known, parts: Iterator[Part]) -> None:
+        tally, notes = Tally(), Notes(original=True)
+        base = len(self._sources) << _FILE_BITS
+        for part in parts:
+            # Lines are numbered through the file, events from the part's first.
+            events = tally.records if known.identity.kind is Kind.EVTX else 0
+            self._collector.merge(part.collector, base + events)
+            tally.merge(part.tally)
+            notes.merge(part.notes)
+            self._summary.merge(part.summary)
+            self._finder.merge(part.finder)
+        self._note(known, tally, notes)
+
+    def _unread(self, known: _Known) -> None:
+        notes = Notes()
+        if known.identity.size:
             what = "it is no log that opsproof reads (EVTX, W3C, IIS; data logs need a schema map)"
             notes.damage.append(Damage(what, offset=0))
-        self._note(file, identity, tally, notes)
+        self._note(known, Tally(), notes)
 
-    def _read(self, file: LogFile, identity: Identity, tally: _Tally, notes: Notes) -> None:
-        number = self._collector.source(file.name, identity.sha256)
-        log = Log(file.path, file.name, number, self._options.zone, identity.schema)
-        for table in READERS[identity.kind](log, self._wanted, notes):
-            inside = self._inside(table)
-            tally.add(table, int(np.count_nonzero(inside)))
-            self._collector.see(table)
-            self._finder.add(table, file.name, identity.sha256)
-            self._summary.add(table, inside, file.name, identity.sha256)
-            for rule, rows in self._evaluator.hits(table):
-                kept = rows[inside[rows]]
-                if len(kept):
-                    self._collector.add(rule, table, kept)
-
-    def _inside(self, table: Table) -> Mask:
-        """Which records are within the asked time; those without a time are."""
-        inside = np.ones(table.size, dtype=np.bool_)
-        unknown = table.times == times.UNKNOWN
-        if self._since is not None:
-            inside &= unknown | (table.times >= self._since)
-        if self._until is not None:
-            inside &= unknown | (table.times < self._until)
-        return inside
-
-    def _note(self, file: LogFile, identity: Identity, tally: _Tally, notes: Notes) -> None:
+    def _note(self, known: _Known, tally: Tally, notes: Notes) -> None:
         """What is to be said of a file that has been read."""
+        name, identity = known.file.name, known.identity
         for damage in notes.damage[:MOST_DAMAGE]:
-            self._damage(file.name, identity.sha256, damage)
+            self._damage(name, identity.sha256, damage)
         if len(notes.damage) > MOST_DAMAGE:
             what = f"{len(notes.damage) - MOST_DAMAGE} more places like these"
-            self._damage(file.name, identity.sha256, Damage(what))
+            self._damage(name, identity.sha256, Damage(what))
         if identity.kind is not Kind.UNKNOWN or not identity.size:
             self._finder.close(
-                file.name, identity.sha256, original=notes.original, records=tally.records
+                name, identity.sha256, original=notes.original, records=tally.records
             )
         if identity.kind in {Kind.W3C, Kind.IIS}:
-            self._finder.named(file.name, identity.sha256, min(tally.channels, default=""))
+            self._finder.named(name, identity.sha256, min(tally.channels, default=""))
         for remark in notes.remarks:
             self._finder.gaps.append(
                 Gap(
                     kind="unmapped-column",
-                    file=file.name,
+                    file=name,
                     sha256=identity.sha256,
                     channel="",
                     detail=remark,
@@ -199,7 +178,7 @@ class Run:
             )
         self._sources.append(
             Source(
-                file=file.name,
+                file=name,
                 kind=identity.kind,
                 sha256=identity.sha256,
                 bytes=identity.size,
@@ -225,15 +204,17 @@ class Run:
         )
 
     def report(self) -> AuditReport:
-        """The report of all files so far."""
+        """The report of all files."""
+        options = self._options
         hits, ran, not_run = self._collector.result()
         summary = self._summary.result()
-        suppressed = self._suppressions.result()
+        suppressed = self._collector.suppressions.result()
         sources = sorted(self._sources, key=lambda one: (one.file, one.sha256))
+        since, until = options.micros(options.since), options.micros(options.until)
         return AuditReport(
             rules_sha256=self._rules.sha256,
-            since=None if self._since is None else times.text(self._since),
-            until=None if self._until is None else times.text(self._until),
+            since=None if since is None else times.text(since),
+            until=None if until is None else times.text(until),
             counts=Counts(
                 files=len(sources),
                 bytes=sum(one.bytes for one in sources),

@@ -74,6 +74,37 @@ class Collector:
             {"channel", "computer"}.union(*(one.names for one in self._series.values()))
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the rules: who takes a part in has them."""
+        return {**self.__dict__, "_rules": None}
+
+    def merge(self, other: Collector, base: int) -> None:
+        """Take what a later part of the same audit found. ``other`` is used up.
+
+        ``base`` puts the order of its records behind that of earlier files and parts.
+        """
+        files = len(self._files)
+        self._files += other._files
+        for hit in other._hits:
+            if self._shown[hit.rule] < self._most_hits:
+                self._shown[hit.rule] += 1
+                self._hits.append(hit)
+        for rule, count in other._counts.items():
+            self._counts[rule] += count
+        for rule, series in other._series.items():
+            self._series[rule].extend(series, files, base, self._pool, other._pool)
+        self._seen += other._seen
+        self._kinds |= other._kinds
+        self._channels |= other._channels
+        for kind, fields in other._fields.items():
+            self._fields[kind] |= fields
+        self._suppressions.merge(other._suppressions)
+
+    @property
+    def suppressions(self) -> Suppressions:
+        """The suppressions at work, with their counts."""
+        return self._suppressions
+
     def source(self, file: str, sha256: str) -> int:
         """A number for a file."""
         self._files.append((file, sha256))

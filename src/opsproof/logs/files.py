@@ -14,7 +14,7 @@ from typing import Final
 from opsproof.errors import UsageError
 from opsproof.logs.model import Kind
 from opsproof.logs.readers import data, evtx, iis_native, w3c
-from opsproof.logs.readers.base import Reader
+from opsproof.logs.readers.base import Cut, Reader
 from opsproof.logs.schema import Schema, schema_for
 
 READERS: Final[dict[Kind, Reader]] = {
@@ -25,6 +25,7 @@ READERS: Final[dict[Kind, Reader]] = {
 }
 
 _HEAD: Final = 1 << 16
+_BLOCK: Final = 1 << 22
 _CABINET: Final = b"MSCF"
 
 
@@ -38,12 +39,16 @@ class LogFile:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a file is: ``sha256`` and ``size`` in bytes of its content, ``schema`` of a data log."""
+    """What a file is: ``sha256`` and ``size`` in bytes of its content, ``schema`` of a data log.
+
+    ``cuts`` are the places at which it may be cut into parts, the beginning included.
+    """
 
     kind: Kind
     sha256: str
     size: int
     schema: Schema | None = None
+    cuts: tuple[Cut, ...] = (Cut(),)
 
 
 @contextmanager
@@ -101,19 +106,32 @@ def unpack(cabinet: LogFile, folder: Path) -> list[LogFile]:
     return members
 
 
-def identify(file: LogFile, schemas: Sequence[Schema] = ()) -> Identity:
-    """Kind, hash and size of a file, read once in bounded memory. Raises ``OSError``."""
+def identify(file: LogFile, schemas: Sequence[Schema], part: int) -> Identity:
+    """Kind, hash, size and cuts of a file, read once in bounded memory. Raises ``OSError``.
+
+    Parts are about ``part`` bytes. Windows event logs are cut between chunks, W3C logs between
+    lines; other files are one part.
+    """
     total = hashlib.sha256()
     size = 0
-    head = b""
+    kind: Kind | None = None
+    schema = schema_for(file.name, schemas)
+    lines = w3c.Cutter(part)
     with file.path.open("rb") as binary:
-        while block := binary.read(1 << 20):
-            head = head or block[:_HEAD]
+        while block := binary.read(_BLOCK):
+            if kind is None:
+                kind = _kind(block[:_HEAD]) if schema is None else Kind.DATA
+            if kind is Kind.W3C:
+                lines.feed(block)
             total.update(block)
             size += len(block)
-    schema = schema_for(file.name, schemas)
-    kind = _kind(head) if schema is None else Kind.DATA
-    return Identity(kind, total.hexdigest(), size, schema)
+    kind = kind or (Kind.UNKNOWN if schema is None else Kind.DATA)
+    cuts: tuple[Cut, ...] = (Cut(),)
+    if kind is Kind.EVTX:
+        cuts = evtx.cuts(size, part)
+    elif kind is Kind.W3C:
+        cuts = lines.cuts(size)
+    return Identity(kind, total.hexdigest(), size, schema, cuts)
 
 
 def _kind(head: bytes) -> Kind:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -23,13 +22,16 @@ _MOST_DAYS: Final = 400
 
 @dataclass(slots=True)
 class _Order:
-    """The order of one channel's records in one file, over batches."""
+    """The order of one channel's records in one file, over batches and parts."""
 
+    first_id: int = -1
     last_id: int = -1
+    first_time: int = times.UNKNOWN
+    first_time_id: int = -1
     last_time: int = times.UNKNOWN
     holes: int = 0
     missing: int = 0
-    first_hole: tuple[int, int] = (0, 0)
+    first_hole: tuple[int, int] | None = None
     backs: int = 0
     worst: int = 0
     worst_at: int = 0
@@ -37,36 +39,55 @@ class _Order:
     def follow(self, ids: Longs, moments: Longs) -> None:
         """Take the next records, in file order."""
         known = moments != times.UNKNOWN
-        self._times(moments[known], ids[known])
-        numbered = ids[ids >= 0]
-        if len(numbered):
-            line = numbered if self.last_id < 0 else np.concatenate(([self.last_id], numbered))
-            steps = np.diff(line)
-            where = np.flatnonzero(steps > 1)
-            if len(where) and not self.holes:
-                at = int(where[0])
-                self.first_hole = (int(line[at]), int(line[at + 1]))
-            self.holes += len(where)
-            self.missing += int((steps[where] - 1).sum())
-            self.last_id = int(numbered[-1])
+        self.merge(_Order.of(ids[ids >= 0], moments[known], ids[known]))
 
-    def _times(self, moments: Longs, ids: Longs) -> None:
-        if not len(moments):
-            return
-        line = (
-            moments
-            if self.last_time == times.UNKNOWN
-            else np.concatenate(([self.last_time], moments))
-        )
-        back = -np.diff(line)
-        where = np.flatnonzero(back > BACKWARDS)
-        if len(where):
-            worst = int(where[np.argmax(back[where])])
-            if int(back[worst]) > self.worst:
-                self.worst = int(back[worst])
-                self.worst_at = int(ids[worst + 1 - (len(line) - len(moments))])
-            self.backs += len(where)
-        self.last_time = int(moments[-1])
+    @classmethod
+    def of(cls, ids: Longs, moments: Longs, timed: Longs) -> _Order:
+        """The order of a stretch of records; ``timed`` are the ids of those with a time."""
+        one = cls()
+        if len(ids):
+            steps = np.diff(ids)
+            where = np.flatnonzero(steps > 1)
+            if len(where):
+                one.first_hole = (int(ids[where[0]]), int(ids[where[0] + 1]))
+            one.holes, one.missing = len(where), int((steps[where] - 1).sum())
+            one.first_id, one.last_id = int(ids[0]), int(ids[-1])
+        if len(moments):
+            back = -np.diff(moments)
+            where = np.flatnonzero(back > BACKWARDS)
+            if len(where):
+                worst = int(where[np.argmax(back[where])])
+                one.worst, one.worst_at = int(back[worst]), int(timed[worst + 1])
+            one.backs = len(where)
+            one.first_time, one.last_time = int(moments[0]), int(moments[-1])
+            one.first_time_id = int(timed[0])
+        return one
+
+    def merge(self, after: _Order) -> None:
+        """Take the order of the records that follow."""
+        if self.last_id >= 0 and after.first_id - self.last_id > 1:
+            self.first_hole = self.first_hole or (self.last_id, after.first_id)
+            self.holes += 1
+            self.missing += after.first_id - self.last_id - 1
+        self.first_hole = self.first_hole or after.first_hole
+        self.holes += after.holes
+        self.missing += after.missing
+        if times.UNKNOWN not in (self.last_time, after.first_time):
+            self._back(self.last_time - after.first_time, after.first_time_id, BACKWARDS, 1)
+        self._back(after.worst, after.worst_at, 0, after.backs)
+        if self.first_id < 0:
+            self.first_id = after.first_id
+        if self.first_time == times.UNKNOWN:
+            self.first_time, self.first_time_id = after.first_time, after.first_time_id
+        self.last_id = max(self.last_id, after.last_id) if after.last_id < 0 else after.last_id
+        if after.last_time != times.UNKNOWN:
+            self.last_time = after.last_time
+
+    def _back(self, by: int, at: int, least: int, count: int) -> None:
+        if by > least:
+            self.backs += count
+            if by > self.worst:
+                self.worst, self.worst_at = by, at
 
 
 @dataclass(slots=True)
@@ -75,26 +96,51 @@ class GapFinder:
 
     retained_since: int | None = None
     gaps: list[Gap] = field(default_factory=list)
-    _orders: dict[tuple[str, str], _Order] = field(default_factory=dict)
+    _orders: dict[str, _Order] = field(default_factory=dict)
+    _block: int | None = None
+    _waiting: dict[str, list[tuple[Longs, Longs]]] = field(default_factory=dict)
     _oldest: dict[str, tuple[int, str, str]] = field(default_factory=dict)
-    _days: dict[str, dict[date, tuple[str, str]]] = field(default_factory=lambda: defaultdict(dict))
+    _days: dict[str, dict[date, tuple[str, str]]] = field(default_factory=dict)
 
     def add(self, table: Table, file: str, sha256: str) -> None:
         """The next batch of the file."""
+        if table.block is None or table.block != self._block:
+            self._flush()
+        self._block = table.block
         for channel, rows in _by_channel(table):
             ids, moments = table.record_ids[rows], table.times[rows]
-            self._orders.setdefault((channel, _computers(table)), _Order()).follow(ids, moments)
+            self._waiting.setdefault(channel, []).append((ids, moments))
             known = moments[moments != times.UNKNOWN]
             if len(known):
                 oldest = (int(known.min()), file, sha256)
                 self._oldest[channel] = min(self._oldest.get(channel, oldest), oldest)
 
+    def _flush(self) -> None:
+        """Put the records that wait for the rest of their block in order."""
+        for channel, parts in self._waiting.items():
+            ids = np.concatenate([one for one, _ in parts])
+            moments = np.concatenate([one for _, one in parts])
+            if len(parts) > 1:
+                order = np.argsort(ids, kind="stable")
+                ids, moments = ids[order], moments[order]
+            self._orders.setdefault(channel, _Order()).follow(ids, moments)
+        self._waiting.clear()
+
+    def merge(self, other: GapFinder) -> None:
+        """Take a later part of the same file, or of the next ones."""
+        other._flush()
+        for key, order in other._orders.items():
+            self._orders.setdefault(key, _Order()).merge(order)
+        for channel, oldest in other._oldest.items():
+            self._oldest[channel] = min(self._oldest.get(channel, oldest), oldest)
+
     def close(self, file: str, sha256: str, *, original: bool, records: int) -> None:
         """The file is done. ``original``: it is a log itself, so its ids must have no holes."""
+        self._flush()
         if not records:
             self._gap("no-records", file, sha256, "", "the file holds no record")
-        for (channel, _), order in sorted(self._orders.items()):
-            if order.holes and original:
+        for channel, order in sorted(self._orders.items()):
+            if order.first_hole is not None and original:
                 low, high = order.first_hole
                 detail = (
                     f"{order.missing} record ids are missing in {order.holes} places, "
@@ -117,7 +163,7 @@ class GapFinder:
                 day = date(2000 + int(match[1]), int(match[2]), int(match[3]))
             except ValueError:
                 return
-            self._days[channel][day] = (file, sha256)
+            self._days.setdefault(channel, {})[day] = (file, sha256)
 
     def result(self, cleared: tuple[Cleared, ...]) -> tuple[Gap, ...]:
         """All gaps, sorted."""
@@ -174,9 +220,3 @@ def _by_channel(table: Table) -> list[tuple[str, Longs]]:
     return [
         (names[code], rows[codes == code].astype(np.int64)) for code in np.unique(codes).tolist()
     ]
-
-
-def _computers(table: Table) -> str:
-    """The computers of a batch, as one text: ids count per log of a computer."""
-    column = table.columns.get("computer")
-    return "" if column is None or len(column.values) != 1 else next(iter(column.values))

@@ -22,6 +22,7 @@ class Pool:
         """Holds nothing yet."""
         self._codes: dict[str, int] = {}
         self._texts: list[str] = []
+        self._taken: tuple[Pool, Ints] | None = None
 
     def code(self, text: str) -> int:
         """The number of a text."""
@@ -29,6 +30,13 @@ class Pool:
         if found == len(self._texts):
             self._texts.append(text)
         return found
+
+    def take(self, other: Pool) -> Ints:
+        """Our numbers for all texts of another pool; its last place stands for :data:`ABSENT`."""
+        if self._taken is None or self._taken[0] is not other:
+            numbers = [self.code(text) for text in other._texts]
+            self._taken = other, np.array([*numbers, ABSENT], dtype=np.int32)
+        return self._taken[1]
 
     def text(self, code: int) -> str:
         """The text of a number; empty for :data:`ABSENT`."""
@@ -57,12 +65,17 @@ class Series:
         return len(self.time)
 
     def add(self, table: Table, rows: Ints, first: int, pool: Pool) -> None:
-        """Take rows of one batch; ``first`` orders them behind all before. No time, no window."""
+        """Take rows of one batch. No time, no window.
+
+        What orders records of the same time is their line number in text logs, else their number
+        among the part's records, of which ``first`` came before.
+        """
         rows = rows[table.times[rows] != times.UNKNOWN]
         if not len(rows):
             return
         self.time.frombytes(table.times[rows].tobytes())
-        self.order.frombytes((rows.astype(np.int64) + first).tobytes())
+        order = rows.astype(np.int64) + first if table.block is None else table.record_ids[rows]
+        self.order.frombytes(order.tobytes())
         self.record.frombytes(table.record_ids[rows].tobytes())
         self.source.frombytes(np.full(len(rows), table.source, dtype=np.int32).tobytes())
         channel = codes(table, "channel", rows, pool, pool.code(table.channel))
@@ -71,6 +84,23 @@ class Series:
         self.computer.frombytes(computer.tobytes())
         for name, column in self.fields.items():
             column.frombytes(codes(table, name, rows, pool, ABSENT).tobytes())
+
+    def extend(self, other: Series, sources: int, base: int, pool: Pool, theirs: Pool) -> None:
+        """Take the findings of a later part: its files come behind ``sources``, ``base`` is added
+        to what orders its records, and its texts have numbers of ``theirs``.
+        """
+        self.time.frombytes(other.time.tobytes())
+        self.record.frombytes(other.record.tobytes())
+        self.order.frombytes((other.longs("order") + base).tobytes())
+        moved = np.frombuffer(other.source, dtype=np.int32) + np.int32(sources)
+        self.source.frombytes(moved.astype(np.int32).tobytes())
+        table = pool.take(theirs)
+        for ours, column in (
+            (self.channel, other.channel),
+            (self.computer, other.computer),
+            *((self.fields[name], other.fields[name]) for name in self.names),
+        ):
+            ours.frombytes(table[np.frombuffer(column, dtype=np.int32)].tobytes())
 
     def take(self, other: Series, indices: Iterable[int], renamed: dict[str, str]) -> None:
         """Take findings of another series, fields under other names where ``renamed`` says so."""

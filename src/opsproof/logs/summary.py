@@ -60,6 +60,15 @@ class Summarizer:
                 if (table.value("channel", row) or "").lower() == channel:
                     self._clear(table, row, file, sha256)
 
+    def merge(self, other: Summarizer) -> None:
+        """Add what another part of the audit counted."""
+        self._levels += other._levels
+        self._events += other._events
+        self._accounts += other._accounts
+        self._sources += other._sources
+        self._failed += other._failed
+        self._cleared += other._cleared
+
     def result(self) -> Summary:
         """The summary of everything counted so far."""
         return Summary(

@@ -72,6 +72,11 @@ class Suppressions:
                 return True
         return False
 
+    def merge(self, other: Suppressions) -> None:
+        """Add what another part of the audit covered."""
+        for key, count in other._counts.items():
+            self._counts[key] += count
+
     def result(self) -> tuple[Suppressed, ...]:
         """Every suppression with the number of hits it covered."""
         return tuple(

@@ -96,6 +96,8 @@ class Table:
     ``columns`` are keyed by the lower-cased field name. ``times`` are microseconds
     (:mod:`opsproof.logs.times`). ``fields(row)`` gives a record's fields in their own spelling, for
     the few records that hit. ``channel`` and ``computer`` stand for records that do not say.
+    Tables of one ``block`` hold lines of one stretch of a text log between each other: only their
+    record ids, the line numbers, say which came first. None: records are in order.
     What keyword searches look at is the column ``_raw``, or ``raw``, or ``parts``: all that is there.
     """
 
@@ -109,6 +111,7 @@ class Table:
     computer: str = ""
     raw: RawText | None = None
     parts: Sequence[Column] | None = None
+    block: int | None = None
 
     def value(self, name: str, row: int) -> str | None:
         """The value of a field of one record, None where the record has no such field."""

@@ -39,19 +39,42 @@ class Notes:
     remarks: list[str] = field(default_factory=list)
     original: bool = False
 
+    def merge(self, other: Notes) -> None:
+        """Take what a later part of the same file had to say."""
+        self.damage += other.damage
+        self.remarks += [one for one in other.remarks if one not in self.remarks]
+        self.original = self.original and other.original
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A place at which a file may be cut: the byte, and in text logs what a reader must know there.
+
+    ``line`` is the number of the line that begins there, ``names`` and ``date`` what the directives
+    before it said.
+    """
+
+    offset: int = 0
+    line: int = 1
+    names: tuple[str, ...] = ()
+    date: str = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
     """A log file to read: where it is, what reports call it, its number in this audit.
 
     ``zone`` is that of local times in logs that do not say; ``schema`` tells what a data log means.
+    Where only a part is to be read, it goes from ``begin`` to the byte ``end`` (None: the file's).
     """
 
     path: Path
     name: str
-    source: int
+    source: int = 0
     zone: tzinfo = UTC
     schema: Schema | None = None
+    begin: Cut = Cut()
+    end: int | None = None
 
 
 Fields: TypeAlias = frozenset[str] | None

@@ -131,6 +131,7 @@ class _Reader:
         """The batch so far; a new one is begun."""
         kept = self._kept
         table = self.builder.build(lambda row: kept[row], self._schema.product)
+        table.block = int(table.record_ids[0])
         self._new_batch()
         return table
 

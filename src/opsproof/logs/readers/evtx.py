@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 import evtx
 import msgspec
 
-from opsproof.logs.readers.base import BATCH_CHARACTERS, Damage, Fields, Log, Notes
+from opsproof.logs.readers.base import BATCH_CHARACTERS, Cut, Damage, Fields, Log, Notes
 from opsproof.logs.readers.evtx_load import Loader
 from opsproof.logs.table import Table
 
@@ -61,7 +61,12 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
             notes.damage.append(Damage("not an event log file: its header is cut short", offset=0))
             return
         loader, exported = Loader(log.source, wanted), False
-        for group in _groups(file, header, notes):
+        # Until a record says otherwise: a part without records must not speak for the others.
+        notes.original = True
+        first = max(HEADER, log.begin.offset)
+        if first == HEADER:
+            _check_length(header, os.fstat(file.fileno()).st_size, notes)
+        for group in _groups(file, header, first, log.end, notes):
             for number, text in _parse(group, notes):
                 try:
                     loader.add(text, number)
@@ -77,16 +82,33 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
             yield loader.table()
 
 
-def _groups(file: BinaryIO, header: bytes, notes: Notes) -> Iterator[_Group]:
-    """The file's chunks in groups, damage closed and noted.
+def cuts(size: int, part: int) -> tuple[Cut, ...]:
+    """Where a file of this size may be cut: between chunks, parts of about ``part`` bytes."""
+    step = max(1, part // CHUNK) * CHUNK
+    return tuple(Cut(offset) for offset in (0, *range(HEADER + step, size, step)))
+
+
+def _check_length(header: bytes, size: int, notes: Notes) -> None:
+    """A closed file has room for the chunks that its header states."""
+    stated = struct.unpack_from("<H", header, 42)[0]
+    found = -(-(size - HEADER) // CHUNK)
+    if not struct.unpack_from("<I", header, 120)[0] & _DIRTY and found < stated:
+        what = f"the file is cut short: it has {found} of the {stated} chunks its header states"
+        notes.damage.append(Damage(what, offset=size))
+
+
+def _groups(
+    file: BinaryIO, header: bytes, first: int, end: int | None, notes: Notes
+) -> Iterator[_Group]:
+    """The chunks from ``first`` to ``end`` in groups, damage closed and noted.
 
     The checksums of a file that was copied while it was open (its header says dirty) lag behind its
     records, so they prove nothing and are not compared.
     """
     checked = not struct.unpack_from("<I", header, 120)[0] & _DIRTY
-    stated = struct.unpack_from("<H", header, 42)[0]
-    offset, found = HEADER, 0
-    while block := file.read(CHUNK * GROUP):
+    offset = first
+    file.seek(first)
+    while block := file.read(min(CHUNK * GROUP, (1 << 62 if end is None else end) - offset)):
         group = _Group(bytearray(header))
         for at in range(0, len(block), CHUNK):
             chunk = bytearray(block[at : at + CHUNK])
@@ -99,7 +121,6 @@ def _groups(file: BinaryIO, header: bytes, notes: Notes) -> Iterator[_Group]:
                 checked = False
             if not any(chunk[:RECORDS_AT]):
                 continue
-            found += 1
             if not chunk.startswith(_CHUNK_MAGIC):
                 what = "a chunk has no header: its records are lost"
                 notes.damage.append(Damage(what, offset=offset + at))
@@ -108,9 +129,6 @@ def _groups(file: BinaryIO, header: bytes, notes: Notes) -> Iterator[_Group]:
             group.data += chunk
         yield group
         offset += len(block)
-    if checked and found < stated:
-        what = f"the file is cut short: it has {found} of the {stated} chunks its header states"
-        notes.damage.append(Damage(what, offset=offset))
 
 
 def _walk(chunk: bytearray, base: int, group: _Group, *, checked: bool, notes: Notes) -> None:

@@ -62,10 +62,12 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
                         kept.append(line)
                 offset += len(data) + 1
             if kept:
-                yield builder.build(
+                table = builder.build(
                     lambda row, kept=kept: _fields(kept[row]) or {},  # type: ignore[misc]
                     web.site(f"{log.path.absolute()}/{log.name}"),
                 )
+                table.block = block.offset
+                yield table
 
 
 def _fields(line: str) -> dict[str, str] | None:

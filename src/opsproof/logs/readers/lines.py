@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from opsproof.logs.readers.base import Damage, Notes
+from opsproof.logs.readers.base import Cut, Damage, Notes
 
 BLOCK: Final = 1 << 23
 LONGEST: Final = 1 << 20
 """Bytes of the longest line that is read. HTTP.sys refuses requests far shorter than that."""
 
+_START: Final = Cut()
 _MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -28,10 +29,18 @@ class Block:
     finished: bool = True
 
 
-def blocks(file: BinaryIO, notes: Notes) -> Iterator[Block]:
-    """The file in blocks. A line that is too long is noted and left out."""
-    rest, offset, number = b"", 0, 1
-    while piece := file.read(BLOCK):
+def blocks(
+    file: BinaryIO, notes: Notes, begin: Cut = _START, stop: int | None = None
+) -> Iterator[Block]:
+    """The file in blocks, from ``begin`` to the byte ``stop``, where lines begin and end.
+
+    A line that is too long is noted and left out.
+    """
+    rest, offset, number = b"", begin.offset, begin.line
+    file.seek(offset)
+    left = (1 << 62) if stop is None else stop - offset
+    while piece := file.read(min(BLOCK, left)):
+        left -= len(piece)
         data = rest + piece
         end = data.rfind(b"\n") + 1
         if end:
@@ -42,6 +51,7 @@ def blocks(file: BinaryIO, notes: Notes) -> Iterator[Block]:
         if len(rest) > LONGEST:
             note_long(offset, number, notes)
             offset, rest = _skip(file, offset + len(rest))
+            left = (1 << 62) if stop is None else stop - offset - len(rest)
             number += 1
     if rest:
         yield Block(number, offset, rest + b"\n", finished=False)

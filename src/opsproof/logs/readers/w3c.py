@@ -23,7 +23,7 @@ import numpy as np
 
 from opsproof.logs import times
 from opsproof.logs.readers import web
-from opsproof.logs.readers.base import Damage, Fields, Log, Notes
+from opsproof.logs.readers.base import Cut, Damage, Fields, Log, Notes
 from opsproof.logs.readers.lines import LONGEST, Block, blocks, cleaned, note_long
 from opsproof.logs.readers.w3c_columns import Lines, columns_table
 from opsproof.logs.table import Longs, Table, TableBuilder
@@ -36,6 +36,7 @@ _IIS_10: Final = (
 _IIS_7: Final = tuple(name for name in _IIS_10 if name != "cs(Referer)")
 _DEFAULTS: Final = {len(_IIS_10): _IIS_10, len(_IIS_7): _IIS_7}
 
+_DIRECTIVE: Final = re.compile(rb"^#(Fields|Date):([^\n]*)", re.MULTILINE)
 _DATED: Final = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ \S+ ")
 _HASH, _SPACE, _FEED, _NUL = b"# \n\0"
 _FEW: Final = 64
@@ -60,8 +61,55 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
     """Batches of the requests of one W3C log; record ids are line numbers."""
     parser = _Parser(log, wanted, notes)
     with log.path.open("rb") as file:
-        for block in blocks(file, notes):
+        for block in blocks(file, notes, log.begin, log.end):
             yield from parser.block(block)
+
+
+class Cutter:
+    """Finds the places at which a W3C log may be cut, while its bytes go by."""
+
+    def __init__(self, part: int) -> None:
+        """Parts of about ``part`` bytes."""
+        self._part = part
+        self._cuts = [Cut()]
+        self._offset, self._line = 0, 1
+        self._tail = b""
+        self._names: tuple[str, ...] = ()
+        self._date = ""
+
+    def feed(self, block: bytes) -> None:
+        """The next bytes of the file."""
+        data = self._tail + block
+        end = data.rfind(b"\n") + 1
+        # A line without end must not pile up here either; no directive is that long.
+        self._tail = data[end:] if len(data) - end <= LONGEST else data[end : end + 1]
+        begin = 0
+        while self._offset - self._cuts[-1].offset + end - begin >= self._part:
+            wanted = max(begin, self._cuts[-1].offset + self._part - self._offset)
+            stop = data.find(b"\n", wanted, end) + 1
+            if not stop:
+                break
+            self._pass(data, begin, stop)
+            cut = Cut(self._offset + stop, self._line, self._names, self._date)
+            self._cuts.append(cut)
+            begin = stop
+        self._pass(data, begin, end)
+        self._offset += len(data) - len(self._tail)
+
+    def _pass(self, data: bytes, begin: int, end: int) -> None:
+        """Lines go by: they are counted, and the last directives remembered."""
+        self._line += data.count(b"\n", begin, end)
+        for match in _DIRECTIVE.finditer(data, begin, end):
+            words = _words(match[2])
+            if match[1] == b"Fields":
+                self._names = words
+                self._date = "" if "date" in words else self._date
+            elif "date" not in self._names:
+                self._date = words[0] if words else ""
+
+    def cuts(self, size: int) -> tuple[Cut, ...]:
+        """The cuts of the whole file, of ``size`` bytes."""
+        return tuple(cut for cut in self._cuts if not cut.offset or cut.offset < size)
 
 
 def _first_fields(log: Log) -> tuple[str, ...]:
@@ -85,7 +133,8 @@ class _Parser:
     def __init__(self, log: Log, wanted: Fields, notes: Notes) -> None:
         self._log, self._wanted, self._notes = log, wanted, notes
         self._channel = web.site(f"{log.path.absolute()}/{log.name}")
-        self._layout = Layout(_first_fields(log), "")
+        names = log.begin.names if log.begin.offset else _first_fields(log)
+        self._layout = Layout(names, log.begin.date)
 
     def block(self, block: Block) -> Iterator[Table]:
         """The batches of one block of lines."""
@@ -112,6 +161,7 @@ class _Parser:
                 lines = Lines(block.data, starts[good], ends[good], block.number + good)
                 table = columns_table(self._log.source, self._channel, lines, layout, self._wanted)
             if table is not None:
+                table.block = block.offset
                 yield table
                 rows = rows[~right]
             slow[layout].extend(rows[~odd[rows]].tolist())
@@ -165,7 +215,9 @@ class _Parser:
                 builder.add(moment, number, fields)
                 kept.append((line, names))
         if kept:
-            yield builder.build(lambda row: shown(*kept[row]), self._channel)
+            table = builder.build(lambda row: shown(*kept[row]), self._channel)
+            table.block = block.offset
+            yield table
 
     def _values(
         self, line: str, names: tuple[str, ...], number: int, offset: int, *, unfinished: bool

@@ -8,11 +8,9 @@ from typing import Any, cast
 import yaml
 from sigma.collection import SigmaCollection
 from sigma.correlations import SigmaCorrelationRule
-from sigma.exceptions import SigmaError
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaLevel, SigmaRule, SigmaRuleBase
 
-from opsproof.errors import OpsproofError
 from opsproof.evidence.model import Severity
 from opsproof.logs.model import Reason, RuleNotRun
 from opsproof.logs.rules import correlations
@@ -122,7 +120,7 @@ class _Builder:
             tree, fields = compile_rule(filtered, selection, self._atoms)
         except UnsupportedError as error:
             self._reject(where, meta.id, meta.title["en"], Reason.UNSUPPORTED, str(error))
-        except (SigmaError, OpsproofError) as error:
+        except Exception as error:  # noqa: BLE001 - as above: no rule may stop the others
             self._reject(where, meta.id, meta.title["en"], Reason.INVALID, _line(error))
         else:
             if meta.id in rules:

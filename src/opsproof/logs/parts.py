@@ -1,0 +1,125 @@
+"""The unit of work: a stretch of one file, examined on its own, and what comes out of it.
+
+Files are cut at fixed places that depend on the file alone, each part is examined without knowledge
+of the others, and parts are merged in order. So one process, several, or several machines give the
+same report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from opsproof.logs import times
+from opsproof.logs.collect import Collector
+from opsproof.logs.evaluate import Evaluator
+from opsproof.logs.files import READERS
+from opsproof.logs.gaps import GapFinder
+from opsproof.logs.model import Kind
+from opsproof.logs.options import Options
+from opsproof.logs.readers.base import Log, Notes
+from opsproof.logs.rules.compiled import RuleSet
+from opsproof.logs.summary import WANTED, Summarizer
+from opsproof.logs.suppress import Suppressions
+from opsproof.logs.table import Mask, Table
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was read: records, those outside the asked time, first and last time, channels."""
+
+    records: int = 0
+    filtered: int = 0
+    first: int | None = None
+    last: int | None = None
+    channels: set[str] = field(default_factory=set)
+
+    def add(self, table: Table, kept: int) -> None:
+        """Count one batch, of which ``kept`` records are within the asked time."""
+        self.records += table.size
+        self.filtered += table.size - kept
+        known = table.times[table.times != times.UNKNOWN]
+        if len(known):
+            self._stretch(int(known.min()), int(known.max()))
+        column = table.columns.get("channel")
+        self.channels.update(column.values if column is not None else {table.channel: 0})
+
+    def merge(self, other: Tally) -> None:
+        """Take what another part of the file was."""
+        self.records += other.records
+        self.filtered += other.filtered
+        self.channels |= other.channels
+        if other.first is not None and other.last is not None:
+            self._stretch(other.first, other.last)
+
+    def _stretch(self, low: int, high: int) -> None:
+        self.first = low if self.first is None else min(self.first, low)
+        self.last = high if self.last is None else max(self.last, high)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A stretch of a file to examine. ``log`` says which; ``kind`` and ``sha256`` are the file's."""
+
+    log: Log
+    kind: Kind
+    sha256: str
+
+
+@dataclass(slots=True)
+class Part:
+    """What came out of one unit."""
+
+    tally: Tally
+    notes: Notes
+    collector: Collector
+    summary: Summarizer
+    finder: GapFinder
+
+
+class Examiner:
+    """Examines units with one rule set: what a worker does."""
+
+    def __init__(self, rules: RuleSet, options: Options) -> None:
+        """Makes the rules ready, once for all units."""
+        self._rules, self._options = rules, options
+        self._evaluator = Evaluator(rules)
+        self._wanted = self._evaluator.wanted | self.collector().wanted | WANTED
+        self._since = options.micros(options.since)
+        self._until = options.micros(options.until)
+
+    def collector(self) -> Collector:
+        """An empty collector."""
+        limits = self._options.limits
+        accepted = Suppressions(self._options.suppressions, self._options.today)
+        return Collector(self._rules, limits.hits_per_rule, limits.members, accepted)
+
+    def examine(self, unit: Unit) -> Part:
+        """Read the unit and evaluate all rules on it."""
+        log = unit.log
+        finder = GapFinder(self._options.micros(self._options.retained_since))
+        part = Part(Tally(), Notes(), self.collector(), Summarizer(), finder)
+        part.collector.source(log.name, unit.sha256)
+        for table in READERS[unit.kind](log, self._wanted, part.notes):
+            table.source = 0
+            inside = self._inside(table)
+            part.tally.add(table, int(np.count_nonzero(inside)))
+            part.collector.see(table)
+            part.finder.add(table, log.name, unit.sha256)
+            part.summary.add(table, inside, log.name, unit.sha256)
+            for rule, rows in self._evaluator.hits(table):
+                kept = rows[inside[rows]]
+                if len(kept):
+                    part.collector.add(rule, table, kept)
+        return part
+
+    def _inside(self, table: Table) -> Mask:
+        """Which records are within the asked time; those without a time are."""
+        inside = np.ones(table.size, dtype=np.bool_)
+        unknown = table.times == times.UNKNOWN
+        if self._since is not None:
+            inside &= unknown | (table.times >= self._since)
+        if self._until is not None:
+            inside &= unknown | (table.times < self._until)
+        return inside

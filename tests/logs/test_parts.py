@@ -1,0 +1,86 @@
+"""Parts, processes and machines change nothing: the same report, byte for byte."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.logs.test_audit import RULES, record
+
+from opsproof.evidence.canonical import canonical
+from opsproof.logs import audit as audit_module
+from opsproof.logs import workers
+from opsproof.logs.audit import Limits, Options, audit
+from opsproof.logs.rules.compiled import RuleSet
+from opsproof.logs.rules.load import compile_texts
+from winlab.host.evtx_writer import evtx_bytes
+
+WHOLE = Options(processes=1, part_bytes=1 << 40, limits=Limits(hits_per_rule=50, members=5))
+PARTS = replace(WHOLE, part_bytes=1 << 16)
+
+
+@pytest.fixture(scope="module")
+def rules() -> RuleSet:
+    return compile_texts([("rules.yml", RULES.encode())])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Logs of several parts each, with gaps, damage, changes of field lists and bursts across cuts."""
+    made = tmp_path_factory.mktemp("logs")
+    source = random.Random(7)  # noqa: S311 - test data, no secret
+    numbers = sorted(source.sample(range(1, 3000), 1500))
+    records = [record(number, number * 7 + source.choice([0, -200, 3])) for number in numbers]
+    content = bytearray(evtx_bytes(records))
+    content[4096 + 3 * 65536 + 600] ^= 0xFF
+    (made / "a.evtx").write_bytes(content)
+    lines = []
+    moment = datetime(2026, 1, 5, 10, tzinfo=UTC)
+    for number in range(4000):
+        moment += timedelta(seconds=source.choice([0, 1, 5]))
+        if number % 701 == 0:
+            lines += [
+                "#Date: 2026-01-05 00:00:00",
+                "#Fields: date time c-ip cs-uri-query sc-status",
+            ]
+        if number % 977 == 500:
+            lines.append("#Fields: date time cs-uri-query c-ip sc-status")
+        query = "id=1'+union+select+1" if number % 60 == 0 else "-"
+        lines.append(f"{moment:%Y-%m-%d %H:%M:%S} 10.0.0.{number % 9} {query} 200")
+        if number % 333 == 0:
+            lines.append("short line")
+    (made / "u_ex260105.log").write_text("\n".join(lines) + "\n")
+    return made
+
+
+def test_parts_give_the_same_report_as_the_whole(folder: Path, rules: RuleSet) -> None:
+    whole = audit([folder], rules, options=WHOLE)
+    assert whole.counts.hits > 100
+    assert {gap.kind for gap in whole.gaps} == {"record-id-hole", "time-backwards"}
+    for part_bytes in (1, 1 << 16, 100_000, 1 << 18):
+        options = replace(WHOLE, part_bytes=part_bytes)
+        assert canonical(audit([folder], rules, options=options)) == canonical(whole)
+
+
+def test_processes_give_the_same_report(
+    folder: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_module, "SIDE_BY_SIDE", 0)
+    options = replace(PARTS, processes=2)
+    assert canonical(audit([folder], rules, options=options)) == canonical(
+        audit([folder], rules, options=PARTS)
+    )
+
+
+def test_part_of_a_dead_worker_is_examined_again(
+    folder: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_module, "SIDE_BY_SIDE", 0)
+    monkeypatch.setattr(workers, "_COMMAND", ("false",))
+    options = replace(PARTS, processes=2)
+    assert canonical(audit([folder], rules, options=options)) == canonical(
+        audit([folder], rules, options=PARTS)
+    )
