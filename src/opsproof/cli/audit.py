@@ -32,8 +32,8 @@ Examples:
   opsproof audit logs/ --rules rules --rules ../sigma/rules/windows
   opsproof audit --explain 'Security log cleared'
 \b
-Ends with 0 (no hit), 1 (hits), 2 (usage), 3 (a file or a rule could not be read, or no record was there; worse
-than hits).
+Ends with 0 (no hit), 1 (hits), 2 (usage), 3 (a file or a rule could not be read, or there was
+no record at all; worse than hits).
 """
 
 _COLUMNS: Final = ("time", "severity", "title", "computer", "channel", "file", "record")
@@ -161,7 +161,11 @@ def exit_code(report: AuditReport) -> ExitCode:
     codes = [ExitCode.OK]
     if report.counts.hits:
         codes.append(ExitCode.FINDINGS)
-    if not report.counts.records or report.unreadable or any(rule.reason in _FAULTS for rule in report.rules_not_run):
+    if (
+        not report.counts.records
+        or report.unreadable
+        or any(rule.reason in _FAULTS for rule in report.rules_not_run)
+    ):
         codes.append(ExitCode.NOT_EVALUATED)
     return worst(codes)
 
