@@ -53,6 +53,12 @@ def resolve(host: Host, name: str, cwd: str, env: Environment) -> Resolved:
     return Resolved(name=stem, path_missing=missing)
 
 
+def exists(host: Host, name: str, cwd: str, env: Environment) -> bool:
+    """Whether ``name`` is that of an executable or a batch file."""
+    found = resolve(host, name, cwd, env)
+    return found.known or found.program is not None or found.batch is not None
+
+
 def _at(host: Host, full: str) -> Resolved | None:
     low = full.lower()
     folder, file_name = paths.split(low)

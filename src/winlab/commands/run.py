@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from winlab.commands import catalogue, programs
 from winlab.commands.call import Call, Console, Environment, split_arguments
+from winlab.commands.cmdline import unquote
 from winlab.commands.jumps import ExitShell
 from winlab.commands.shell import Shell
 from winlab.commands.streams import Sink, Streams
@@ -38,6 +39,19 @@ def _start(
     for name, value in (env or {}).items():
         variables.put(name, value)
     return paths.normalise(cwd or variables.find("USERPROFILE") or "C:\\"), variables
+
+
+def after_c(
+    host: Host,
+    command: str,
+    *,
+    user: str,
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """Return what cmd runs of the text after /c: its outer quotes may go (see `cmdline.unquote`)."""
+    where, variables = _start(host, user, cwd, env)
+    return unquote(command, lambda name: programs.exists(host, name, where, variables))
 
 
 def run_cmd(

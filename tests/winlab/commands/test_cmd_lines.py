@@ -40,6 +40,8 @@ from winlab.host.host import Host
         ("cmd /c exit 5 & call echo %^ERRORLEVEL%", "5\n"),
         ('cmd /v:on /c "set A=7& echo !A!"', "7\n"),
         ('cmd /c "echo a & echo b"', "a \nb\n"),
+        ('cmd /c "echo a b"', "a b\n"),
+        ('cmd /s /c "echo "a b""', '"a b"\n'),
     ],
 )
 def test_line_prints(line: str, expected: str) -> None:
@@ -186,3 +188,9 @@ def test_a_batch_file_that_calls_itself_is_stopped(en: Host) -> None:
 
 def test_a_pipe_of_many_parts(en: Host) -> None:
     assert out(en, "echo b|" + "|".join(["sort"] * 20)) == "b\n"
+
+
+def test_quotes_around_a_name_with_a_space_stay_when_it_is_an_executable(en: Host) -> None:
+    en.files.mkdir("C:\\my tools")
+    en.files.write("C:\\my tools\\say it.cmd", b"@echo said\r\n")
+    assert out(en, 'cmd /c "C:\\my tools\\say it.cmd"') == "said\n"

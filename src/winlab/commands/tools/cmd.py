@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from winlab.commands import programs
 from winlab.commands.call import Call, Environment, program
 from winlab.commands.cmdline import cmd_arguments
 from winlab.commands.jumps import ExitShell
@@ -13,14 +14,17 @@ from winlab.host.errors import NotModelledError
 @program("cmd")
 def cmd(call: Call) -> int:
     """Run the command after /c."""
-    command, delayed = cmd_arguments(call.tail)
+    env = Environment(call.env)
+    command, delayed = cmd_arguments(
+        call.tail, lambda name: programs.exists(call.host, name, call.cwd, env)
+    )
     if not command:
         raise NotModelledError("cmd.exe without /c")
     shell = Shell(
         call.host,
         user=call.user,
         cwd=call.cwd,
-        env=Environment(call.env),
+        env=env,
         console=call.console,
         delayed=delayed,
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from winlab.commands.cmdline import unquote
-from winlab.commands.run import CmdResult, run_cmd, run_program
+from winlab.commands.run import CmdResult, after_c, run_cmd, run_program
 from winlab.modules.kit.context import RunContext
 
 
@@ -16,11 +15,15 @@ def run_line(
     codepage: int = 65001,
 ) -> CmdResult:
     """Run a line as ``cmd /c`` does; ``cwd`` defaults to the context's folder."""
+    where = cwd or context.working_directory
+    command = after_c(
+        context.host, line, user=context.user, cwd=where, env=context.extra_environment
+    )
     answer = run_cmd(
         context.host,
-        unquote(line),
+        command,
         user=context.user,
-        cwd=cwd or context.working_directory,
+        cwd=where,
         env=context.extra_environment,
         stdin=stdin,
         codepage=codepage,
