@@ -11,7 +11,7 @@ import click
 from opsproof import __version__
 from opsproof.errors import ExitCode, OpsproofError
 
-_VERBS = ("audit", "baseline", "doctor", "ledger", "report", "run", "verify")
+_VERBS = ("audit", "baseline", "doctor", "ledger", "report", "run", "signatures", "verify")
 
 
 class _Verbs(click.Group):

@@ -108,7 +108,11 @@ class Workbook:
 
     def found_of(self, key: tuple[Any, ...]) -> Diagnosis | None:
         """What was found about one record; None when it is valid."""
-        row = self._db.execute("select body from found where key = ?", (key_text(key),)).fetchone()
+        return self.found_by_text(key_text(key))
+
+    def found_by_text(self, key: str) -> Diagnosis | None:
+        """The same by :func:`key_text`."""
+        row = self._db.execute("select body from found where key = ?", (key,)).fetchone()
         return None if row is None else pickle.loads(row[0])  # noqa: S301 - as above
 
     def _bad(self, place: str, what: str) -> None:

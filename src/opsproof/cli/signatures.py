@@ -1,0 +1,348 @@
+"""``opsproof signatures``: find wrong signatures over business records and put right ones back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from opsproof.cli.output import envelope
+from opsproof.errors import ExitCode, UsageError
+from opsproof.evidence.keys import keys_folder, load_certificates
+from opsproof.evidence.schemas.signatures import RecordSetFacts
+from opsproof.signatures import anomalies, simulate, sm2
+from opsproof.signatures.correction import Approval, Correction, Settings
+from opsproof.signatures.model import RecordClass
+from opsproof.signatures.plan import Plan
+from opsproof.signatures.signing import HttpSigningService, SigningService
+from opsproof.signatures.workbook import Workbook
+
+ENV_DATABASE = "OPSPROOF_DATABASE_URL"
+ENV_TOKEN_FILE = "OPSPROOF_SIGNING_TOKEN_FILE"  # noqa: S105 (a variable name)
+_EXAMPLE = """
+\b
+Examples:
+  opsproof signatures simulate drill --records 1000
+  opsproof signatures analyse --profile profile.yml --database sqlite:///records.db --work work \\
+    --certificates signers.pem --trusted ca.pem --crl ca.crl --base base.csv
+  opsproof signatures plan   ... --signing-url https://sign.lab/sign --signing-key archive
+  opsproof signatures apply  ... --ticket CHG-7.yml --approvers approvers.pem
+  opsproof signatures verify ...
+\b
+Ends with 0 (nothing wrong), 1 (wrong records, or records left alone), 2 (usage), 3 (not
+verifiable here, or a source does not answer), 4 (refused: no ticket), 5 (the plan was tampered with).
+The database's URL, which may hold a password, is better given as $OPSPROOF_DATABASE_URL.
+"""
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PATH: Any = click.Path(path_type=Path)
+
+_COMMON = (
+    click.option("--profile", required=True, type=_PATH, help="The business system's profile."),
+    click.option("--database", envvar=ENV_DATABASE, required=True, help="SQLAlchemy URL."),
+    click.option("--work", required=True, type=_PATH, help="Folder of this correction."),
+    click.option(
+        "--certificates", multiple=True, type=_PATH, help="Signers and issuers (PEM, DER)."
+    ),
+    click.option("--trusted", multiple=True, type=_PATH, help="Trusted certificates."),
+    click.option("--crl", multiple=True, type=_PATH, help="CRL or stored OCSP response."),
+    click.option("--require-revocation", is_flag=True, help="Unknown revocation is not good."),
+    click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1, 64)),
+    click.option("--format", "form", type=click.Choice(["table", "json"]), default="table"),
+    click.option("--quiet", is_flag=True, help="No progress on stderr."),
+)
+_BASE = (
+    click.option("--base", multiple=True, type=_PATH, help="Base data (.csv .jsonl .xlsx)."),
+    click.option("--base-encoding", default="utf-8-sig", help="Code page of CSV and JSON lines."),
+    click.option("--base-query", type=_PATH, help="File with the SELECT that gives base data."),
+    click.option("--base-database", help="Where that query runs; default: --database."),
+)
+_GATE = (
+    click.option("--ticket", type=_PATH, required=True, help="The bureau's signed ticket."),
+    click.option("--approvers", type=_PATH, required=True, help="Certificates of who may approve."),
+    click.option("--calendar", type=_PATH, default=Path("calendar.yml"), help="Freeze days."),
+    click.option("--time-zone", default="Asia/Shanghai"),
+    click.option("--bureau", type=_PATH, help="Certificate that before-images are encrypted for."),
+)
+
+
+def _with(*groups: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed([one for group in groups for one in group]):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+@click.group(epilog=_EXAMPLE)
+def command() -> None:
+    """Find wrong signatures over business records and put right ones back."""
+
+
+@command.command()
+@_with(_COMMON, _BASE)
+def analyse(**options: Any) -> ExitCode:
+    """Give every record its class."""
+    correction = Correction(_settings(options))
+    with _bar(options["quiet"], "records") as progress:
+        analysis = correction.analyse(progress)
+    _print(options["form"], correction.facts("analysed", analysis=analysis), analysis.bad_rows)
+    return _code(analysis.classes)
+
+
+@command.command()
+@_with(_COMMON, _BASE)
+@click.option("--signing-url", help="The signing service, for fresh signatures.")
+@click.option("--signing-key", default="", help="Name of the key at the signing service.")
+@click.option("--signing-ca", help="CA file of the signing service's TLS certificate.")
+def plan(**options: Any) -> ExitCode:
+    """Say for every wrong record what would be stored, and why that verifies."""
+    correction = Correction(_settings(options))
+    with _bar(options["quiet"], "records") as progress:
+        analysis = correction.analyse(progress)
+    made = correction.plan(analysis, _service(options))
+    facts = correction.facts("planned", analysis=analysis, plan=made)
+    _print(options["form"], facts, analysis.bad_rows, made)
+    return _code(analysis.classes)
+
+
+@command.command()
+@_with(_COMMON, _GATE)
+@click.option("--script", type=_PATH, help="Write T-SQL for sqlcmd instead of storing anything.")
+def apply(**options: Any) -> ExitCode:
+    """Store what an approved plan says. Killed half-way, it is simply run again."""
+    correction = Correction(_settings(options))
+    approval = _approval(options)
+    made, ticket, signer = correction.approved(approval)
+    if options["script"] is not None:
+        count = correction.write_script(made, options["script"])
+        click.echo(f"{options['script']}: {count} statements for plan {made.sha256}")
+        return ExitCode.OK
+    with _bar(options["quiet"], "records") as progress:
+        result = correction.apply(made, approval.bureau, progress)
+    facts = correction.facts("applied", plan=made, result=result, approval=(ticket, signer))
+    _print(options["form"], facts, [])
+    return ExitCode.OK if result.done else ExitCode.FINDINGS
+
+
+@command.command()
+@_with(_COMMON, _GATE)
+@click.option("--bureau-key", type=_PATH, required=True, help="The bureau's private key.")
+def rollback(**options: Any) -> ExitCode:
+    """Put the before-images back where a plan's values still are."""
+    correction = Correction(_settings(options))
+    approval = _approval(options)
+    made, ticket, signer = correction.approved(approval)
+    result = correction.roll_back(made, approval.bureau, _rsa_key(options["bureau_key"]))
+    facts = correction.facts("rolled-back", plan=made, result=result, approval=(ticket, signer))
+    _print(options["form"], facts, [])
+    return ExitCode.OK if result.done else ExitCode.FINDINGS
+
+
+@command.command()
+@_with(_COMMON)
+def verify(**options: Any) -> ExitCode:
+    """Check every planned value as it is stored now."""
+    correction = Correction(_settings(options))
+    made, standing = correction.standing()
+    if options["form"] == "json":
+        summary = {"plan_sha256": made.sha256, **_plain(standing)}
+        click.echo(envelope("signatures-verify/1", datetime.now(UTC), summary, []))
+    else:
+        click.echo(
+            f"plan {made.sha256}: {standing.holds} hold, {standing.as_before} are as before, "
+            f"{standing.other} are other"
+        )
+    return ExitCode.FINDINGS if standing.as_before or standing.other else ExitCode.OK
+
+
+@command.command()
+@click.option("--work", required=True, type=_PATH, help="Folder of an analysed correction.")
+@click.option("--patterns", required=True, type=_PATH, help="YAML list of kind and pattern.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.argument("logs", nargs=-1, required=True, type=_PATH)
+def link(work: Path, patterns: Path, form: str, logs: tuple[Path, ...]) -> ExitCode:
+    """Link failed signings and verifications in data logs to the records they speak of."""
+    if not (work / "workbook.db").is_file():
+        raise UsageError("nothing was analysed here", where=str(work))
+    workbook = Workbook(work / "workbook.db")
+    try:
+        links = list(anomalies.link(logs, anomalies.load_patterns(patterns), workbook))
+    finally:
+        workbook.close()
+    if form == "json":
+        items = [_plain(one) for one in links]
+        click.echo(envelope("signatures-link/1", datetime.now(UTC), {"links": len(links)}, items))
+    else:
+        for one in links:
+            found = one.record_class.value if one.record_class else "valid"
+            click.echo(f"{one.file}:{one.line}: {one.kind}: record {one.record}: {found}")
+    wrong = any(one.record_class is not None for one in links)
+    return ExitCode.FINDINGS if wrong else ExitCode.OK
+
+
+@command.command("simulate")
+@click.argument("folder", type=_PATH)
+@click.option("--records", default=1000, type=click.IntRange(1, 100_000_000))
+@click.option("--seed", default=1)
+@click.option("--family", type=click.Choice(["rsa", "ecdsa", "sm2"]), default="rsa")
+@click.option(
+    "--shape", type=click.Choice(["raw", "rs", "cms-detached", "cms-attached"]), default="raw"
+)
+@click.option(
+    "--damaged", default=10, type=click.IntRange(0, 100), help="Percent of wrong records."
+)
+@click.option("--database", help="Another database than SQLite in the folder.")
+def drill(
+    folder: Path,
+    records: int,
+    seed: int,
+    family: str,
+    shape: str,
+    damaged: int,
+    database: str | None,
+) -> ExitCode:
+    """Make a damaged data set with known truth for drills: database, base data, keys, profile."""
+    if family == "sm2" and not sm2.available():
+        raise UsageError("SM2 needs the extra: pip install 'opsproof[sm2]'", where="--family")
+    lab = simulate.new_lab(family, datetime.now(UTC).replace(microsecond=0))
+    made = simulate.simulate(
+        folder,
+        lab,
+        records=records,
+        seed=seed,
+        url=database,
+        form=shape,
+        flavour="chinese" if family == "sm2" else "international",
+        damaged_percent=damaged,
+    )
+    for name, count in made.counts.items():
+        click.echo(f"{count:>10} {name}")
+    return ExitCode.OK
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    query = options.get("base_query")
+    return Settings(
+        profile=options["profile"],
+        database=options["database"],
+        work=options["work"],
+        now=datetime.now(UTC),
+        certificates=options["certificates"],
+        trusted=options["trusted"],
+        revocations=options["crl"],
+        require_revocation=options["require_revocation"],
+        base=options.get("base", ()),
+        base_encoding=options.get("base_encoding", "utf-8-sig"),
+        base_database=options.get("base_database"),
+        base_query=None if query is None else query.read_text(encoding="utf-8"),
+        workers=options["workers"],
+    )
+
+
+def _approval(options: dict[str, Any]) -> Approval:
+    bureau = options["bureau"] or keys_folder(Path()) / "bureau.pem"
+    return Approval(
+        ticket=options["ticket"],
+        approvers=options["approvers"],
+        bureau=load_certificates(bureau)[0],
+        calendar=options["calendar"],
+        zone=options["time_zone"],
+    )
+
+
+def _service(options: dict[str, Any]) -> SigningService | None:
+    if not options["signing_url"]:
+        return None
+    token = os.environ.get(ENV_TOKEN_FILE)
+    return HttpSigningService(
+        options["signing_url"],
+        options["signing_key"],
+        options["signing_ca"],
+        Path(token).read_text(encoding="utf-8").strip() if token else None,
+    )
+
+
+def _rsa_key(path: Path) -> rsa.RSAPrivateKey:
+    try:
+        key = load_pem_private_key(path.read_bytes(), None)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError("is no private key in PEM", where=str(path)) from error
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise UsageError("is not an RSA key", where=str(path))
+    return key
+
+
+class _bar:  # noqa: N801 - used as a function
+    """Progress with rate and time left, on stderr; plain silence when asked for."""
+
+    def __init__(self, quiet: bool, what: str) -> None:
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}/s"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=quiet or not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task(what, total=None, rate="?")
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        self._bar.start()
+        return self._told
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def _told(self, done: int, total: int) -> None:
+        speed = self._bar.tasks[0].speed
+        rate = "?" if speed is None else f"{speed:,.0f}"
+        self._bar.update(self._task, completed=done, total=total, rate=rate)
+
+
+def _code(classes: dict[RecordClass, int]) -> ExitCode:
+    if classes.get(RecordClass.NOT_VERIFIABLE):
+        return ExitCode.NOT_EVALUATED
+    wrong = sum(count for name, count in classes.items() if name is not RecordClass.VALID)
+    return ExitCode.FINDINGS if wrong else ExitCode.OK
+
+
+def _print(form: str, facts: RecordSetFacts, bad_rows: list[Any], plan: Plan | None = None) -> None:
+    if form == "json":
+        items = [_plain(row) for row in bad_rows]
+        click.echo(envelope("signatures/1", datetime.now(UTC), facts, items))
+        return
+    table = Table("class", "records", header_style="bold")
+    for one in facts.classes:
+        table.add_row(one.record_class, str(one.records))
+    Console().print(table)
+    for row in bad_rows:
+        click.echo(f"base data not taken: {row.where}: {row.what}")
+    if facts.state in ("applied", "rolled-back"):
+        click.echo(
+            f"{facts.written} written, {facts.already} were already so, "
+            f"{facts.left_alone} left alone because they changed since the plan"
+        )
+    if plan is not None:
+        click.echo(f"{facts.to_write} to write, {facts.unsolved} need somebody else")
+        for action, count in plan.footer.actions.items():
+            click.echo(f"  {action}: {count}")
+        click.echo(f"{plan.path}: the ticket's content_sha256 is {plan.sha256}")
+
+
+def _plain(value: Any) -> Any:
+    return msgspec.to_builtins(value)

@@ -1,0 +1,270 @@
+"""One correction from analysis to rollback, in one work folder: what the command line and the
+Ansible module call.
+
+The folder (mode 0700) holds ``workbook.db`` (personal data), ``plan.jsonl``, ``journal.jsonl``, and
+``before/``, the before-images that only the bureau's key opens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from opsproof.evidence.files import write_durably
+from opsproof.evidence.schemas.signatures import ClassCount, RecordSetFacts
+from opsproof.run.gates import Ticket, load_calendar
+from opsproof.signatures import analyse as analysis_of
+from opsproof.signatures import basedata, sm2, ticket, tsql
+from opsproof.signatures.analyse import Analysis, Job
+from opsproof.signatures.apply import Applier, Result, chunks, named, unpacked_key
+from opsproof.signatures.certificates import Certificate
+from opsproof.signatures.database import Database, reading
+from opsproof.signatures.model import RecordClass, image_digest
+from opsproof.signatures.plan import Plan, load_plan, make_plan
+from opsproof.signatures.profile import Profile, load_profile
+from opsproof.signatures.rollback import Rollback
+from opsproof.signatures.signing import SigningService
+from opsproof.signatures.workbook import Workbook
+
+Progress = Callable[[int, int], None]
+
+
+def _silent(_done: int, _all: int) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a correction works with. ``now`` is the clock's, aware."""
+
+    profile: Path
+    database: str = field(repr=False)
+    work: Path
+    now: datetime
+    certificates: tuple[Path, ...] = ()
+    trusted: tuple[Path, ...] = ()
+    revocations: tuple[Path, ...] = ()
+    require_revocation: bool = False
+    base: tuple[Path, ...] = ()
+    base_encoding: str = "utf-8-sig"
+    base_database: str | None = field(default=None, repr=False)
+    base_query: str | None = None
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What the bureau gives: a ticket, who may sign tickets, and for whom images are encrypted.
+
+    ``calendar`` holds windows and freeze days (see ``run/gates.py``), in the time zone ``zone``.
+    """
+
+    ticket: Path
+    approvers: Path
+    bureau: x509.Certificate
+    calendar: Path = Path("calendar.yml")
+    zone: str = "Asia/Shanghai"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a plan's values stand in the table: as planned and verifying, as before, or other."""
+
+    holds: int
+    as_before: int
+    other: int
+
+
+class Correction:
+    """Drives one correction; every step can be run again."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Read the profile and make the work folder.
+
+        Raises:
+            ProfileError: the profile is not right.
+        """
+        self.settings = settings
+        self.profile: Profile = load_profile(settings.profile)
+        settings.work.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.plan_path = settings.work / "plan.jsonl"
+
+    def job(self) -> Job:
+        """The analysis that these settings ask for."""
+        settings = self.settings
+        return Job(
+            url=settings.database,
+            profile=self.profile,
+            certificates=settings.certificates,
+            trusted=settings.trusted,
+            revocations=settings.revocations,
+            require_revocation=settings.require_revocation,
+            now=settings.now,
+            workbook=settings.work / "workbook.db",
+            base_delivered=bool(settings.base or settings.base_query),
+        )
+
+    def analyse(self, progress: Progress = _silent) -> Analysis:
+        """Diagnose every record. Raises :class:`SourceError` or :class:`CertificateError`."""
+        settings = self.settings
+        job = self.job()
+        workbook = Workbook(job.workbook, fresh=True)
+        try:
+            for path in settings.base:
+                workbook.add_base(
+                    basedata.read(path, self.profile, encoding=settings.base_encoding)
+                )
+            if settings.base_query is not None:
+                source = settings.base_database or settings.database
+                workbook.add_base(basedata.query(source, settings.base_query, self.profile))
+        finally:
+            workbook.close()
+        return analysis_of.analyse(job, workers=settings.workers, progress=progress)
+
+    def plan(self, analysis: Analysis, service: SigningService | None) -> Plan:
+        """Write the plan of an analysis that was just made."""
+        return make_plan(
+            self.job(), analysis, self.plan_path, service=service, now=self.settings.now
+        )
+
+    def approved(self, approval: Approval) -> tuple[Plan, Ticket, Certificate]:
+        """The plan and the ticket that names it. Raises :class:`RefusedError` without one."""
+        plan = load_plan(self.plan_path)
+        found, signer = ticket.approve(
+            approval.ticket,
+            plan,
+            self.profile,
+            approval.approvers,
+            calendar=load_calendar(approval.calendar),
+            zone=ZoneInfo(approval.zone),
+            now=self.settings.now,
+        )
+        return plan, found, signer
+
+    def apply(self, plan: Plan, bureau: x509.Certificate, progress: Progress = _silent) -> Result:
+        """Store what an approved plan says; see :class:`Applier`."""
+        database = Database(self.settings.database, self.profile)
+        try:
+            applier = Applier(
+                plan,
+                self.profile,
+                database,
+                self.job().checker(),
+                self.settings.work,
+                bureau,
+                progress=progress,
+            )
+            return applier.apply()
+        finally:
+            database.close()
+
+    def roll_back(self, plan: Plan, bureau: x509.Certificate, key: rsa.RSAPrivateKey) -> Result:
+        """Put the before-images back; see :class:`Rollback`."""
+        database = Database(self.settings.database, self.profile)
+        try:
+            return Rollback(
+                plan, self.profile, database, self.settings.work, bureau, key
+            ).roll_back()
+        finally:
+            database.close()
+
+    def write_script(self, plan: Plan, path: Path) -> int:
+        """The plan as T-SQL in ``path`` (mode 0600); the number of statements."""
+        database = Database(self.settings.database, self.profile)
+        try:
+            with sm2.quiet():
+                batches = list(tsql.statements(plan, self.profile, database, self.job().checker()))
+        finally:
+            database.close()
+        lines = tsql.script(self.profile, plan.sha256, batches)
+        # sqlcmd tells UTF-16 by its byte order mark; names may be Chinese.
+        text = "\ufeff" + "\r\n".join([*lines, ""])
+        partial = path.with_name(f".{path.name}.partial")
+        write_durably(partial, text.encode("utf-16-le"), mode=0o600)
+        partial.replace(path)
+        return sum(len(batch) for batch in batches)
+
+    def standing(self) -> tuple[Plan, Standing]:
+        """Look at every record that the plan writes, once more with the strict check."""
+        plan = load_plan(self.plan_path)
+        checker = self.job().checker()
+        database = Database(self.settings.database, self.profile)
+        holds = as_before = other = 0
+        try:
+            with sm2.quiet():
+                for entries in chunks(plan.writes(), 200):
+                    keys = [unpacked_key(entry) for entry in entries]
+                    with reading(database.engine) as connection:
+                        rows = database.fetch(connection, keys)
+                    for entry, key in zip(entries, keys, strict=True):
+                        cells = rows.get(key)
+                        stored = None if cells is None else named(self.profile, cells)
+                        state = None if stored is None else image_digest(stored)
+                        if cells is not None and state == entry.after:
+                            right = checker.check(checker.row(cells)).failed is None
+                            holds, other = holds + right, other + (not right)
+                        elif state == entry.before:
+                            as_before += 1
+                        else:
+                            other += 1
+        finally:
+            database.close()
+        return plan, Standing(holds, as_before, other)
+
+    def facts(
+        self,
+        state: str,
+        *,
+        analysis: Analysis | None = None,
+        plan: Plan | None = None,
+        result: Result | None = None,
+        approval: tuple[Ticket, Certificate] | None = None,
+    ) -> RecordSetFacts:
+        """What goes to evidence: counts and hashes."""
+        classes = _classes(analysis, plan)
+        header = None if plan is None else plan.header
+        actions = {} if plan is None else plan.footer.actions
+        entries = 0 if plan is None else plan.footer.entries
+        records = sum(classes.values())
+        valid = classes.get(RecordClass.VALID.value, 0)
+        table = analysis.table_sha256 if analysis else header.table_sha256 if header else ""
+        bad = len(analysis.bad_rows) if analysis else len(header.bad_rows) if header else 0
+        base = analysis.base_rows if analysis else header.base_rows if header else 0
+        wrote = result is not None and bool(result.before_sha256)
+        return RecordSetFacts(
+            profile=self.profile.id,
+            profile_sha256=self.profile.sha256,
+            state=state,
+            records=records,
+            valid=valid,
+            wrong=records - valid,
+            classes=tuple(
+                ClassCount(record_class=name, records=count)
+                for name, count in sorted(classes.items())
+            ),
+            base_rows=base,
+            bad_base_rows=bad,
+            table_sha256=table,
+            plan_sha256=None if plan is None else plan.sha256,
+            to_write=actions.get("write", 0),
+            unsolved=entries - actions.get("write", 0),
+            ticket=None if approval is None else approval[0].id,
+            approver_sha256=None if approval is None else approval[1].fingerprint,
+            written=0 if result is None else result.written,
+            already=0 if result is None else result.already,
+            left_alone=0 if result is None else len(result.left_alone),
+            before_sha256=result.before_sha256 if result is not None and wrote else None,
+            after_sha256=result.after_sha256 if result is not None and wrote else None,
+        )
+
+
+def _classes(analysis: Analysis | None, plan: Plan | None) -> dict[str, int]:
+    if analysis is not None:
+        return {name.value: count for name, count in analysis.classes.items()}
+    return dict(plan.header.classes) if plan is not None else {}
