@@ -173,9 +173,15 @@ class TableBuilder:
             column.add(row, fields[name])
 
     def build(
-        self, fields: Callable[[int], dict[str, str]], channel: str = "", computer: str = ""
+        self,
+        fields: Callable[[int], dict[str, str]],
+        channel: str = "",
+        computer: str = "",
+        numbers: frozenset[str] = frozenset(),
     ) -> Table:
-        """The finished batch. Where the text of records was not given, all fields stand for it."""
+        """The finished batch. Where the text of records was not given, all fields stand for it but
+        those in ``numbers``.
+        """
         return Table(
             source=self.source,
             size=len(self.times),
@@ -185,5 +191,7 @@ class TableBuilder:
             fields=fields,
             channel=channel,
             computer=computer,
-            parts=None if RAW in self.columns else list(self.columns.values()),
+            parts=None
+            if RAW in self.columns
+            else [column for name, column in self.columns.items() if name not in numbers],
         )

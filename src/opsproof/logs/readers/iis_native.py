@@ -65,6 +65,7 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
                 table = builder.build(
                     lambda row, kept=kept: _fields(kept[row]) or {},  # type: ignore[misc]
                     web.site(f"{log.path.absolute()}/{log.name}"),
+                    numbers=web.NUMBERS,
                 )
                 table.block = block.offset
                 yield table

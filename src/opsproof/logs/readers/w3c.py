@@ -36,7 +36,6 @@ _IIS_10: Final = (
 _IIS_7: Final = tuple(name for name in _IIS_10 if name != "cs(Referer)")
 _DEFAULTS: Final = {len(_IIS_10): _IIS_10, len(_IIS_7): _IIS_7}
 
-_DIRECTIVE: Final = re.compile(rb"^#(Fields|Date):([^\n]*)", re.MULTILINE)
 _DATED: Final = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ \S+ ")
 _HASH, _SPACE, _FEED, _NUL = b"# \n\0"
 _FEW: Final = 64
@@ -99,13 +98,16 @@ class Cutter:
     def _pass(self, data: bytes, begin: int, end: int) -> None:
         """Lines go by: they are counted, and the last directives remembered."""
         self._line += data.count(b"\n", begin, end)
-        for match in _DIRECTIVE.finditer(data, begin, end):
-            words = _words(match[2])
-            if match[1] == b"Fields":
+        at = begin if data.startswith(b"#", begin) else data.find(b"\n#", begin, end) + 1
+        while begin <= at < end and data[at] == _HASH:
+            name, _, rest = data[at : data.find(b"\n", at, end)].partition(b":")
+            words = _words(rest)
+            if name == b"#Fields":
                 self._names = words
                 self._date = "" if "date" in words else self._date
-            elif "date" not in self._names:
+            elif name == b"#Date" and "date" not in self._names:
                 self._date = words[0] if words else ""
+            at = data.find(b"\n#", at, end) + 1 or end
 
     def cuts(self, size: int) -> tuple[Cut, ...]:
         """The cuts of the whole file, of ``size`` bytes."""
@@ -215,7 +217,7 @@ class _Parser:
                 builder.add(moment, number, fields)
                 kept.append((line, names))
         if kept:
-            table = builder.build(lambda row: shown(*kept[row]), self._channel)
+            table = builder.build(lambda row: shown(*kept[row]), self._channel, numbers=web.NUMBERS)
             table.block = block.offset
             yield table
 

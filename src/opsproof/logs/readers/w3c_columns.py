@@ -67,9 +67,12 @@ def columns_table(
     columns = {
         name: maker.column(place)
         for name, place in places.items()
-        if wanted is None or searched or name in wanted or name in _ALWAYS
+        if wanted is None
+        or name in wanted
+        or name in _ALWAYS
+        or (searched and name not in web.NUMBERS)
     }
-    parts = list(columns.values())
+    parts = [column for name, column in columns.items() if name not in web.NUMBERS]
     moments = _times(columns, layout.date, size)
     _derive(columns, wanted, maker, places)
     found = {

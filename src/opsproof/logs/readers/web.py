@@ -26,6 +26,15 @@ URL_FIELDS: Final = (
 )
 
 
+NUMBERS: Final = frozenset(
+    {
+        *("date", "time", "time-taken", "s-port", "c-port", "s-siteid", "cs-bytes", "sc-bytes"),
+        *("sc-status", "sc-substatus", "sc-win32-status", "streamid", "s-event"),
+    }
+)
+"""Fields without text: keyword searches pass them by."""
+
+
 def field_name(written: str) -> str:
     """The name that Sigma rules use: ``cs(User-Agent)`` is ``cs-user-agent``."""
     match = _HEADER.fullmatch(written)
