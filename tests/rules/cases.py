@@ -1,8 +1,11 @@
 """Turns the test cases inside our rule files into tables that the engine evaluates.
 
-A case is ``name``, ``records`` and ``hits``. A record is a mapping of fields; ``at`` is its time
-(default: 2026-01-05T10:00:00Z), ``repeat`` and ``every`` (``5s``, ``100ms``, ``2m``) make several of
-it, with ``{n}`` in texts replaced by their number from 1.
+A case is ``name``, ``records`` and ``hits``; ``boundary: true`` marks one that stands just inside or
+just outside of what the rule describes. A record is a mapping of fields; ``at`` is its time
+(default: 2026-01-05T10:00:00Z), ``after`` is added to it, ``repeat`` and ``every`` (``5s``,
+``100ms``, ``2m``) make several of it, with ``{n}`` in texts replaced by their number from 1. A record
+with a ``Channel`` is a Windows event, one with an ``operation`` a data log's, any other a web log's,
+unless ``_kind`` says which.
 """
 
 from __future__ import annotations
@@ -20,12 +23,15 @@ from opsproof.logs.collect import Collector
 from opsproof.logs.evaluate import Evaluator
 from opsproof.logs.model import Hit
 from opsproof.logs.readers import web
+from opsproof.logs.readers.base import KIND
 from opsproof.logs.readers.evtx_fields import Event, lowered
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.table import RAW, Table, TableBuilder
 
 RULES = Path(__file__).parents[2] / "rules"
 _START = "2026-01-05T10:00:00Z"
+_KINDS = {"windows": "", "web": "IIS", "httperr": "HTTPERR", "data:sign-verify": "sign-verify"}
+_WEB = {"web", "httperr"}
 _UNITS = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000}
 
 
@@ -36,6 +42,7 @@ class Case:
     name: str
     records: list[dict[str, Any]]
     hits: int
+    boundary: bool
 
     def __str__(self) -> str:
         return f"{self.title}: {self.name}"
@@ -55,20 +62,34 @@ def cases() -> list[Case]:
             name=case["name"],
             records=case["records"],
             hits=case["hits"],
+            boundary=case.get("boundary", False),
         )
         for _, document in documents()
         for case in document["opsproof"].get("tests", ())
     ]
 
 
+def _duration(text: str) -> int:
+    match = re.fullmatch(r"(\d+)(ms|s|m|h)", text)
+    assert match is not None, text
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _kind(fields: dict[str, str]) -> str:
+    if KIND in fields:
+        return fields[KIND]
+    if "Channel" in fields:
+        return "windows"
+    return "data:sign-verify" if "operation" in fields else "web"
+
+
 def _expanded(record: dict[str, Any]) -> Iterator[tuple[int, dict[str, str]]]:
     record = dict(record)
     start = times.parse(record.pop("at", _START))
     assert start is not None, record
+    start += _duration(record.pop("after", "0s"))
     count = record.pop("repeat", 1)
-    match = re.fullmatch(r"(\d+)(ms|s|m|h)", record.pop("every", "0s"))
-    assert match is not None, record
-    step = int(match[1]) * _UNITS[match[2]]
+    step = _duration(record.pop("every", "0s"))
     for number in range(count):
         fields = {
             name: str(value).replace("{n}", str(number + 1)) for name, value in record.items()
@@ -76,26 +97,30 @@ def _expanded(record: dict[str, Any]) -> Iterator[tuple[int, dict[str, str]]]:
         yield start + number * step, fields
 
 
-def _add(builder: TableBuilder, number: int, moment: int, fields: dict[str, str]) -> None:
-    if "Channel" in fields:
+def _add(
+    builder: TableBuilder, kind: str, number: int, moment: int, fields: dict[str, str]
+) -> None:
+    if kind == "windows":
         builder.add(moment, number, lowered(Event(moment, number, fields)))
-    else:
-        plain = {name.lower(): value for name, value in fields.items()}
+        return
+    plain = {name.lower(): value for name, value in fields.items()}
+    if kind in _WEB:
         plain[RAW] = " ".join(fields.values())
-        web.derive(plain, "web")
-        builder.add(moment, number, plain)
+        web.derive(plain, kind)
+    plain[KIND] = kind
+    builder.add(moment, number, plain)
 
 
 def tables(records: list[dict[str, Any]]) -> Iterator[Table]:
     """One table for each kind of log among the records, as the readers would make them."""
     expanded = [pair for record in records for pair in _expanded(record)]
-    for windows in (True, False):
-        chosen = [pair for pair in expanded if ("Channel" in pair[1]) is windows]
-        builder = TableBuilder(0, None, {} if windows else web.FORMS)
+    for kind, channel in _KINDS.items():
+        chosen = [pair for pair in expanded if _kind(pair[1]) == kind]
+        builder = TableBuilder(0, None, web.FORMS if kind in _WEB else {})
         for number, (moment, fields) in enumerate(chosen, 1):
-            _add(builder, number, moment, fields)
+            _add(builder, kind, number, moment, fields)
         if chosen:
-            yield builder.build(lambda row, chosen=chosen: chosen[row][1], "" if windows else "IIS")  # type: ignore[misc]
+            yield builder.build(lambda row, chosen=chosen: chosen[row][1], channel)  # type: ignore[misc]
 
 
 def hits(rules: RuleSet, records: list[dict[str, Any]]) -> list[Hit]:

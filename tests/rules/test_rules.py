@@ -27,11 +27,27 @@ def test_case(rules: RuleSet, case: Case) -> None:
     assert len(found) == case.hits
 
 
-def test_every_rule_has_a_case_that_hits_and_one_that_does_not(rules: RuleSet) -> None:
+def test_every_rule_has_a_case_that_hits_one_that_does_not_and_one_at_the_edge(
+    rules: RuleSet,
+) -> None:
     outputs = {rule.meta.id for rule in rules.rules if rule.meta.output}
     outputs |= {rule.meta.id for rule in rules.correlations if rule.meta.output}
     assert outputs <= {case.rule for case in _CASES if case.hits}
     assert outputs <= {case.rule for case in _CASES if not case.hits}
+    assert outputs <= {case.rule for case in _CASES if case.boundary}
+
+
+def test_ids_names_and_titles_are_unique() -> None:
+    for key in ("id", "name", "title"):
+        values = [document[key] for _, document in documents() if key in document]
+        assert len(values) == len(set(values)), key
+
+
+def test_every_rule_with_hits_of_its_own_names_a_public_source(rules: RuleSet) -> None:
+    nameless = {"web", "data:sign-verify"}
+    for rule in rules.rules:
+        if rule.meta.output and rule.needs.kind not in nameless:
+            assert rule.meta.references, rule.meta.title["en"]
 
 
 def test_every_rule_says_what_a_report_needs() -> None:
