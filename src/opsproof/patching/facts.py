@@ -113,7 +113,8 @@ def message(facts: HostFacts) -> str:
     told += [
         f"{row.key} {row.result}" + (f" ({row.code.en}, {row.code.hresult})" if row.code else "")
         for row in facts.updates
-        if row.result in {"failed", "rolled-back", "update-loop", "restart-due", "unknown"}
+        if row.result in {"failed", "rolled-back", "update-loop", "restart-due"}
+        or (row.result == "unknown" and facts.rounds)
     ]
     return f"{facts.result}: {'; '.join(told)}" if told else facts.result
 

@@ -106,10 +106,12 @@ def _came_back(
     identifier: str, last: Round, after: Snapshot | None
 ) -> tuple[UpdateResult, Code | None, Round]:
     """An update that was installed and is offered again: taken back at boot, or never there."""
-    failures = [e.hresult for e in (after.events if after else ()) if e.update == identifier]
-    newest = failures[0] if failures else 0
-    if newest:
-        return "rolled-back", code_of(newest), last
-    if last.returned:
+    told = [
+        event.hresult for event in (after.events if after else ()) if event.update == identifier
+    ]
+    if told and told[0]:
+        return "rolled-back", code_of(told[0]), last
+    if not told and last.returned:
         return "rolled-back", None, last
+    # The newest word of Windows is a success, and yet it is offered again.
     return "update-loop", code_of(-1), last

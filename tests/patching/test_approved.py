@@ -1,0 +1,83 @@
+"""The approved list and the frozen set: what is refused, and what a digest depends on."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opsproof.errors import UsageError
+from opsproof.patching.approved import age_days, digest, freeze, load_approved
+
+ENTRY = {
+    "kb": "KB5068787",
+    "severity": "critical",
+    "released": "2026-11-10",
+    "approver": "Wang",
+    "ticket": "CHG-1",
+}
+GUID = "fcab0224-af66-4157-8f47-622d3579586f"
+
+
+def test_numbers_and_ids_are_written_in_one_way() -> None:
+    first, second = load_approved(
+        [ENTRY, {**ENTRY, "kb": None, "id": "{FCAB0224-AF66-4157-8F47-622D3579586F}"}]
+    )
+    assert (first.kb, first.key) == ("5068787", "KB5068787")
+    assert (second.id, second.key) == (GUID, GUID)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kb": None}, "patching_approved[0]: the entry names no update"),
+        ({"kb": "KB12"}, "patching_approved[0]: 'KB12' is no KB number"),
+        ({"kb": "5068787.*"}, "patching_approved[0]: '5068787.*' is no KB number"),
+        ({"id": "x"}, "patching_approved[0]: 'x' is no update id"),
+        ({"approver": " "}, "an approval names its approver and its ticket"),
+        ({"ticket": ""}, "an approval names its approver and its ticket"),
+        ({"released": "yesterday"}, "released is 'yesterday'"),
+        ({"severity": "high"}, "Invalid enum value 'high'"),
+        ({"sevrity": "low"}, "unknown field `sevrity`"),
+    ],
+)
+def test_an_entry_that_approves_nothing_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_approved([{**ENTRY, **change}])
+    assert message in str(caught.value)
+
+
+def test_an_update_stands_there_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        load_approved([ENTRY, {**ENTRY, "kb": "5068787", "ticket": "CHG-2"}])
+    assert "5068787 stands there twice" in str(caught.value)
+
+
+@given(st.lists(st.integers(1_000_000, 9_999_999), unique=True, min_size=1, max_size=6))
+def test_a_digest_is_of_the_content_and_not_of_the_order(numbers: list[int]) -> None:
+    entries = load_approved([{**ENTRY, "kb": str(number)} for number in numbers])
+    assert digest(entries) == digest(tuple(reversed(entries)))
+    assert digest(entries) != digest(entries[1:])
+
+
+def test_age_counts_whole_days_and_never_below_zero() -> None:
+    [entry] = load_approved([ENTRY])
+    assert age_days(entry, date(2026, 11, 22)) == 12
+    assert age_days(entry, date(2026, 11, 1)) == 0
+
+
+def test_the_frozen_set_is_what_canaries_have_of_the_approved_list() -> None:
+    entries = load_approved([ENTRY, {**ENTRY, "kb": "5066139"}])
+    frozen = freeze(
+        entries,
+        {
+            "b": [("KB5068787", GUID), ("KB5066139", None)],
+            "a": [("KB5068787", None), ("KB9999999", "other")],
+        },
+    )
+    assert frozen.updates == {"KB5066139": (), "KB5068787": (GUID,)}
+    assert frozen.canaries == ("a", "b")
+    assert frozen.approved_sha256 == digest(entries)
