@@ -6,10 +6,12 @@ from importlib import import_module
 
 MODULES = (
     "appcmd",
+    "auditpol",
     "certutil",
     "chcp",
     "cmd",
     "dism",
+    "expand",
     "find",
     "findstr",
     "fsutil",
@@ -24,6 +26,8 @@ MODULES = (
     "reg",
     "robocopy",
     "sc",
+    "schtasks",
+    "secedit",
     "shutdown",
     "sort",
     "systeminfo",

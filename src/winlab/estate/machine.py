@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from winlab.commands import run_cmd
 from winlab.estate.build import Built
 from winlab.estate.build_logs import boot_events
 from winlab.estate.counters import Counters
@@ -14,6 +15,7 @@ from winlab.exec.process import Process, ProcessResult
 from winlab.exec.run import execute
 from winlab.host.host import Host, HostSnapshot
 from winlab.host.logons import Logon, note_logon
+from winlab.host.policy_logon import may_log_on, winrm_allows
 from winlab.server.errors import LabError
 from winlab.server.ports import Fault, FaultKind
 from winlab.session.quotas import WinrmSettings
@@ -82,8 +84,13 @@ class LabHost:
 
     @property
     def settings(self) -> WinrmSettings:
-        """The WinRM settings."""
-        return self._settings
+        """The WinRM settings; policy can take from them what the listener offers."""
+        settings, host = self._settings, self.host
+        if settings.basic and not winrm_allows(host, "AllowBasic"):
+            settings = replace(settings, basic=False)
+        if settings.allow_unencrypted and not winrm_allows(host, "AllowUnencryptedTraffic"):
+            settings = replace(settings, allow_unencrypted=False)
+        return settings
 
     def _make_settings(self) -> WinrmSettings:
         winrm = self.built.winrm
@@ -102,8 +109,9 @@ class LabHost:
         return self._settings.http or self._settings.https
 
     def password_of(self, user: str) -> str | None:
-        """Return the password of an enabled account, None for any other."""
-        return self.host.accounts.password_of(user)
+        """Return the password of an account that may log on from the network, None for any other."""
+        self._run_due_tasks()
+        return self.host.accounts.password_of(user) if may_log_on(self.host, user) else None
 
     def logged_on(self, logon: Logon) -> None:
         """Write the attempt to the host's Security log."""
@@ -111,7 +119,9 @@ class LabHost:
 
     def execute(self, process: Process) -> ProcessResult:
         """Run one process and count what it was."""
+        self._run_due_tasks()
         result = execute(self.host, process, seen=self.counters.saw)
+        self.host.guard.settle()
         self._on_change(self)
         return result
 
@@ -149,6 +159,10 @@ class LabHost:
         self.counters.commands += commands
         self.counters.bytes_in += bytes_in
         self.counters.bytes_out += bytes_out
+
+    def _run_due_tasks(self) -> None:
+        for task in self.host.tasks.take_due(self.host.now()):
+            run_cmd(self.host, task.command, user=task.user)
 
     # -- power -----------------------------------------------------------------------------------
 

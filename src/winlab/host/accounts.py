@@ -19,14 +19,18 @@ WELL_KNOWN: dict[str, tuple[str, str]] = {
     "S-1-0-0": ("", "NULL SID"),
     "S-1-1-0": ("", "Everyone"),
     "S-1-3-0": ("", "CREATOR OWNER"),
+    "S-1-5-2": ("NT AUTHORITY", "NETWORK"),
     "S-1-5-4": ("NT AUTHORITY", "INTERACTIVE"),
+    "S-1-5-6": ("NT AUTHORITY", "SERVICE"),
     "S-1-5-7": ("NT AUTHORITY", "ANONYMOUS LOGON"),
     "S-1-5-11": ("NT AUTHORITY", "Authenticated Users"),
+    "S-1-5-15": ("NT AUTHORITY", "This Organization"),
     "S-1-5-17": ("NT AUTHORITY", "IUSR"),
     "S-1-5-18": ("NT AUTHORITY", "SYSTEM"),
     "S-1-5-19": ("NT AUTHORITY", "LOCAL SERVICE"),
     "S-1-5-20": ("NT AUTHORITY", "NETWORK SERVICE"),
     "S-1-5-113": ("NT AUTHORITY", "Local account"),
+    "S-1-5-114": ("NT AUTHORITY", "Local account and member of Administrators group"),
     "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464": (
         "NT SERVICE",
         "TrustedInstaller",
@@ -206,7 +210,7 @@ class Accounts:
         self._users[name.lower()] = user
         return user
 
-    def change_user(self, name: str, **changes: Any) -> User:
+    def change_user(self, name: str, /, **changes: Any) -> User:
         """Change fields of a user by their `User` names (2221 when absent)."""
         user = self.user(name)
         changed = replace(user, **changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class WriteGuard:
     for the lab's own work (temporary folders of the transport, event records that Windows writes).
     """
 
-    __slots__ = ("_exempt", "armed", "origin", "violations", "writes")
+    __slots__ = ("_exempt", "_there", "armed", "exists", "origin", "violations", "writes")
 
     def __init__(self) -> None:
         """Start disarmed, with nothing recorded."""
@@ -31,6 +31,8 @@ class WriteGuard:
         self.writes = 0
         self.violations: list[Write] = []
         self._exempt = 0
+        self._there: dict[str, bool] = {}
+        self.exists: Callable[[str], bool] = lambda _: True
 
     def write(self, what: str) -> None:
         """Announce that ``what`` is about to change."""
@@ -38,6 +40,9 @@ class WriteGuard:
             return
         self.writes += 1
         if self.armed:
+            kind, _, path = what.partition(" ")
+            if kind == "folder" and path.lower() not in self._there:
+                self._there[path.lower()] = self.exists(path)
             self.violations.append(Write(what, self.origin))
 
     @contextmanager
@@ -48,6 +53,16 @@ class WriteGuard:
             yield
         finally:
             self._exempt -= 1
+
+    def settle(self) -> None:
+        """Forget writes in folders that the process which now ended has made and removed again.
+
+        An export needs a place to go to; a scratch folder that the same call removes is no change.
+        """
+        gone = {path for path, was in self._there.items() if not was and not self.exists(path)}
+        self._there.clear()
+        if gone:
+            self.violations = [w for w in self.violations if not _within(w.what, gone)]
 
     @contextmanager
     def acting(self, origin: str, *, armed: bool | None = None) -> Iterator[None]:
@@ -65,3 +80,11 @@ class WriteGuard:
         """Forget what was recorded; stay armed or disarmed as before."""
         self.writes = 0
         self.violations = []
+
+
+def _within(what: str, folders: set[str]) -> bool:
+    kind, _, path = what.partition(" ")
+    low = path.lower()
+    return kind in {"file", "folder"} and any(
+        low == folder or low.startswith(f"{folder}\\") for folder in folders
+    )

@@ -21,12 +21,14 @@ from winlab.host.ids import SeededIds, stable_number
 from winlab.host.iis import Iis
 from winlab.host.image import base
 from winlab.host.network import Listener, Network
+from winlab.host.policy import SecurityPolicy
 from winlab.host.power import Power
 from winlab.host.processes import Processes
 from winlab.host.registry import Registry
 from winlab.host.release import LOCALES, RELEASES, Locale, OsRelease
 from winlab.host.services import ServiceManager
 from winlab.host.servicesview import ServicesView
+from winlab.host.tasks import Tasks
 from winlab.host.updatelog import record
 from winlab.host.updates import Logged, UpdateAgent
 
@@ -80,10 +82,12 @@ class Host:
         "name",
         "network",
         "os",
+        "policy",
         "power",
         "processes",
         "registry",
         "services",
+        "tasks",
         "unmodelled",
         "updates",
     )
@@ -112,6 +116,7 @@ class Host:
         drives = {d.letter: d for d in (system, *spec.drives)}
         with self.guard.exempt():
             self.files = FileSystem(image.files, drives, self.clock.now, write)
+            self.guard.exists = self.files.exists
             self.deferred = DeferredWrites(self.files, self.guard)
             self.registry = Registry(image.registry, write)
             self.services = ServiceManager(image.services, write)
@@ -122,6 +127,8 @@ class Host:
                 image.groups(machine_sid(self.name)),
                 write,
             )
+            self.policy = SecurityPolicy(self.accounts, write)
+            self.tasks = Tasks(write)
             self.certificates = CertificateStores(write)
             self.network = Network(self.pid_of, write)
             self.network.listeners = image.listeners
@@ -147,6 +154,8 @@ class Host:
             "registry",
             "services",
             "accounts",
+            "policy",
+            "tasks",
             "certificates",
             "network",
             "power",
@@ -288,6 +297,8 @@ class Host:
             "registry": self.registry.dump(),
             "files": self.files.dump(),
             "accounts": self.accounts.dump(),
+            "policy": self.policy.dump(),
+            "tasks": self.tasks.dump(),
             "certificates": self.certificates.dump(),
             "network": self.network.dump(),
             "iis": self.iis.dump(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from winlab.commands.call import Call, program
+from winlab.commands.tools.advfirewall import advfirewall
 from winlab.host.errors import NotModelledError
 from winlab.host.network import SslRecord
 
@@ -48,4 +49,6 @@ def netsh(call: Call) -> int:
         for record in records:
             _show(call, record)
         return 0
+    if words[:1] == ["advfirewall"]:
+        return advfirewall(call, words[1:])
     raise NotModelledError(f"netsh {' '.join(call.args[:3])}".strip())

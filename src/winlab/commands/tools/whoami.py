@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from winlab.commands.call import Call, program
 from winlab.host.errors import NotModelledError
+from winlab.host.policy_logon import token_sids
 
 
 @program("whoami")
@@ -29,6 +30,13 @@ def whoami(call: Call) -> int:
         )
         rows = [
             [f"BUILTIN\\{g.name}", kind, g.sid, attributes] for g in accounts.groups_of(call.user)
+        ]
+        known = call.text("Well-known group", "已知组")
+        own = {sid, *(row[2] for row in rows)}
+        rows += [
+            [accounts.name_of(other), known, other, attributes]
+            for other in token_sids(call.host, call.user)
+            if other not in own
         ]
     else:
         raise NotModelledError(f"whoami {' '.join(call.args)}")

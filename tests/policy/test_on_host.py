@@ -1,0 +1,182 @@
+"""A baseline on a simulated host, in process: read, apply, read again, take back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from opsproof.inspection.batch import split_batch
+from opsproof.inspection.command import MAX_LINE
+from opsproof.policy.baseline import Comparison, Setting, for_host, layered
+from opsproof.policy.baseline_yaml import load_layers
+from opsproof.policy.bundle import CABINET, apply_command, cabinet, restore_cabinet
+from opsproof.policy.command import FOLDER, REVERT_TASK, audit_command
+from opsproof.policy.lockout import Connection
+from opsproof.policy.observed import Observed, observe
+from opsproof.policy.plan import Plan, plan, table
+from opsproof.policy.registry import RegistryType
+from opsproof.policy.targets import Registry, Right
+from winlab.commands import run_cmd
+from winlab.host.host import Host, HostSpec
+from winlab.host.policy_logon import may_log_on
+
+BASELINES = Path(__file__).resolve().parents[2] / "baselines"
+NOW = datetime(2026, 11, 22, 1, 15, tzinfo=UTC)
+NTLM = Connection("ntlm", tls=False)
+
+
+@pytest.fixture(scope="module")
+def settings() -> tuple[Setting, ...]:
+    return for_host(layered(load_layers(["iis-server"], BASELINES)), release="2022", overrides={})
+
+
+def make(locale: str = "zh-CN") -> Host:
+    return Host(HostSpec(name="web01", locale=locale, admin_password="lab"), lambda: NOW)
+
+
+def read(host: Host, settings: Sequence[Setting], *, confirm: bool = False) -> Observed:
+    line = audit_command(settings, asked_at=NOW, confirm=confirm)
+    result = run_cmd(host, line, user="Administrator")
+    assert result.rc == 0
+    return observe(split_batch(result.stdout.decode(errors="replace")), settings)
+
+
+def apply(host: Host, made: Plan, data: bytes, *, scheduled: bool = False) -> str:
+    if not host.files.exists(FOLDER):
+        host.files.mkdir(FOLDER)
+    host.files.write(f"{FOLDER}\\{CABINET}", data)
+    result = run_cmd(host, apply_command(scheduled=scheduled), user="Administrator")
+    text = result.stdout.decode()
+    assert result.rc == 0, text
+    failed = [name for name, part in split_batch(text).sections.items() if not part.ok]
+    assert not failed, (failed, text)
+    assert "done" in split_batch(text).sections
+    return text
+
+
+def planned(host: Host, settings: Sequence[Setting]) -> tuple[Plan, Observed]:
+    observed = read(host, settings)
+    return plan(settings, observed, NTLM), observed
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+def test_everything_but_what_would_lock_out_is_applied(
+    locale: str, settings: tuple[Setting, ...]
+) -> None:
+    host = make(locale)
+    first, observed = planned(host, settings)
+    assert len(first.changes) > 250
+    assert [str(held.change.setting.target).rpartition("\\")[2] for held in first.held] == [
+        "FilterAdministratorToken",
+        "LocalAccountTokenFilterPolicy",
+    ]
+    apply(host, first, cabinet(first, observed, revert_after=timedelta(minutes=10)))
+    second, _ = planned(host, settings)
+    assert [str(change.setting.target) for change in second.changes] == []
+    assert [held.change.setting.id for held in second.held] == [
+        held.change.setting.id for held in first.held
+    ]
+    assert may_log_on(host, "Administrator")
+
+
+def test_both_languages_give_the_same_plan(settings: tuple[Setting, ...]) -> None:
+    assert planned(make("zh-CN"), settings)[0] == planned(make("en-US"), settings)[0]
+
+
+def test_reading_writes_nothing_and_fits_one_line(settings: tuple[Setting, ...]) -> None:
+    host = make()
+    host.guard.armed = True
+    before = host.dump() | {"guard": None, "files": None}
+    read(host, settings)
+    host.guard.settle()
+    assert host.guard.violations == []
+    assert host.dump() | {"guard": None, "files": None} == before
+    assert len(audit_command(settings, asked_at=NOW)) < MAX_LINE
+    assert not host.unmodelled
+
+
+def test_a_restore_brings_back_the_very_state(settings: tuple[Setting, ...]) -> None:
+    host = make()
+    before, services = host.dump(), host.services.all()
+    made, observed = planned(host, settings)
+    apply(host, made, cabinet(made, observed, revert_after=timedelta(minutes=10)))
+    assert host.dump()["policy"] != before["policy"]
+    apply(host, made, restore_cabinet(made, observed))
+    after = host.dump()
+    assert after["policy"] == before["policy"]
+    assert host.services.all() == services
+    assert after["accounts"] == before["accounts"]
+    # Keys that were made stay, empty; every value is what it was.
+    assert read(host, settings) == observed
+
+
+def test_the_scheduled_revert_gives_a_way_back_in(settings: tuple[Setting, ...]) -> None:
+    """A lock-out that nothing foresaw: the apply is never confirmed, and the host takes it back."""
+    host = make()
+    locking = replace(
+        next(one for one in settings if one.target == Right("SeDenyNetworkLogonRight")),
+        value=("S-1-5-32-546", "S-1-5-113"),
+    )
+    observed = read(host, [locking])
+    refused = plan([locking], observed, NTLM)
+    assert [held.why for held in refused.held] == [
+        "the connecting account would be denied to log on from the network"
+    ]
+    forced = replace(refused, changes=(refused.held[0].change,), held=())
+    data = cabinet(forced, observed, revert_after=timedelta(minutes=10))
+    apply(host, forced, data, scheduled=True)
+    assert not may_log_on(host, "Administrator")
+    assert host.tasks.take_due(NOW + timedelta(minutes=9)) == []
+    [task] = host.tasks.take_due(NOW + timedelta(minutes=10))
+    assert (task.name, task.user) == (REVERT_TASK, "SYSTEM")
+    run_cmd(host, task.command, user=task.user)
+    assert may_log_on(host, "Administrator")
+    assert host.tasks.dump() == []
+
+
+def test_a_confirmed_apply_leaves_neither_task_nor_files(settings: tuple[Setting, ...]) -> None:
+    host = make()
+    made, observed = planned(host, settings)
+    apply(host, made, cabinet(made, observed, revert_after=timedelta(minutes=10)), scheduled=True)
+    assert [task["name"] for task in host.tasks.dump()] == [REVERT_TASK]
+    read(host, settings, confirm=True)
+    assert host.tasks.dump() == []
+    assert not host.files.exists(FOLDER)
+
+
+def test_the_table_shows_is_and_should_be(settings: tuple[Setting, ...]) -> None:
+    made, _ = planned(make(), settings)
+    before, after = table(made)
+    name = "HRD-ACC-004 [System Access] MinimumPasswordLength"
+    assert f"{name}: 0\n" in before
+    assert f"{name}: 14\n" in after
+    assert before.count("\n") == after.count("\n") == len(made.changes) + len(made.held)
+
+
+def test_odd_types_survive_a_restore() -> None:
+    host = make()
+    key = "HKLM\\SOFTWARE\\Policies\\Microsoft\\Odd"
+    host.registry.set_value(key, "Text", 'two\nlines "quoted" \\ and 中文')
+    host.registry.set_value(key, "Big", 2**40)
+    host.registry.set_value(key, "Bytes", b"\x00\xff\x10")
+    host.registry.set_value(key, "List", ("a", "b,c"))
+    base = load_layers(["member-server"], BASELINES)[0].settings
+    one = next(s for s in base if isinstance(s.target, Registry))
+    wanted = []
+    for number, name in enumerate(("Text", "Big", "Bytes", "List")):
+        assert isinstance(one.target, Registry)
+        path = replace(one.target.path, key="SOFTWARE\\Policies\\Microsoft\\Odd", name=name)
+        target = Registry(path, RegistryType.DWORD)
+        wanted.append(
+            replace(one, id=f"ODD-A-{number}", target=target, comparison=Comparison.EQUAL, value=1)
+        )
+    before = host.dump()["registry"]
+    made, observed = planned(host, wanted)
+    apply(host, made, cabinet(made, observed, revert_after=timedelta(minutes=10)))
+    assert planned(host, wanted)[0].changes == ()
+    apply(host, made, restore_cabinet(made, observed))
+    assert host.dump()["registry"] == before
