@@ -21,8 +21,8 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "leaves its exports behind": (
         "tasks/collect.yml",
-        "        state: absent\n",
-        "        state: directory\n",
+        "            state: absent\n",
+        "            state: directory\n",
     ),
     "exports one log less": (
         "defaults/main.yml",

@@ -27,6 +27,7 @@ SECRET = "Zk7#pq/w=9"
         ('{"api_key": "k-1"}', '{"api_key": [redacted:named-secret]}'),
         ("密码:abc", "密码:[redacted:named-secret]"),
         ("Authorization: Bearer abcdefgh.ijk", "Authorization: Bearer [redacted:bearer-token]"),
+        ("authorization: basic dXNlcjpwYXNz", "authorization: basic [redacted:basic-auth]"),
         ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic [redacted:basic-auth]"),
         ("https://bob:pw@host/x", "https://bob:[redacted:url-password]@host/x"),
         (
@@ -52,6 +53,8 @@ def test_secrets_and_personal_numbers_go(text: str, clean: str) -> None:
         "3f786850e387550fdab836ed7e6dc881de23001b",
         "C:\\Program Files\\app -port 80",
         "The password policy requires 14 characters.",
+        "connect using basic authentication.",
+        "Bearer Authentication",
         "S-1-5-21-1004336348-1177238915-682003330-512",
         "Microsoft-Windows-Security-Auditing",
         "PasswordLastSet=2026-11-22 09:15:00",

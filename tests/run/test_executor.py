@@ -69,6 +69,8 @@ def test_ansible_gets_the_scrubbed_environment_and_nothing_of_it_is_kept(project
         del os.environ["OPSPROOF_TEST_CANARY"]
     assert "canary" not in seen["Env"]["stdout"]
     assert "LC_ALL=C.UTF-8" in seen["Env"]["stdout_lines"]
+    # An account without a home has no ~/.ansible/tmp for modules that run here.
+    assert f"ANSIBLE_REMOTE_TMP={wanted.folder / 'tmp'}" in seen["Env"]["stdout_lines"]
     assert seen["Plain"]["msg"] == "mine"
     events = list((wanted.folder / "data" / "artifacts" / "run" / "job_events").iterdir())
     assert events == []

@@ -34,6 +34,9 @@ class Rule:
 
 _VALUE = r"(?:\"[^\"\r\n]*\"|'[^'\r\n]*'|[^\s;,&\"']+)"
 
+_NO_WORD = r"(?![A-Z]?[a-z]+(?![A-Za-z0-9._~+/=-]*[A-Za-z0-9]))"
+"""Ordinary words follow too, as in "basic authentication"; a token all of small letters does not."""
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "private-key",
@@ -43,9 +46,13 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
-        "bearer-token", re.compile(r"(?P<keep>\bBearer\s+)[A-Za-z0-9._~+/-]{8,}=*", re.IGNORECASE)
+        "bearer-token",
+        re.compile(rf"(?P<keep>\b(?i:Bearer)\s+){_NO_WORD}[A-Za-z0-9._~+/-]{{8,}}=*"),
     ),
-    Rule("basic-auth", re.compile(r"(?P<keep>\bBasic\s+)[A-Za-z0-9+/]{8,}={0,2}", re.IGNORECASE)),
+    Rule(
+        "basic-auth",
+        re.compile(rf"(?P<keep>\b(?i:Basic)\s+){_NO_WORD}[A-Za-z0-9+/]{{8,}}={{0,2}}"),
+    ),
     Rule(
         "json-web-token",
         re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),

@@ -159,7 +159,15 @@ def _configure(job: Job, pid_file: Path) -> Any:
     )
     config.prepare()
     own = {name: config.env[name] for name in _KEPT_FROM_RUNNER if name in config.env}
-    config.env = {**job.env, **own, "ANSIBLE_LOCAL_TEMP": str(job.folder / "tmp")}
+    temporary = str(job.folder / "tmp")
+    # The second is for modules that run here: a service account may have no home to write to. The
+    # Windows shells have a setting of their own (shell_windows documentation fragment).
+    config.env = {
+        **job.env,
+        **own,
+        "ANSIBLE_LOCAL_TEMP": temporary,
+        "ANSIBLE_REMOTE_TMP": temporary,
+    }
     config.pexpect_timeout = 1  # how often the wish to stop is looked at, in seconds
     config.suppress_output_file = True
     program, *rest = config.command
