@@ -149,7 +149,9 @@ def _status_text(answer: dict[str, Any]) -> str:
         ["refuse", "hang", "drop", "slow", "latency", "reboot", "down", "up", "none"]
     ),
 )
-@click.option("--seconds", type=click.FloatRange(min=0), help="For slow, latency and reboot.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0), help="For slow and latency (needed), and reboot."
+)
 @click.option(
     "--count", type=click.IntRange(min=1), help="Requests it is for; reads that a reboot refuses."
 )

@@ -192,6 +192,8 @@ class LabHost:
         ``seconds`` belongs to slow, latency and reboot (how long it is down); ``count`` limits a
         fault to so many requests, and is the number of refused reads for a reboot.
         """
+        if kind in {"slow", "latency"} and seconds <= 0:
+            raise LabError(f"{kind} by how much?", remedy="give --seconds, for example 0.5")
         if kind == "none":
             self._fault, self.latency, self._refuse = None, 0.0, 0
         elif kind == "latency":

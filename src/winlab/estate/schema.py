@@ -292,12 +292,22 @@ def _cross_check(spec: EstateSpec, file: str) -> None:
     if not hosts:
         raise EstateError(file, "hosts", "there is no host", "add one host or one group")
     seen: set[str] = set()
+    computers: dict[str, str] = {}
     names = {host.name for host in hosts}
     for host in hosts:
         where = f"hosts[{host.name}]"
         if host.name in seen:
             raise EstateError(file, where, "is there twice", "give every host its own name")
         seen.add(host.name)
+        computer = host.name[:15].upper()
+        other = computers.setdefault(computer, host.name)
+        if other != host.name:
+            raise EstateError(
+                file,
+                where,
+                f"has the computer name {computer}, as {other} has",
+                "let names differ in their first 15 letters (NetBIOS)",
+            )
         for peer in host.peers:
             if peer not in names:
                 raise EstateError(

@@ -88,7 +88,10 @@ class StateFolder:
         return loaded if isinstance(loaded, dict) else None
 
     def owner(self) -> int | None:
-        """Return the process id of the lab that lives here, None when none does."""
+        """Return the process id of the lab that lives here, None when none does.
+
+        Raises LabError when the folder cannot be used.
+        """
         try:
             with self.lock.open("r+", encoding="utf-8") as held:
                 if _try_lock(held):
@@ -97,6 +100,11 @@ class StateFolder:
                 return int(held.read().strip() or 0) or None
         except (FileNotFoundError, ValueError):
             return None
+        except OSError as exc:
+            raise LabError(
+                f"{self.root}: cannot use the state folder ({exc.strerror})",
+                remedy=f"set {ENVIRONMENT} to a folder of your own",
+            ) from exc
 
     def claim(self) -> IO[str]:
         """Take the lock for this process and clean what a dead lab left behind.

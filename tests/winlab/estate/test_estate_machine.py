@@ -66,6 +66,13 @@ def test_an_unknown_fault_is_refused_with_the_known_ones(machines: Machines) -> 
         machines.web.set_fault("explode")
 
 
+@pytest.mark.parametrize("kind", ["slow", "latency"])
+def test_a_delay_without_seconds_is_refused(machines: Machines, kind: str) -> None:
+    with pytest.raises(LabError, match=rf"^{kind} by how much\? \(give --seconds, "):
+        machines.web.set_fault(kind)
+    assert machines.web.fault() is None
+
+
 def test_a_host_that_is_down_comes_up_freshly_booted(machines: Machines) -> None:
     off = machines.off
     assert not off.is_up()

@@ -55,6 +55,11 @@ def test_groups_unroll_into_numbered_hosts() -> None:
             "e.yml: hosts[a]: is there twice (give every host its own name)",
         ),
         (
+            "estate: 1\nhosts: [{name: long-enough-name-1}, {name: long-enough-name-2}]",
+            "e.yml: hosts[long-enough-name-2]: has the computer name LONG-ENOUGH-NAM, "
+            "as long-enough-name-1 has (let names differ in their first 15 letters",
+        ),
+        (
             "estate: 1\nhosts: [{name: a, peers: [b]}]",
             "e.yml: hosts[a].peers: b is no host of this estate (add that host)",
         ),

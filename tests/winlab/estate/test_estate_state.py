@@ -83,6 +83,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         StateFolder(tmp_path / "file" / "lab").claim()
 
 
+@pytest.mark.parametrize("call", ["owner", "claim"])
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path, call: str) -> None:
+    (tmp_path / "lab").write_text("")
+    with pytest.raises(LabError, match=r"the state folder \(.*\) \(set WINLAB_STATE to a folder"):
+        getattr(StateFolder(tmp_path / "lab"), call)()
+
+
 def test_two_labs_never_share_a_block() -> None:
     first = take_blocks(HOSTS_IN_BLOCK + 1, "same seed")
     second = take_blocks(3, "same seed")
