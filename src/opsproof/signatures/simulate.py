@@ -422,7 +422,7 @@ def _approver(now: datetime) -> Signer:
             None,
             serial=0xA1,
             not_before=now - timedelta(days=365),
-            not_after=now + timedelta(days=365),
+            not_after=now + timedelta(days=3650),
         ),
     )
 
