@@ -30,8 +30,7 @@ lint: setup
 
 test: setup lint
 	mkdir -p build
-	$(BIN)/pytest -n 2 --dist loadfile --junitxml build/junit.xml
-	$(BIN)/molecule test --all
+	$(BIN)/pytest -n 3 --dist loadfile --junitxml build/junit.xml
 
 bench: setup
 	$(BIN)/python -m bench
