@@ -11,13 +11,14 @@ import msgspec
 from ansible.errors import AnsibleFilterError
 
 from opsproof.errors import OpsproofError
-from opsproof.evidence.schemas.patching import Partner
+from opsproof.evidence.schemas.patching import HostFacts, Partner
 from opsproof.inspection.batch import split_batch
 from opsproof.patching.approved import Frozen, freeze, load_approved
 from opsproof.patching.command import snapshot_command
 from opsproof.patching.facts import GOOD, Story, facts_of, message, proven
 from opsproof.patching.plan import NOTHING, found_in, make_plan
 from opsproof.patching.preflight import Limits, blocking, may_start, moment, partner_out, turns
+from opsproof.patching.removal import Removal, load_removal, removal_facts, target_of
 from opsproof.patching.rounds import read_round
 from opsproof.patching.snapshot import Snapshot, compare, read_snapshot
 from opsproof.patching.waves import verdict
@@ -123,13 +124,32 @@ def _facts(story: Mapping[str, Any]) -> Any:
         given["differences"].pop("sound", None)
     for name in ("window_end", "last_backup"):
         given[name] = given[name] or None
-    facts = facts_of(msgspec.convert(given, Story))
+    return _told(facts_of(msgspec.convert(given, Story)), given["before"])
+
+
+def _told(facts: HostFacts, before: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "facts": msgspec.to_builtins(facts),
         "good": facts.result in GOOD,
         "message": message(facts),
-        "clock_offset_ms": given["before"]["clock_offset_ms"] if given["before"] else None,
+        "clock_offset_ms": before["clock_offset_ms"] if before else None,
     }
+
+
+def _target(snapshot: Any, removal: Mapping[str, Any]) -> Any:
+    update, package = load_removal(removal)
+    return msgspec.to_builtins(target_of(update, package, msgspec.convert(snapshot, Snapshot)))
+
+
+def _removal_facts(story: Mapping[str, Any]) -> Any:
+    given = dict(story)
+    update, _ = load_removal(given.pop("removal"))
+    given["update"] = msgspec.to_builtins(update)
+    given["finished_at"] = _now().isoformat()
+    given["window_end"] = given["window_end"] or None
+    if given["differences"] is not None:
+        given["differences"].pop("sound", None)
+    return _told(removal_facts(msgspec.convert(given, Removal)), given["before"])
 
 
 def _result(registered: Mapping[str, Any]) -> Any:
@@ -219,5 +239,7 @@ class FilterModule:
             "patching_result": _result,
             "patching_gone": _gone,
             "patching_probes": _probes,
+            "patching_target": _target,
+            "patching_removal_facts": _removal_facts,
         }
         return {name: _named(name, function) for name, function in functions.items()}

@@ -22,6 +22,7 @@ from opsproof.run.gates import (
     check,
     load_calendar,
     load_ticket,
+    window_end,
 )
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -194,3 +195,31 @@ def test_a_missing_ticket_file_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_a_missing_calendar_closes_nothing(tmp_path: Path) -> None:
     assert load_calendar(tmp_path / "calendar.yml") == Calendar()
+
+
+NIGHT = Window(("saturday",), "22:00", "06:00")
+
+
+@pytest.mark.parametrize(
+    ("ticket", "windows", "now", "end"),
+    [
+        (None, (), NOW, None),
+        (TICKET, (), NOW, "2026-11-21T22:00:00+00:00"),
+        (None, (NIGHT,), NOW, "2026-11-21T22:00:00+00:00"),
+        # Sunday 01:00 in Shanghai still belongs to Saturday's window.
+        (None, (NIGHT,), NOW.replace(hour=17), "2026-11-21T22:00:00+00:00"),
+        (TICKET, (Window(("saturday",), "22:00", "23:30"),), NOW, "2026-11-21T15:30:00+00:00"),
+        (
+            TICKET,
+            (Window(("saturday",), "10:00", "23:30"), NIGHT),
+            NOW,
+            "2026-11-21T22:00:00+00:00",
+        ),
+        (TICKET, (Window(("monday",), "10:00", "11:00"),), NOW, "2026-11-21T22:00:00+00:00"),
+    ],
+)
+def test_a_change_is_over_with_its_ticket_and_its_window(
+    ticket: Ticket | None, windows: tuple[Window, ...], now: datetime, end: str | None
+) -> None:
+    found = window_end(ticket, Calendar(windows=windows), SHANGHAI, now)
+    assert (found and found.isoformat()) == end

@@ -148,6 +148,28 @@ def check(
         raise RefusedError(reason, where=f"ticket {ticket.id}", remedy="have the ticket amended")
 
 
+def window_end(
+    ticket: Ticket | None, calendar: Calendar, zone: ZoneInfo, now: datetime
+) -> datetime | None:
+    """When changes must be over: the ticket's end or that of the weekly window, the earlier one.
+
+    In UTC; None when neither says. Of several windows that ``now`` lies in, the latest end counts.
+    """
+    local = now.astimezone(zone)
+    ends = [_end(window, local) for window in calendar.windows if _inside(window, local)]
+    found = [max(ends)] if ends else []
+    if ticket is not None:
+        found.append(moment(ticket.window.to))
+    return min(found).astimezone(UTC) if found else None
+
+
+def _end(window: Window, local: datetime) -> datetime:
+    """When the window that ``local`` lies in ends."""
+    ends = datetime.strptime(window.to, "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
+    end = datetime.combine(local.date(), ends, local.tzinfo)
+    return end if end > local else end + timedelta(days=1)
+
+
 def _reasons(
     ticket: Ticket, calendar: Calendar, change: Change, zone: ZoneInfo, now: datetime
 ) -> Sequence[str]:

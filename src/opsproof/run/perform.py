@@ -198,7 +198,9 @@ class _Performance:
         name, targets = self.plan.playbook.name, sorted(self.plan.targets)
         since = history.since_per_host(past, name, targets, self.started)
         usual = timestamp(self.started - history.FIRST_LOOK_BACK)
+        end = self.plan.window_end
         return {
+            **({} if end is None else {"opsproof_window_end": timestamp(end)}),
             "opsproof_run_id": self.tally.run_id,
             "opsproof_staging": str(staging),
             "opsproof_now": timestamp(self.started),

@@ -35,6 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What will run. ``targets`` maps every host that a play reaches to its activities.
 
     ``only`` is the explicit host list of a retry, ``parent`` the run that it goes on with.
+    ``window_end`` is when a change must be over, None for what changes nothing.
     """
 
     request: Request
@@ -49,6 +50,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rules
     only: tuple[str, ...] = ()
     parent: Run | None = None
+    window_end: datetime | None = None
 
 
 def prepare(request: Request, cwd: Path, caller: Mapping[str, str], now: datetime) -> Plan:
@@ -84,19 +86,22 @@ def prepare(request: Request, cwd: Path, caller: Mapping[str, str], now: datetim
         only=only,
         parent=parent,
     )
-    if playbook.gated and not request.check:
-        _gate(plan, beside, now)
-    return plan
+    if not playbook.gated:
+        return plan
+    calendar = gates.load_calendar(beside / "calendar.yml")
+    if not request.check:
+        _gate(plan, calendar, now)
+    end = gates.window_end(ticket, calendar, inventory.zone, now)
+    return msgspec.structs.replace(plan, window_end=end)
 
 
-def _gate(plan: Plan, beside: Path, now: datetime) -> None:
+def _gate(plan: Plan, calendar: gates.Calendar, now: datetime) -> None:
     change = gates.Change(
         activities=plan.playbook.activities,
         hosts=tuple(sorted(plan.targets)),
         groups={name: host.groups for name, host in plan.inventory.hosts.items()},
         content_sha256=plan.playbook.content_sha256,
     )
-    calendar = gates.load_calendar(beside / "calendar.yml")
     gates.check(plan.ticket, calendar, change, plan.inventory.zone, now)
 
 
