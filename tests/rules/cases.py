@@ -123,9 +123,9 @@ def tables(records: list[dict[str, Any]]) -> Iterator[Table]:
             yield builder.build(lambda row, chosen=chosen: chosen[row][1], channel)  # type: ignore[misc]
 
 
-def hits(rules: RuleSet, records: list[dict[str, Any]]) -> list[Hit]:
-    """All hits of all rules on these records."""
-    evaluator, collector = Evaluator(rules), Collector(rules, 1000, 20)
+def hits(evaluator: Evaluator, rules: RuleSet, records: list[dict[str, Any]]) -> list[Hit]:
+    """All hits of all rules on these records; the evaluator of the rules is made once for all cases."""
+    collector = Collector(rules, 1000, 20)
     collector.source("case", "0" * 64)
     for table in tables(records):
         collector.see(table)

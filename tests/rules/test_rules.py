@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.rules.cases import RULES, Case, cases, documents, hits
+from tests.rules.cases import Case, cases, documents, hits
 
+from opsproof.logs.evaluate import Evaluator
 from opsproof.logs.rules.compiled import RuleSet
-from opsproof.logs.rules.load import load
 
 _CASES = cases()
-
-
-@pytest.fixture(scope="module")
-def rules() -> RuleSet:
-    return load([RULES])
 
 
 def test_all_rules_compile(rules: RuleSet) -> None:
@@ -21,9 +16,14 @@ def test_all_rules_compile(rules: RuleSet) -> None:
     assert len(rules.rules) + len(rules.correlations) == len(list(documents()))
 
 
+@pytest.fixture(scope="module")
+def evaluator(rules: RuleSet) -> Evaluator:
+    return Evaluator(rules)
+
+
 @pytest.mark.parametrize("case", _CASES, ids=str)
-def test_case(rules: RuleSet, case: Case) -> None:
-    found = [hit for hit in hits(rules, case.records) if hit.rule == case.rule]
+def test_case(rules: RuleSet, evaluator: Evaluator, case: Case) -> None:
+    found = [hit for hit in hits(evaluator, rules, case.records) if hit.rule == case.rule]
     assert len(found) == case.hits
 
 
