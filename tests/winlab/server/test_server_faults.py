@@ -29,7 +29,7 @@ def leaky_client() -> Iterator[None]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.005)
@@ -37,8 +37,8 @@ def until(condition: Callable[[], bool]) -> None:
 
 def listens(host: FakeHost, port: int = 5985) -> bool:
     try:
-        socket.create_connection((host.address, port), 1).close()
-    except ConnectionRefusedError:
+        socket.create_connection((host.address, port), 20).close()
+    except (ConnectionRefusedError, ConnectionResetError):  # reset: accepted while it was closing
         return False
     return True
 
