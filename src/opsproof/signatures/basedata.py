@@ -110,10 +110,13 @@ def _rows(
 
 
 def _record(names: _Names, cells: Mapping[str, Any]) -> tuple[str, BaseRecord]:
-    values = tuple(normalise(field, _cell(field, cells[name])) for field, name in names.fields)
+    empty = names.base.empty
+    values = tuple(
+        normalise(field, _cell(field, cells[name], empty)) for field, name in names.fields
+    )
     parts = []
     for field, name in names.key:
-        part = cells[name] if field is None else normalise(field, _cell(field, cells[name]))
+        part = cells[name] if field is None else normalise(field, _cell(field, cells[name], empty))
         if part is None or part == "":
             raise ValueProblemError(f"the key {name} is empty")
         parts.append(part)
@@ -127,9 +130,9 @@ def _record(names: _Names, cells: Mapping[str, Any]) -> tuple[str, BaseRecord]:
     )
 
 
-def _cell(field: Field, value: Any) -> Any:
-    """An empty cell of a file is NULL, except for text, which can be empty."""
-    return None if value == "" and field.type != "text" else value
+def _cell(field: Field, value: Any, empty: str) -> Any:
+    """An empty cell of a file is NULL, except for text, where the profile says what it is."""
+    return None if value == "" and (field.type != "text" or empty == "null") else value
 
 
 def _text(cells: Mapping[str, Any], name: str | None) -> str | None:
@@ -211,5 +214,7 @@ def _xlsx(path: Path, _: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
 
 
 def _sheet(cell: Any) -> Any:
-    """A sheet has doubles only: one that is whole is an integer."""
+    """A sheet has doubles only: one that is whole is an integer. An empty cell is as in CSV."""
+    if cell is None:
+        return ""
     return int(cell) if isinstance(cell, float) and cell.is_integer() else cell

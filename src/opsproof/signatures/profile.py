@@ -111,12 +111,17 @@ class SignedAt(_Part, frozen=True):
 
 
 class BaseData(_Part, frozen=True):
-    """Names of the base data's columns that hold a signature, its certificate and its time."""
+    """Names of the base data's columns that hold a signature, its certificate and its time.
+
+    ``columns`` maps a field to another column name. ``empty`` says what an empty cell of CSV or XLSX
+    is for a text field, which these files cannot tell: the empty text or NULL.
+    """
 
     signature: str | None = None
     certificate: str | None = None
     signed_at: str | None = None
     columns: dict[str, str] = {}
+    empty: Literal["text", "null"] = "text"
 
 
 class Profile(_Part, frozen=True):

@@ -51,9 +51,10 @@ def point(encoded: bytes) -> bytes:
         MalformedError: it is no point of the curve.
         NotVerifiableError: the library is not installed.
     """
+    gmssl = _need()
     try:
-        return bytes(_need().normalize_sm2_public_key(encoded))
-    except library.InvalidValueError as error:
+        return bytes(gmssl.normalize_sm2_public_key(encoded))
+    except gmssl.InvalidValueError as error:
         raise MalformedError("the public key is no point of the SM2 curve") from error
 
 

@@ -1,0 +1,196 @@
+"""What the verb prints, ends with, and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from tests.signatures import drills, tickets
+
+from opsproof.cli.main import cli
+from opsproof.errors import ExitCode, OpsproofError
+from opsproof.evidence.keys import create_demo_keys
+from opsproof.signatures import simulate, sm2
+from opsproof.signatures.plan import load_plan
+from opsproof.signatures.simulate import Drill
+
+
+@pytest.fixture
+def drill(tmp_path: Path) -> Drill:
+    lab = drills.lab_of("ecdsa")
+    create_demo_keys(tmp_path / "keys", now=lab.now)
+    return simulate.simulate(tmp_path, lab, records=30, seed=9, damaged_percent=60)
+
+
+def invoke(drill: Drill, verb: str, *words: str) -> Result:
+    folder = drill.folder
+    common = ["--profile", str(folder / "profile.yml"), "--work", str(folder / "work")]
+    common += ["--certificates", str(folder / "signers.pem"), "--trusted", str(folder / "ca.pem")]
+    common += ["--crl", str(folder / "ca.crl"), "--workers", "1", "--quiet"]
+    environment = {"OPSPROOF_DATABASE_URL": drill.url}
+    return CliRunner().invoke(
+        cli, ["signatures", verb, *common, *words], env=environment, standalone_mode=False
+    )
+
+
+def gate(drill: Drill, sha256: str) -> list[str]:
+    folder = drill.folder
+    tickets.write(folder / "ticket.yml", drill.lab.approver, sha256)
+    words = ["--ticket", str(folder / "ticket.yml"), "--bureau", str(folder / "keys/bureau.pem")]
+    return [*words, "--approvers", str(folder / "approvers.pem")]
+
+
+def base(drill: Drill) -> list[str]:
+    return ["--base", str(drill.folder / "base.csv")]
+
+
+def items(result: Result) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(result.stdout)
+    assert set(document) == {"schema", "tool", "generated_at", "summary", "items"}
+    return document
+
+
+def test_from_the_first_look_to_the_way_back(drill: Drill) -> None:
+    planned = invoke(drill, "plan", *base(drill), "--format", "json")
+    assert planned.return_value == ExitCode.FINDINGS
+    summary = items(planned)["summary"]
+    plan = load_plan(drill.folder / "work/plan.jsonl")
+    assert summary["plan_sha256"] == plan.sha256
+    assert invoke(drill, "verify").return_value == ExitCode.FINDINGS
+
+    words = gate(drill, plan.sha256)
+    applied = invoke(drill, "apply", *words, "--format", "json")
+    assert applied.return_value == ExitCode.OK
+    assert items(applied)["summary"]["written"] == summary["to_write"]
+    verified = invoke(drill, "verify")
+    assert verified.return_value == ExitCode.OK
+    assert verified.stdout == (
+        f"plan {plan.sha256}: {summary['to_write']} hold, 0 are as before, 0 are other\n"
+    )
+    key = ["--bureau-key", str(drill.folder / "keys/bureau.key")]
+    assert invoke(drill, "rollback", *words, *key).return_value == ExitCode.OK
+    assert invoke(drill, "verify").return_value == ExitCode.FINDINGS
+
+
+def test_the_table_names_every_class(drill: Drill) -> None:
+    result = invoke(drill, "analyse", *base(drill))
+    assert result.return_value == ExitCode.FINDINGS
+    assert all(name in result.stdout for name in drill.counts)
+
+
+def test_refused_without_the_bureaus_signature(drill: Drill) -> None:
+    invoke(drill, "plan", *base(drill))
+    result = invoke(drill, "apply", *gate(drill, "0" * 64))
+    assert isinstance(result.exception, OpsproofError)
+    assert result.exception.exit_code == ExitCode.REFUSED
+
+
+def test_a_tampered_plan_is_named(drill: Drill) -> None:
+    invoke(drill, "plan", *base(drill))
+    path = drill.folder / "work/plan.jsonl"
+    path.write_bytes(b"\n".join(path.read_bytes().splitlines()[:-1]) + b"\n")
+    result = invoke(drill, "apply", *gate(drill, "0" * 64))
+    assert isinstance(result.exception, OpsproofError)
+    assert result.exception.exit_code == ExitCode.TAMPERED
+
+
+def test_a_script_instead_of_storing(drill: Drill) -> None:
+    invoke(drill, "plan", *base(drill))
+    plan = load_plan(drill.folder / "work/plan.jsonl")
+    before = (drill.folder / "records.db").read_bytes()
+    path = drill.folder / "out.sql"
+    result = invoke(drill, "apply", *gate(drill, plan.sha256), "--script", str(path))
+    assert result.return_value == ExitCode.OK
+    assert result.stdout == (
+        f"{path}: {plan.footer.actions['write']} statements for plan {plan.sha256}\n"
+    )
+    assert (drill.folder / "records.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "text"),
+    [
+        ("table", {"name": 'x"; DROP TABLE "exam score'}, "there is no table "),
+        ("key", ["id; --"], "has no column 'id; --'"),
+        ("key", ["subject"], "the key (subject) is not unique in 'exam score'"),
+    ],
+)
+def test_names_that_the_database_does_not_list_are_refused(
+    part: str, value: object, text: str, drill: Drill
+) -> None:
+    path = drill.folder / "profile.yml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump(document | {part: value}), encoding="utf-8")
+    before = (drill.folder / "records.db").read_bytes()
+    result = invoke(drill, "analyse", *base(drill))
+    assert isinstance(result.exception, OpsproofError)
+    assert text in result.exception.what
+    assert (drill.folder / "records.db").read_bytes() == before
+
+
+def test_without_the_library_sm2_records_are_not_verifiable_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = simulate.simulate(tmp_path, drills.lab_of("sm2"), records=6, seed=1, damaged_percent=0)
+    monkeypatch.setattr(sm2, "library", None)
+    result = invoke(made, "analyse", "--format", "json")
+    assert result.return_value == ExitCode.NOT_EVALUATED
+    summary = items(result)["summary"]
+    assert summary["valid"] == 0
+    assert {"record_class": "not-verifiable-here", "records": 6} in summary["classes"]
+
+
+def test_two_workers_find_the_same(drill: Drill) -> None:
+    one = items(invoke(drill, "analyse", *base(drill), "--format", "json"))["summary"]
+    two = items(invoke(drill, "analyse", *base(drill), "--format", "json", "--workers", "2"))[
+        "summary"
+    ]
+    assert one == two
+
+
+def test_log_lines_are_linked_to_their_records(drill: Drill) -> None:
+    invoke(drill, "analyse", *base(drill))
+    wrong = next(one for one in drill.truth if one.record_class.value == "missing-signature")
+    log = drill.folder / "verify.log"
+    log.write_text(
+        f"2026-11-01 09:00:00 VERIFY FAILED record={wrong.key}\n2026-11-01 09:00:01 OK\n"
+        "2026-11-01 09:00:02 SIGN FAILED record=999999\n",
+        encoding="utf-8",
+    )
+    patterns = drill.folder / "patterns.yml"
+    patterns.write_text(
+        "- {kind: verification-failed, pattern: 'VERIFY FAILED record=(?P<key>[0-9]+)'}\n"
+        "- {kind: signing-failed, pattern: 'SIGN FAILED record=(?P<key>[0-9]+)'}\n",
+        encoding="utf-8",
+    )
+    words = ["--work", str(drill.folder / "work"), "--patterns", str(patterns), str(log)]
+    result = CliRunner().invoke(
+        cli, ["signatures", "link", *words, "--format", "json"], standalone_mode=False
+    )
+    assert result.return_value == ExitCode.FINDINGS
+    found = [(one["line"], one["kind"], one["record_class"]) for one in items(result)["items"]]
+    assert found == [(1, "verification-failed", "missing-signature"), (3, "signing-failed", None)]
+
+
+def test_simulate_counts_what_it_made(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        cli,
+        ["signatures", "simulate", str(tmp_path / "d"), "--records", "20", "--family", "ecdsa"],
+        standalone_mode=False,
+    )
+    assert result.return_value == ExitCode.OK
+    assert sum(int(line.split()[0]) for line in result.stdout.splitlines()) == 20
+    assert len((tmp_path / "d/truth.jsonl").read_text().splitlines()) == 20
+
+
+@pytest.mark.parametrize(
+    "verb", ["analyse", "plan", "apply", "rollback", "verify", "simulate", "link"]
+)
+def test_every_verb_has_help(verb: str) -> None:
+    result = CliRunner().invoke(cli, ["signatures", verb, "--help"])
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) > 4

@@ -1,0 +1,136 @@
+"""Base data is read as it is; a row that is not right is named with file and line."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import openpyxl
+import pytest
+
+from opsproof.signatures import basedata, simulate
+from opsproof.signatures.basedata import BadRow, Delivered, key_text
+from opsproof.signatures.errors import SourceError
+from opsproof.signatures.profile import Profile
+from opsproof.signatures.workbook import Workbook
+
+HEADER = "id,ticket,name,subject,score,held,note,signature,certificate,signed_at"
+GOOD = "1,202600000001,王伟,语文,91.5,2026-06-07,,QQ==,5A01,2026-06-08 10:00:00"
+WANTED = (1, "202600000001", "王伟", "语文", Decimal("91.5"), date(2026, 6, 7), "")
+
+
+def profile() -> Profile:
+    document = simulate.profile_document("rsa", "raw", "base64", "international")
+    return msgspec.convert(document, Profile)
+
+
+def read(path: Path, **options: str) -> list[Delivered | BadRow]:
+    return list(basedata.read(path, profile(), **options))
+
+
+def csv_of(folder: Path, *lines: str, encoding: str = "utf-8") -> Path:
+    path = folder / "base.csv"
+    path.write_bytes("\n".join([HEADER, *lines]).encode(encoding))
+    return path
+
+
+def test_csv(tmp_path: Path) -> None:
+    [row] = read(csv_of(tmp_path, GOOD))
+    assert isinstance(row, Delivered)
+    assert row.where == "base.csv:2"
+    assert row.key == key_text([1])
+    assert row.record.values == WANTED
+    assert (row.record.signature, row.record.reference) == ("QQ==", "5A01")
+
+
+def test_csv_in_a_chinese_code_page(tmp_path: Path) -> None:
+    path = csv_of(tmp_path, GOOD, encoding="gb18030")
+    [row] = read(path, encoding="gb18030")
+    assert isinstance(row, Delivered)
+    assert row.record.values == WANTED
+    with pytest.raises(SourceError, match=r"utf-8-sig"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("x,2,a,b,91.5,2026-06-07,,,,", "id is not of type integer"),
+        (",2,a,b,91.5,2026-06-07,,,,", "the key id is empty"),
+        ("2,2,a,b,91.55,2026-06-07,,,,", "score is not of type decimal"),
+        ("2,2,a,b,91.5,07.06.2026,,,,", "held is not of type date"),
+        ("2,2,a", "has 3 cells instead of 10"),
+        ('2,2,a,b,"\'; DROP TABLE x --",2026-06-07,,,,', "score is not of type decimal"),
+    ],
+)
+def test_bad_rows_are_named_and_their_values_not_shown(
+    line: str, what: str, tmp_path: Path
+) -> None:
+    rows = read(csv_of(tmp_path, GOOD, line))
+    assert rows[1] == BadRow("base.csv:3", what)
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "base.jsonl"
+    names = HEADER.split(",")[:7]
+    fields = dict(
+        zip(names, [1, "202600000001", "王伟", "语文", 91.5, "2026-06-07", ""], strict=True)
+    )
+    lines = [json.dumps(fields), "[1]", '{"id":1,"id":2}', "{", json.dumps({"id": 3})]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    rows = read(path)
+    assert isinstance(rows[0], Delivered)
+    assert rows[0].record.values == WANTED
+    assert rows[1:] == [
+        BadRow("base.jsonl:2", "is not one JSON object"),
+        BadRow("base.jsonl:3", "is not one JSON object"),
+        BadRow("base.jsonl:4", "is not one JSON object"),
+        BadRow("base.jsonl:5", "there is no column 'ticket'"),
+    ]
+
+
+def test_xlsx(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(HEADER.split(","))
+    sheet.append(
+        [1, "202600000001", "王伟", "语文", 91.5, date(2026, 6, 7), "", "QQ==", None, None]
+    )
+    sheet.append([2, 202600000002, "王伟", "语文", 91.5, date(2026, 6, 7), "", None, None, None])
+    book.save(tmp_path / "base.xlsx")
+    rows = read(tmp_path / "base.xlsx")
+    assert isinstance(rows[0], Delivered)
+    assert rows[0].record.values == WANTED
+    assert rows[1] == BadRow("base.xlsx:3", "ticket is not of type text")
+
+
+def test_query(tmp_path: Path) -> None:
+    from opsproof.signatures.database import make_engine
+
+    url = f"sqlite:///{tmp_path / 'b.db'}"
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("create table b(id integer, n text, score text)")
+        connection.exec_driver_sql("insert into b values (1, '王伟', '91.5')")
+    engine.dispose()
+    statement = (
+        "select id, '202600000001' ticket, n name, '语文' subject, score,"
+        " '2026-06-07' held, '' note from b"
+    )
+    [row] = basedata.query(url, statement, profile())
+    assert isinstance(row, Delivered)
+    assert row.record.values == WANTED
+
+
+def test_a_key_that_comes_twice_stands_for_no_record(tmp_path: Path) -> None:
+    other = GOOD.replace("91.5", "92.5")
+    workbook = Workbook(tmp_path / "w.db", fresh=True)
+    workbook.add_base(read(csv_of(tmp_path, GOOD, other)))
+    assert workbook.base([(1,)]) == {}
+    assert workbook.bad_rows() == [
+        BadRow("base.csv:3", "has the key of base.csv:2: neither is taken")
+    ]
+    workbook.close()

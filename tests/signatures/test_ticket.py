@@ -1,0 +1,123 @@
+"""Only a ticket that an approver signed for exactly this plan opens the way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from tests.signatures import drills, tickets
+from tests.signatures.conftest import NOW, pki
+
+from opsproof.errors import RefusedError
+from opsproof.run.gates import Calendar, Scope, Ticket
+from opsproof.signatures import simulate
+from opsproof.signatures.plan import Plan
+from opsproof.signatures.simulate import Drill
+from opsproof.signatures.ticket import approve
+
+ZONE = ZoneInfo("Asia/Shanghai")
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> tuple[Drill, Plan]:
+    folder = tmp_path_factory.mktemp("drill")
+    drill = simulate.simulate(folder, drills.lab_of("ecdsa"), records=8, seed=1, damaged_percent=60)
+    return drill, drills.planned(drill)[1]
+
+
+def outcome(case: tuple[Drill, Plan], ticket: Ticket) -> str:
+    drill, plan = case
+    path = drill.folder / "ticket.json"
+    tickets.save(path, ticket)
+    try:
+        approve(
+            path,
+            plan,
+            drill.profile,
+            drill.folder / "approvers.pem",
+            calendar=Calendar(),
+            zone=ZONE,
+            now=NOW,
+        )
+    except RefusedError as error:
+        return error.what
+    return "approved"
+
+
+def good(case: tuple[Drill, Plan]) -> Ticket:
+    return tickets.ticket(case[1].sha256, now=NOW)
+
+
+def test_a_signed_ticket_is_approved(case: tuple[Drill, Plan]) -> None:
+    assert outcome(case, tickets.signed(good(case), case[0].lab.approver)) == "approved"
+
+
+def test_an_unsigned_ticket_is_refused(case: tuple[Drill, Plan]) -> None:
+    assert outcome(case, good(case)) == "the ticket is not signed"
+
+
+def test_a_ticket_changed_after_signing_is_refused(case: tuple[Drill, Plan]) -> None:
+    signed = tickets.signed(tickets.ticket("0" * 64, now=NOW), case[0].lab.approver)
+    changed = msgspec.structs.replace(signed, content_sha256=case[1].sha256)
+    assert outcome(case, changed) == "it is not signed by one of the approvers"
+
+
+def test_a_signer_who_may_not_approve_is_refused(case: tuple[Drill, Plan]) -> None:
+    signed = tickets.signed(good(case), pki("ecdsa").signer)
+    assert outcome(case, signed) == "it is not signed by one of the approvers"
+
+
+def test_a_signature_that_is_none_is_refused(case: tuple[Drill, Plan]) -> None:
+    broken = msgspec.structs.replace(good(case), signature="bm8=")
+    assert outcome(case, broken) == "its signature is not a signed message"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"content_sha256": "0" * 64}, "what would run is not what was approved: "),
+        ({"scope": Scope(("drill",), ("patching",))}, "its scope leaves out the activities "),
+        (
+            {"scope": Scope(("other",), ("signatures",))},
+            "its scope leaves out 1 hosts, first drill",
+        ),
+        ({"kind": "incident"}, "it is of kind 'incident', not 'change'"),
+        ({"approver": " "}, "it names no approver"),
+        (
+            {"approved_at": (NOW + timedelta(hours=1)).isoformat()},
+            "it is approved only at ",
+        ),
+    ],
+)
+def test_a_ticket_for_something_else_is_refused(
+    case: tuple[Drill, Plan], changes: dict[str, object], text: str
+) -> None:
+    ticket = msgspec.structs.replace(good(case), **changes)
+    assert outcome(case, tickets.signed(ticket, case[0].lab.approver)).startswith(text)
+
+
+def test_an_approver_whose_certificate_has_expired_is_refused(case: tuple[Drill, Plan]) -> None:
+    late = NOW - timedelta(days=800)
+    ticket = msgspec.structs.replace(good(case), approved_at=late.isoformat())
+    signed = tickets.signed(ticket, case[0].lab.approver)
+    assert outcome(case, signed) == "its signer's certificate was not valid then"
+
+
+def test_a_ticket_is_read_from_yaml_too(case: tuple[Drill, Plan], tmp_path: Path) -> None:
+    drill, plan = case
+    path = tmp_path / "ticket.yml"
+    tickets.save(path, tickets.signed(good(case), drill.lab.approver))
+    ticket, signer = approve(
+        path,
+        plan,
+        drill.profile,
+        drill.folder / "approvers.pem",
+        calendar=Calendar(),
+        zone=ZONE,
+        now=NOW,
+    )
+    assert ticket.id == "CHG-202611-000007"
+    assert signer == drill.lab.approver.certificate
