@@ -455,7 +455,7 @@ def _record(run_id: str, hosts: Mapping[str, Host], start: datetime) -> Run:
             host.name: RunHost(
                 outcome=host.outcome,
                 planned=True,
-                seen=host.facts is not None,
+                seen=True,
                 activities=("inspection",),
                 reason=host.reason,
                 asset=host.asset,

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from opsproof.evidence.ids import moment
 from opsproof.evidence.ledger import NO_PREVIOUS, line_sha256
-from opsproof.evidence.model import Finding, Outcome, Run, State, SubjectKind
+from opsproof.evidence.model import Finding, Outcome, Run, RunHost, State, SubjectKind
 from opsproof.evidence.standing import has_reached, is_full, is_whole
 from opsproof.evidence.sums import sm3
 from opsproof.reports.calendar import calendar_day
@@ -71,7 +71,7 @@ def daily_sheet(day: Day, *, template_sha256: str, revision: int = 0) -> DailySh
         verdict=_verdict(counts, bool(counted)),
         counts=counts,
         hosts_planned=len(outcomes),
-        hosts_seen=len({n for run in runs for n, h in run.hosts.items() if h.planned and h.seen}),
+        hosts_seen=len({n for run in runs for n, h in run.hosts.items() if _answered(h)}),
         groups=group_blocks(judged, controls, assets, outcomes, _follow_ups(day.runs, counted)),
         incomplete_hosts=tuple(
             HostOutcome(
@@ -174,6 +174,10 @@ def _waivers(judged: Sequence[Judged], runs: Sequence[SealedRun]) -> tuple[Waive
     used = {item.finding.waiver for item in judged if item.state is State.WAIVED}
     found = {w.id: w for run in runs for w in waivers_of(run.bundle.inputs) if w.id in used}
     return tuple(found[name] for name in sorted(found))
+
+
+def _answered(host: RunHost) -> bool:
+    return host.planned and host.seen and host.outcome is not Outcome.UNREACHABLE
 
 
 def _outcomes(runs: Sequence[SealedRun]) -> dict[str, str]:
