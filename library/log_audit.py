@@ -28,6 +28,17 @@ options:
   until:
     description: Only records before this time.
     type: str
+  schemas:
+    description: Schema maps of data logs (CSV, JSON lines), or folders of them.
+    type: list
+    elements: path
+  suppressions:
+    description: Lists of accepted hits with owner, reason and expiry; these are counted, not shown.
+    type: list
+    elements: path
+  today:
+    description: The day on which suppressions are looked at (ISO 8601). The default is today, UTC.
+    type: str
   dest:
     description: Write the report to this file as canonical JSON (RFC 8785).
     type: path
@@ -68,7 +79,7 @@ changed:
   sample: false
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +89,19 @@ from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.canonical import canonical, jsonable
 from opsproof.logs import times
 from opsproof.logs.audit import audit
+from opsproof.logs.options import Options
 from opsproof.logs.rules.load import default_rules
+from opsproof.logs.schema import load_schemas
+from opsproof.logs.suppress import load_suppressions
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "paths": {"type": "list", "elements": "path", "required": True},
     "rules": {"type": "list", "elements": "path"},
     "since": {"type": "str"},
     "until": {"type": "str"},
+    "schemas": {"type": "list", "elements": "path"},
+    "suppressions": {"type": "list", "elements": "path"},
+    "today": {"type": "str"},
     "dest": {"type": "path"},
 }
 
@@ -113,12 +130,15 @@ def run_module(module: AnsibleModule) -> dict[str, Any]:
     """Read, audit, return; with ``dest`` also write."""
     options = module.params
     rules = [Path(one) for one in options["rules"] or ()] or [default_rules()]
-    report = audit(
-        [Path(one) for one in options["paths"]],
-        rules,
+    today = moment(options["today"]) or datetime.now(UTC)
+    asked = Options(
         since=moment(options["since"]),
         until=moment(options["until"]),
+        schemas=load_schemas([Path(one) for one in options["schemas"] or ()]),
+        suppressions=load_suppressions([Path(one) for one in options["suppressions"] or ()]),
+        today=today.date(),
     )
+    report = audit([Path(one) for one in options["paths"]], rules, options=asked)
     changed = options["dest"] is not None and write(
         Path(options["dest"]), canonical(report), check=module.check_mode
     )

@@ -107,3 +107,25 @@ def test_options_are_those_of_the_documentation() -> None:
         for name, option in documented.items()
     }
     assert plain == module.ARGUMENTS
+
+
+def test_suppressed_hits_are_counted_until_they_expire(run: Run, log: Path, tmp_path: Path) -> None:
+    accepted = tmp_path / "accepted.yml"
+    accepted.write_text(
+        "- {id: a, rule: '*', owner: li.si, reason: a test, expires: 2026-03-01, match: {c-ip: 203.*}}\n"
+    )
+    options = {"paths": [str(log)], "suppressions": [str(accepted)]}
+    before = run(**options, today="2026-03-01")["report"]
+    assert (before["hits"], before["counts"]["suppressed"]) == ([], 1)
+    after = run(**options, today="2026-03-02")["report"]
+    assert len(after["hits"]) == 1
+    assert after["suppressions"][0]["expired"] is True
+
+
+def test_data_logs_are_read_by_their_map(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "map.yml").write_text(
+        "product: p\nmatch: '*.csv'\ntime: {column: t}\ncolumns: {u: user}\n"
+    )
+    (tmp_path / "a.csv").write_text("t,u\n2026-01-05 10:00:00,anna\n")
+    result = run(paths=[str(tmp_path / "a.csv")], schemas=[str(tmp_path / "map.yml")])
+    assert result["report"]["sources"][0]["kind"] == "data"

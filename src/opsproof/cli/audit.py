@@ -20,6 +20,7 @@ from opsproof.logs import times
 from opsproof.logs.audit import Options, audit
 from opsproof.logs.explain import explain
 from opsproof.logs.model import AuditReport, Hit, Reason
+from opsproof.logs.options import cores
 from opsproof.logs.rules.load import default_cache, default_rules, load
 from opsproof.logs.schema import load_schemas
 from opsproof.logs.suppress import load_suppressions
@@ -105,6 +106,13 @@ class _Zone(click.ParamType[ZoneInfo]):
     metavar="DAYS",
     help="Report logs that reach back less than this (the law asks for six months).",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=cores,
+    show_default="one a core, at most four",
+    help="Worker processes for large logs; the report does not depend on it.",
+)
 @click.option("--explain", metavar="RULE", help="Say what a rule (id, name or title) looks for.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def command(
@@ -143,6 +151,7 @@ def _options(
     zone: ZoneInfo | None,
     suppress: tuple[Path, ...],
     retention: int | None,
+    processes: int,
 ) -> Options:
     now = datetime.now(UTC)
     return Options(
@@ -152,6 +161,7 @@ def _options(
         zone=zone or UTC,
         suppressions=load_suppressions(suppress),
         today=now.date(),
+        processes=processes,
         retained_since=None if retention is None else (until or now) - timedelta(days=retention),
     )
 

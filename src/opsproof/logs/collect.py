@@ -125,7 +125,7 @@ class Collector:
         key = rule.meta.id
         accepted = self._suppressions.for_rule(rule.meta)
         if accepted:
-            rows = self._unaccepted(accepted, table, rows)
+            rows = self._unaccepted(accepted, table, rows, shown=rule.meta.output)
         self._counts[key] += len(rows)
         if rule.meta.output:
             room = self._most_hits - self._shown[key]
@@ -136,12 +136,14 @@ class Collector:
         if series is not None:
             series.add(table, rows, self._seen - table.size, self._pool)
 
-    def _unaccepted(self, accepted: tuple[Suppression, ...], table: Table, rows: Ints) -> Ints:
+    def _unaccepted(
+        self, accepted: tuple[Suppression, ...], table: Table, rows: Ints, *, shown: bool
+    ) -> Ints:
         """The rows that no suppression covers: these count, and feed correlations."""
         kept = [
             row
             for row in rows.tolist()
-            if not self._suppressions.covers(accepted, table.fields(row))
+            if not self._suppressions.covers(accepted, table.fields(row), shown=shown)
         ]
         return np.array(kept, dtype=np.int32)
 
@@ -259,7 +261,9 @@ class Collector:
             merged = [
                 one
                 for one in merged
-                if not self._suppressions.covers(accepted, self._group(correlation, joined, one))
+                if not self._suppressions.covers(
+                    accepted, self._group(correlation, joined, one), shown=correlation.meta.output
+                )
             ]
         self._counts[correlation.meta.id] += len(merged)
         self._feed(correlation, joined, found, merged)

@@ -104,10 +104,15 @@ def _candidates(needles: dict[int, str], raw: RawText) -> dict[int, list[int]]:
     patterns = {needle: raw.encode(needle).lower() for needle in needles.values() if needle}
     if not patterns:
         return {}
-    lines = [text.lower() for text in raw.encoded()]
-    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))[:-1]
+    encoded = raw.encoded()
+    text = _LINE.join(encoded).lower()
+    if len(text) != sum(map(len, encoded)) + len(encoded) - 1:
+        # A few characters grow when they are lower-cased; then places have to be counted anew.
+        encoded = [line.lower() for line in encoded]
+        text = _LINE.join(encoded)
+    starts = list(accumulate((len(line) + 1 for line in encoded), initial=0))[:-1]
     unique = tuple(dict.fromkeys(patterns.values()))
-    matches = _automaton(unique).find_matches_as_indexes(_LINE.join(lines), overlapping=True)
+    matches = _automaton(unique).find_matches_as_indexes(text, overlapping=True)
     rows: dict[str, list[int]] = {}
     if matches:
         array = np.array(matches, dtype=np.int64)[:, :2]

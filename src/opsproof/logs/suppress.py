@@ -63,12 +63,12 @@ class Suppressions:
         """Those that are for a rule and still hold."""
         return tuple(one for one in self._known if one.speaks_of(meta) and not self._over(one))
 
-    def covers(self, chosen: Iterable[Suppression], fields: dict[str, str]) -> bool:
-        """Whether one of ``chosen`` fits the fields; that one is counted."""
+    def covers(self, chosen: Iterable[Suppression], fields: dict[str, str], *, shown: bool) -> bool:
+        """Whether one of ``chosen`` fits the fields; it is counted where the hit would be shown."""
         lowered = {name.lower(): value for name, value in fields.items()}
         for one in chosen:
             if one.fits(lowered):
-                self._counts[one.id] += 1
+                self._counts[one.id] += shown
                 return True
         return False
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -31,7 +34,6 @@ from opsproof.logs.readers.evtx_fields import (
 from opsproof.logs.table import RAW, Column, Longs, RawText, Table
 
 _DECODER: Final = msgspec.json.Decoder()
-_NESTED: Final = frozenset({dict, list})
 _TAKEN: Final = frozenset({"#attributes", "Data", "#text"}) | SYSTEM
 _TIME_LENGTH: Final = len("2020-07-19T13:06:52.199855Z")
 _NO_TIME: Final = "1970-01-01T00:00:00.000000Z"
@@ -39,9 +41,19 @@ _IDS: Final = 1 << 63
 _MOST_PLANS: Final = 10_000
 """Plans that are remembered: an attacker could invent new field names in every event."""
 
-_Store: TypeAlias = "tuple[dict[str, int], array[int], array[int]]"
-_Step: TypeAlias = "tuple[str, _Store, Callable[[str], str] | None]"
-_Plan: TypeAlias = "tuple[_Step, ...] | None"
+_COMMON: Final = ("eventid", "provider_name", "channel", "computer", "level")
+
+_Step: TypeAlias = "tuple[str, int, Callable[[str], str] | None]"
+
+
+@dataclass(slots=True)
+class _Plan:
+    """Events with the same names of data: how to take the wanted values out, and those taken."""
+
+    take: Callable[[dict[str, Any]], Any]
+    steps: tuple[_Step, ...]
+    rows: list[int] = field(default_factory=list)
+    values: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 class Loader:
@@ -51,10 +63,10 @@ class Loader:
         """An empty batch of the file numbered ``source``."""
         self._source = source
         self._wanted = wanted
-        self._columns: dict[str, Column] = {}
-        self._plans: dict[tuple[Any, ...], _Plan] = {}
-        self._common = [self._store(name) for name in _COMMON]
+        self._plans: dict[tuple[Any, ...], _Plan | None] = {}
+        self._common: tuple[list[int], list[tuple[Any, ...]]] = ([], [])
         self._rare = [one for one in RARE.items() if wanted is None or one[0] in wanted]
+        self._single: dict[str, tuple[list[int], list[str]]] = {}
         self._texts: list[str] = []
         self._moments: list[str] = []
         self._slow: dict[int, int] = {}
@@ -101,35 +113,23 @@ class Loader:
                 or record.__class__ is not int
                 or not 0 <= record < _IDS
                 or len(moment) != _TIME_LENGTH
+                or None in common
             ):
                 return False
+            key = (number, channel, *data) if number in ALIASED else tuple(data)
+            plan = self._plans[key] if key in self._plans else self._plan(key, data)
+            if plan is None:
+                return False
+            values = plan.take(data)
+            # Nested values cannot be hashed: what has them goes the long way.
+            hash((values, common))
         except (KeyError, TypeError):
             return False
-        key = (number, channel, *data) if number in ALIASED else tuple(data)
-        try:
-            plan = self._plans[key]
-        except KeyError:
-            plan = self._planned(key, data, number, channel)
-        if plan is None:
-            return False
         row = len(self._texts)
-        values = [data[step[0]] for step in plan]
-        if None in common or not _NESTED.isdisjoint(map(type, (*values, *common))):
-            return False
-        for step, value in zip(plan, values, strict=True):
-            if value.__class__ is not str:
-                value = plain(value)
-            if step[2] is not None:
-                value = step[2](value)
-            known, rows, codes = step[1]
-            rows.append(row)
-            codes.append(known.setdefault(value, len(known)))
-        for place, value in zip(self._common, common, strict=True):
-            if place is not None:
-                value = value if value.__class__ is str else str(value)
-                known, rows, codes = place
-                rows.append(row)
-                codes.append(known.setdefault(value, len(known)))
+        plan.rows.append(row)
+        plan.values.append(values)
+        self._common[0].append(row)
+        self._common[1].append(common)
         for name, read in self._rare:
             found = read(system)
             if found is not None:
@@ -138,31 +138,33 @@ class Loader:
         self._moments.append(moment)
         return True
 
-    def _planned(
-        self, key: tuple[Any, ...], data: dict[str, Any], number: Any, channel: Any
-    ) -> _Plan:
-        """Which names go to which columns; None where only the long way is right."""
-        plan = self._plan(data, number, channel)
+    def _plan(self, key: tuple[Any, ...], data: dict[str, Any]) -> _Plan | None:
+        """How to take events with these names; None where only the long way is right."""
+        plan = self._steps(data, key)
         if len(self._plans) < _MOST_PLANS:
             self._plans[key] = plan
-        return plan
+            return plan
+        return None
 
-    def _plan(self, data: dict[str, Any], number: Any, channel: Any) -> _Plan:
+    def _steps(self, data: dict[str, Any], key: tuple[Any, ...]) -> _Plan | None:
         names = {name.replace(" ", "").lower(): name for name in data}
         if len(names) != len(data) or not _TAKEN.isdisjoint(data):
             return None
-        steps: list[_Step] = []
-        renamed = aliases(str(number), channel)
+        renamed = aliases(str(key[0]), key[1]) if len(key) > len(data) else {}
         sources = names | {new: names[old] for old, new in renamed.items() if old in names}
-        for name, source in sources.items():
-            store = self._store(name)
-            if store is not None:
-                steps.append((source, store, None))
-        if renamed and "mandatorylabel" in names and number in {4688, "4688"}:
-            store = self._store("integritylevel")
-            if store is not None and "integritylevel" not in names:
-                steps.append((names["mandatorylabel"], store, integrity))
-        return tuple(steps)
+        wanted = [one for one in sources.items() if self._asked(one[0])]
+        labelled = "mandatorylabel" in names and "integritylevel" not in names
+        if labelled and str(key[0]) == "4688" and renamed and self._asked("integritylevel"):
+            wanted.append(("integritylevel", names["mandatorylabel"]))
+        places = {source: place for place, source in enumerate(dict.fromkeys(s for _, s in wanted))}
+        steps = tuple(
+            (name, places[source], integrity if name == "integritylevel" and renamed else None)
+            for name, source in wanted
+        )
+        return _Plan(_getter(tuple(places)), steps)
+
+    def _asked(self, name: str) -> bool:
+        return self._wanted is None or name in self._wanted
 
     def _long_way(self, text: str) -> None:
         event = flatten(text)
@@ -174,35 +176,33 @@ class Loader:
         self._moments.append(_NO_TIME)
         self._slow[row] = event.time
 
-    def _column(self, name: str) -> Column | None:
-        """The column of a field; None where nobody wants it."""
-        if self._wanted is not None and name not in self._wanted:
-            return None
-        return self._columns.setdefault(name, Column())
-
-    def _store(self, name: str) -> _Store | None:
-        """What a column keeps, taken apart for the loop that fills it."""
-        column = self._column(name)
-        if column is None:
-            return None
-        assert isinstance(column.rows, array)
-        assert isinstance(column.codes, array)
-        return column.values, column.rows, column.codes
-
     def _put(self, row: int, name: str, value: str) -> None:
-        column = self._column(name)
-        if column is not None:
-            column.add(row, value)
+        if self._asked(name):
+            rows, values = self._single.setdefault(name, ([], []))
+            rows.append(row)
+            values.append(value)
 
     def table(self) -> Table:
         """The finished batch."""
         texts = self._texts
-        columns = {name: column for name, column in self._columns.items() if len(column.rows)}
-        columns[KIND] = Column.constant("windows", len(texts))
+        pieces: dict[str, list[_Piece]] = defaultdict(list)
+        for plan in self._plans.values():
+            if plan is not None and plan.rows:
+                columns = list(zip(*plan.values, strict=True))
+                for name, place, read in plan.steps:
+                    pieces[name].append(_Piece(plan.rows, columns[place], read))
+        if self._common[0]:
+            for name, values in zip(_COMMON, zip(*self._common[1], strict=True), strict=True):
+                if self._asked(name):
+                    pieces[name].append(_Piece(self._common[0], values, None))
+        for name, (rows, texts_of) in self._single.items():
+            pieces[name].append(_Piece(rows, texts_of, None))
+        made = {name: _column(parts) for name, parts in pieces.items()}
+        made[KIND] = Column.constant("windows", len(texts))
         return Table(
             source=self._source,
             size=len(texts),
-            columns=columns,
+            columns=made,
             times=self._times(),
             record_ids=np.frombuffer(self._ids, dtype=np.int64),
             fields=lambda row: flatten(texts[row]).fields,
@@ -227,7 +227,45 @@ class Loader:
         return found
 
 
-_COMMON: Final = ("eventid", "provider_name", "channel", "computer", "level")
+class _Piece(NamedTuple):
+    """Values of one field in some events; ``read`` makes the text of a value, None the plain way."""
+
+    rows: Sequence[int]
+    values: Sequence[Any]
+    read: Callable[[str], str] | None
+
+
+def _column(pieces: list[_Piece]) -> Column:
+    """One column from its pieces: each distinct value is made text once."""
+    texts: dict[str, int] = {}
+    rows, codes = [], []
+    for piece in pieces:
+        # True and 1 are one key of a dictionary; where both occur, every value is made text first.
+        mixed = bool in set(map(type, piece.values))
+        values: Sequence[Any] = piece.values
+        if mixed:
+            values = [plain(value) for value in values]
+        index: dict[Any, int] = {}
+        for value in dict.fromkeys(values):
+            text = value if value.__class__ is str else plain(value)
+            if piece.read is not None:
+                text = piece.read(text)
+            index[value] = texts.setdefault(text, len(texts))
+        codes.append(np.fromiter(map(index.__getitem__, values), dtype=np.int32, count=len(values)))
+        rows.append(np.array(piece.rows, dtype=np.int32))
+    if len(pieces) == 1:
+        return Column(values=texts, rows=rows[0], codes=codes[0])
+    every, all_codes = np.concatenate(rows), np.concatenate(codes)
+    order = np.argsort(every, kind="stable")
+    return Column(values=texts, rows=every[order], codes=all_codes[order])
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:
+    """Takes the values of these names out of a mapping, as a tuple."""
+    if len(names) == 1:
+        (name,) = names
+        return lambda data: (data[name],)
+    return itemgetter(*names) if names else lambda _: ()
 
 
 def _json(needle: str) -> str:

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from opsproof.logs.readers.base import Cut, Damage, Notes
 
-BLOCK: Final = 1 << 23
+BLOCK: Final = 1 << 22
 LONGEST: Final = 1 << 20
 """Bytes of the longest line that is read. HTTP.sys refuses requests far shorter than that."""
 
