@@ -3,7 +3,7 @@
 Sources: "4624(S): An account was successfully logged on", "4625(F): An account failed to log on",
 "4672(S): Special privileges assigned to new logon" and "4776(S, F): The computer attempted to
 validate the credentials for an account" on Microsoft Learn, for fields, status codes and reasons;
-"Audit Credential Validation" there: a server audits its successes only; [MS-ERREF] 2.3 (NTSTATUS).
+[MS-ERREF] 2.3 (NTSTATUS). The audit policy of the host decides which of them are written.
 
 assumed: the client's address stands in Basic logons too; 4634 at their end is left out.
 """
@@ -23,6 +23,7 @@ from winlab.host.events import (
     named,
 )
 from winlab.host.host import Host
+from winlab.host.policy_logon import may_log_on
 
 _AUDIT = "Microsoft-Windows-Security-Auditing"
 _AUDIT_GUID = "{54849625-5478-4994-a5ba-3e3b0328c30d}"
@@ -37,6 +38,12 @@ _WRONG_PASSWORD = (0xC000006D, 0xC000006A, "%%2313")
 _NO_SUCH_USER = (0xC000006D, 0xC0000064, "%%2313")
 _DISABLED = (0xC000006E, 0xC0000072, "%%2310")
 _LOCKED = (0xC0000234, 0, "%%2307")
+_NOT_GRANTED = (0xC000015B, 0, "%%2308")
+# Subcategories of the audit policy (ntsecapi.h).
+_LOGON = "{0cce9215-69ae-11d9-bed3-505054503030}"
+_SPECIAL_LOGON = "{0cce921b-69ae-11d9-bed3-505054503030}"
+_VALIDATION = "{0cce923f-69ae-11d9-bed3-505054503030}"
+_FAILED = {"keywords": KEYWORD_AUDIT_FAILURE}
 _PRIVILEGES = (
     "SeSecurityPrivilege",
     "SeBackupPrivilege",
@@ -74,7 +81,11 @@ def note_logon(host: Host, logon: Logon) -> None:
     if logon.accepted and user is not None:
         _note_success(host, logon, user)
         return
-    status, detail, reason = _failure_of(user)
+    status, detail, reason = _failure_of(host, user)
+    if _audited(host, _VALIDATION, success=False):
+        _write(host, 4776, 14336, _validated(host, logon, name, detail or status), **_FAILED)
+    if not _audited(host, _LOGON, success=False):
+        return
     _write(
         host,
         4625,
@@ -95,30 +106,42 @@ def note_logon(host: Host, logon: Logon) -> None:
             KeyLength=0,
             **_origin(host, logon),
         ),
-        keywords=KEYWORD_AUDIT_FAILURE,
+        **_FAILED,
     )
 
 
-def _failure_of(user: User | None) -> tuple[int, int, str]:
+def _audited(host: Host, subcategory: str, *, success: bool) -> bool:
+    return bool(host.policy.audit[subcategory] & (1 if success else 2))
+
+
+def _validated(host: Host, logon: Logon, name: str, status: int) -> EventData:
+    return named(
+        PackageName="MICROSOFT_AUTHENTICATION_PACKAGE_V1_0",
+        TargetUserName=name,
+        Workstation=logon.workstation or host.name,
+        Status=Hex(status),
+    )
+
+
+def _failure_of(host: Host, user: User | None) -> tuple[int, int, str]:
+    """Tell why; a password is looked at before policy, which here nobody can see from outside."""
     if user is None:
         return _NO_SUCH_USER
     if not user.enabled:
         return _DISABLED
-    return _LOCKED if user.account_locked else _WRONG_PASSWORD
+    if user.account_locked:
+        return _LOCKED
+    return _WRONG_PASSWORD if may_log_on(host, user.name) else _NOT_GRANTED
 
 
 def _note_success(host: Host, logon: Logon, user: User) -> None:
-    _write(
-        host,
-        4776,
-        14336,
-        named(
-            PackageName="MICROSOFT_AUTHENTICATION_PACKAGE_V1_0",
-            TargetUserName=user.name,
-            Workstation=logon.workstation or host.name,
-            Status=Hex(0),
-        ),
-    )
+    if _audited(host, _VALIDATION, success=True):
+        _write(host, 4776, 14336, _validated(host, logon, user.name, 0))
+    if _audited(host, _LOGON, success=True):
+        _note_session(host, logon, user)
+
+
+def _note_session(host: Host, logon: Logon, user: User) -> None:
     number = Hex(_FIRST_LOGON + 0x2B * host.eventlogs.channel("Security").next_id)
     admin = host.accounts.is_admin(user.name)
     _write(
@@ -149,7 +172,7 @@ def _note_success(host: Host, logon: Logon, user: User) -> None:
         ),
         version=2,
     )
-    if admin:
+    if admin and _audited(host, _SPECIAL_LOGON, success=True):
         _write(
             host,
             4672,

@@ -10,7 +10,11 @@ import pytest
 from winlab.host.events import EventRecord
 from winlab.host.host import Host, HostSpec
 from winlab.host.logons import Logon, note_logon
+from winlab.host.policy import SUBCATEGORIES, guid_of
 
+LOGON, SPECIAL, VALIDATION = (
+    f"{{0cce92{tail}-69ae-11d9-bed3-505054503030}}" for tail in ("15", "1b", "3f")
+)
 NOW = datetime(2026, 11, 22, 9, 15, tzinfo=UTC)
 
 
@@ -18,6 +22,9 @@ NOW = datetime(2026, 11, 22, 9, 15, tzinfo=UTC)
 def host() -> Host:
     made = Host(HostSpec(name="web-01", admin_password="Lab-secret-1"), lambda: NOW)
     made.accounts.create_user("plain", "x")
+    made.accounts.create_user("denied", "x")
+    made.policy.set_right("SeDenyNetworkLogonRight", (made.accounts.sid_of("denied"),))
+    made.policy.set_audit(VALIDATION, 3)
     made.accounts.create_user("off", "x", enabled=False)
     made.accounts.create_user("locked", "x", account_locked=True)
     return made
@@ -85,12 +92,14 @@ def test_a_plain_user_over_basic(host: Host) -> None:
         ("CORP\\administrator", "administrator", "CORP", "0xc000006d", "0xc0000064", "%%2313"),
         ("off", "off", "", "0xc000006e", "0xc0000072", "%%2310"),
         ("WEB-01\\locked", "locked", "WEB-01", "0xc0000234", "0x0", "%%2307"),
+        ("denied", "denied", "", "0xc000015b", "0x0", "%%2308"),
     ],
 )
 def test_a_failure_says_why(
     host: Host, account: str, target: str, domain: str, status: str, detail: str, reason: str
 ) -> None:
-    (failed,) = noted(host, account, accepted=False)
+    validated, failed = noted(host, account, accepted=False)
+    assert validated.values()["Status"] == (status if detail == "0x0" else detail)
     values = failed.values()
     assert (failed.event_id, failed.keywords) == (4625, 0x8010000000000000)
     assert (values["TargetUserName"], values["TargetDomainName"]) == (target, domain)
@@ -112,3 +121,31 @@ def test_logons_are_the_systems_own_writes(host: Host) -> None:
 def test_logon_ids_differ(host: Host) -> None:
     first, second = (noted(host, "plain")[1].values()["TargetLogonId"] for _ in range(2))
     assert first != second
+
+
+@pytest.mark.parametrize(
+    ("subcategory", "flags", "accepted", "kept"),
+    [
+        (LOGON, 0, True, [4776]),
+        (LOGON, 0, False, [4776]),
+        (LOGON, 1, False, [4776]),
+        (SPECIAL, 0, True, [4776, 4624]),
+        (VALIDATION, 0, True, [4624, 4672]),
+        (VALIDATION, 1, False, [4625]),
+    ],
+)
+def test_the_audit_policy_decides(
+    host: Host, subcategory: str, flags: int, accepted: bool, kept: list[int]
+) -> None:
+    host.policy.set_audit(subcategory, flags)
+    records = noted(host, "Administrator", accepted=accepted)
+    assert [record.event_id for record in records] == kept
+
+
+def test_subcategories_are_those_of_the_policy() -> None:
+    names = {guid_of(number): english for number, (english, _) in enumerate(SUBCATEGORIES)}
+    assert [names[guid] for guid in (LOGON, SPECIAL, VALIDATION)] == [
+        "Logon",
+        "Special Logon",
+        "Credential Validation",
+    ]
