@@ -157,3 +157,35 @@ def test_the_endpoint_follows_the_connection_variables() -> None:
     plain = {"ansible_connection": "winrm", "ansible_port": 5985}
     assert endpoint("web01", plain) == Endpoint("web01", "web01", 5985, False, None, True)
     assert endpoint("web01", {"ansible_connection": "ansible.builtin.local"}) is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "needs"),
+    [
+        ({"ansible_winrm_transport": "kerberos"}, "kerberos"),
+        ({"ansible_winrm_transport": ["kerberos", "ntlm"]}, "kerberos"),
+        ({"ansible_winrm_transport": "ntlm"}, ""),
+        ({}, ""),
+        ({"ansible_connection": "psrp", "ansible_psrp_auth": "kerberos"}, "krb5"),
+    ],
+)
+def test_what_a_way_of_logging_in_needs(variables: dict[str, object], needs: str) -> None:
+    found = endpoint("web01", {**LAB, **variables})
+    assert found is not None
+    assert found.needs == needs
+
+
+def test_kerberos_without_its_package_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(reach._PACKAGES, "no_such_module", "pykerberos")
+    with listener() as port:
+        first = reach.reach(
+            Endpoint("web01", "127.0.0.1", port, False, None, True, needs="no_such_module")
+        )[0]
+    assert first == Check(
+        "kerberos",
+        Health.FAILED,
+        "this machine has no Python module no_such_module",
+        ".venv/bin/pip install pykerberos, or another transport in the inventory",
+    )

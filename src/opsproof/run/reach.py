@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -18,10 +19,17 @@ _VALIDATION = {
     "winrm": "ansible_winrm_server_cert_validation",
     "psrp": "ansible_psrp_cert_validation",
 }
+_LOGIN = {"winrm": "ansible_winrm_transport", "psrp": "ansible_psrp_auth"}
+_KERBEROS = {"winrm": "kerberos", "psrp": "krb5"}
+"""Imported by the connection plugin winrm (of pykerberos) and by pyspnego for psrp."""
+_PACKAGES = {"kerberos": "pykerberos", "krb5": "pyspnego[kerberos]"}
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """Where a host is contacted. ``ca`` is the file of trusted authorities, None the system's."""
+    """Where a host is contacted. ``ca`` is the file of trusted authorities, None the system's.
+
+    ``needs`` is the Python module without which its way of logging in cannot work, empty for none.
+    """
 
     host: str
     address: str
@@ -29,6 +37,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     tls: bool
     ca: str | None
     validated: bool
+    needs: str = ""
 
 
 def endpoint(host: str, variables: Mapping[str, Any]) -> Endpoint | None:
@@ -51,15 +60,22 @@ def endpoint(host: str, variables: Mapping[str, Any]) -> Endpoint | None:
         tls=scheme == "https",
         ca=None if ca is None else str(ca),
         validated=str(variables.get(_VALIDATION[plugin], "validate")) != "ignore",
+        needs=_KERBEROS[plugin] if "kerberos" in str(variables.get(_LOGIN[plugin])) else "",
     )
 
 
 def reach(endpoint: Endpoint) -> list[Check]:
-    """Checks in the order in which a connection needs them; the first failure ends them."""
+    """Checks in the order in which a connection needs them; one that fails on the way ends them."""
     return list(_reach(endpoint))
 
 
 def _reach(at: Endpoint) -> Iterator[Check]:
+    if at.needs and importlib.util.find_spec(at.needs) is None:
+        yield failed(
+            "kerberos",
+            f"this machine has no Python module {at.needs}",
+            f".venv/bin/pip install {_PACKAGES[at.needs]}, or another transport in the inventory",
+        )
     try:
         socket.getaddrinfo(at.address, at.port, type=socket.SOCK_STREAM)
     except OSError as error:
