@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from opsproof.logs import times
-from opsproof.logs.atoms import number
-from opsproof.logs.correlate import Entries, Found, Windows, bursts, windows
+from opsproof.logs.correlate import Found, Windows, bursts, windows
+from opsproof.logs.joins import CHAINS, Joined, inputs_missing, join, needed
 from opsproof.logs.model import Burst, Hit, Member, Reason, RuleNotRun, RuleRun, exact
 from opsproof.logs.redact import redact, text
 from opsproof.logs.rules.compiled import Correlation, Input, Meta, Rule, RuleSet, Tree
-from opsproof.logs.series import ABSENT, Pool, Series
+from opsproof.logs.series import Pool, Series
 from opsproof.logs.suppress import Suppression, Suppressions
-from opsproof.logs.table import RAW, Ints, Longs, Mask, Place, Table
+from opsproof.logs.table import RAW, Ints, Place, Table
 
-_SUMS = frozenset({"value_sum", "value_avg", "value_percentile"})
-_CHAINS = frozenset({"temporal", "temporal_ordered"})
 _LONGEST_NAME = 256
 """Characters of a channel's or computer's name that a hit shows."""
-
-
-class _Joined(NamedTuple):
-    """The findings of all inputs of one correlation, sorted as :class:`Entries` are."""
-
-    entries: Entries
-    series: list[Series]
-    which: Longs
-    row: Longs
-    keys: Longs
 
 
 class Collector:
@@ -57,12 +44,12 @@ class Collector:
         self._kinds: set[str] = set()
         self._channels: set[str] = set()
         self._fields: dict[str, set[str]] = defaultdict(set)
-        needed = _needed(rules)
-        self._series = {rule: Series(tuple(sorted(names))) for rule, names in needed.items()}
+        self._series = {rule: Series(tuple(sorted(names))) for rule, names in needed(rules).items()}
+        self._correlations = frozenset(one.meta.id for one in rules.correlations)
         merged_into = {
             one.rule
             for correlation in rules.correlations
-            if correlation.type not in _CHAINS
+            if correlation.type not in CHAINS
             for one in correlation.inputs
         }
         self._bursts = {rule: Series(self._series[rule].names) for rule in merged_into}
@@ -158,7 +145,7 @@ class Collector:
             elif rule.meta.output:
                 ran.append(self._ran(rule.meta))
         for correlation in self._rules.correlations:
-            why = _inputs_missing(correlation, not_run)
+            why = inputs_missing(correlation, not_run)
             if why is not None:
                 not_run[correlation.meta.id] = why
                 continue
@@ -274,92 +261,19 @@ class Collector:
                 self._shown[correlation.meta.id] += 1
                 self._hits.append(self._burst(correlation, joined, one))
 
-    def _join(self, correlation: Correlation) -> _Joined | None:
-        """The findings of the inputs with their groups and values; None where there are none."""
-        merges = correlation.type not in _CHAINS
+    def _join(self, correlation: Correlation) -> Joined | None:
+        """The findings of the inputs, sorted and grouped; None where there are none."""
+        merges = correlation.type not in CHAINS
         series = [
             self._bursts[one.rule]
-            if merges and any(one.rule == other.meta.id for other in self._rules.correlations)
+            if merges and one.rule in self._correlations
             else self._series[one.rule]
             for one in correlation.inputs
         ]
-        sizes = [len(one) for one in series]
-        if not sum(sizes):
-            return None
-        which = np.repeat(np.arange(len(series)), sizes)
-        index = np.concatenate([np.arange(size) for size in sizes])
-        keys = np.column_stack(
-            [
-                np.concatenate(
-                    [
-                        one.field_codes(source.keys[number].lower())
-                        for one, source in zip(series, correlation.inputs, strict=True)
-                    ]
-                )
-                for number in range(len(correlation.group))
-            ]
-            or [np.zeros(len(which), dtype=np.int32)]
-        ).astype(np.int64)
-        value, known = self._values(correlation, series)
-        known &= (keys != ABSENT).all(axis=1)
-        known &= ~self._twice(series, which)
-        which, index, keys, value = which[known], index[known], keys[known], value[known]
-        if not len(which):
-            return None
-        group = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
-        time = np.concatenate([one.longs("time") for one in series])[known]
-        order = np.concatenate([one.longs("order") for one in series])[known]
-        # A record that two rules found comes last as what it is first, so it cannot follow itself.
-        place = np.lexsort((-which, order, time, group))
-        entries = Entries(group[place], time[place], which[place], value[place])
-        return _Joined(entries, series, which[place], index[place], keys[place])
-
-    def _values(
-        self, correlation: Correlation, series: list[Series]
-    ) -> tuple[npt.NDArray[Any], Mask]:
-        """What is counted or summed, and whether each finding has it."""
-        size = sum(map(len, series))
-        if not correlation.fields:
-            return np.zeros(size, dtype=np.int64), np.ones(size, dtype=np.bool_)
-        columns = np.column_stack(
-            [
-                np.concatenate([one.field_codes(name.lower()) for one in series])
-                for name in correlation.fields
-            ]
-        )
-        known = (columns != ABSENT).all(axis=1)
-        if correlation.type not in _SUMS:
-            return np.unique(columns, axis=0, return_inverse=True)[1].ravel(), known
-        texts = [self._pool.text(code) for code in columns[:, 0].tolist()]
-        numbers = [number(one) for one in texts]
-        known &= np.array([one is not None for one in numbers], dtype=np.bool_)
-        plain = [one or 0 for one in numbers]
-        whole = all(isinstance(one, int) and abs(one) < 1 << 40 for one in plain)
-        return np.array(plain, dtype=np.int64 if whole else np.float64), known
-
-    def _twice(self, series: list[Series], which: Longs) -> Mask:
-        """Records that several exports hold count once: same log, computer, id and time."""
-        if len({self._files[one][0] for part in series for one in set(part.source)}) < 2:
-            return np.zeros(len(which), dtype=np.bool_)
-        rows = np.column_stack(
-            [
-                which,
-                *(
-                    np.concatenate([np.asarray(getattr(one, name)) for one in series])
-                    for name in ("computer", "channel", "record", "time")
-                ),
-            ]
-        ).astype(np.int64)
-        first = np.unique(rows, axis=0, return_index=True)[1]
-        again = np.ones(len(which), dtype=np.bool_)
-        again[first] = False
-        nameless = self._pool.code("")
-        # Text logs have line numbers, which say nothing across files; only events have an identity.
-        twice: Mask = again & (rows[:, 1] != nameless) & (rows[:, 3] >= 0)
-        return twice
+        return join(correlation, series, self._pool, [name for name, _ in self._files])
 
     def _feed(
-        self, correlation: Correlation, joined: _Joined, found: Windows, merged: list[Found]
+        self, correlation: Correlation, joined: Joined, found: Windows, merged: list[Found]
     ) -> None:
         """What this correlation found, for correlations that refer to it.
 
@@ -382,7 +296,7 @@ class Collector:
                 }
                 target.take(joined.series[which], [index], renamed)
 
-    def _burst(self, correlation: Correlation, joined: _Joined, found: Found) -> Hit:
+    def _burst(self, correlation: Correlation, joined: Joined, found: Found) -> Hit:
         entries = joined.entries
         group = {
             name: text(value, name)[0]
@@ -401,18 +315,18 @@ class Collector:
         place = self._place(joined, found.start)
         return self._make(correlation.meta, first, place, group, 0, burst)
 
-    def _group(self, correlation: Correlation, joined: _Joined, found: Found) -> dict[str, str]:
+    def _group(self, correlation: Correlation, joined: Joined, found: Found) -> dict[str, str]:
         keys = joined.keys[found.start]
         return {
             name: self._pool.text(int(code))
             for name, code in zip(correlation.group, keys, strict=False)
         }
 
-    def _place(self, joined: _Joined, row: int) -> Place:
+    def _place(self, joined: Joined, row: int) -> Place:
         series = joined.series[int(joined.which[row])]
         return series.place(int(joined.row[row]), self._pool)
 
-    def _member(self, inputs: tuple[Input, ...], joined: _Joined, row: int) -> Member:
+    def _member(self, inputs: tuple[Input, ...], joined: Joined, row: int) -> Member:
         place = self._place(joined, row)
         file, sha256 = self._files[place.source]
         return Member(
@@ -422,48 +336,6 @@ class Collector:
             record_id=exact(place.record_id),
             time=times.text(int(joined.entries.time[row])),
         )
-
-
-def _inputs_missing(correlation: Correlation, not_run: dict[str, RuleNotRun]) -> RuleNotRun | None:
-    """Why a correlation cannot run: chains need every input, counts need one."""
-    absent = [one.rule for one in correlation.inputs if one.rule in not_run]
-    needs_all = correlation.type in _CHAINS and correlation.expression is None
-    if not absent or (len(absent) < len(correlation.inputs) and not needs_all):
-        return None
-    why = not_run[absent[0]]
-    return RuleNotRun(
-        rule=correlation.meta.id,
-        title=correlation.meta.title["en"],
-        reason=why.reason,
-        detail=why.detail,
-    )
-
-
-def _needed(rules: RuleSet) -> dict[str, set[str]]:
-    """For each rule that feeds a correlation: the fields (lower-cased) it has to keep.
-
-    What a correlation of correlations groups by has to come up from below, where an alias of the
-    lower one may give it another name.
-    """
-    names: dict[str, set[str]] = {}
-    by_id = {correlation.meta.id: correlation for correlation in rules.correlations}
-
-    def keep(rule: str, fields: set[str]) -> None:
-        names.setdefault(rule, set()).update(fields)
-        below = by_id.get(rule)
-        if below is None:
-            return
-        for source in below.inputs:
-            renamed = {
-                name.lower(): own.lower()
-                for name, own in zip(below.group, source.keys, strict=True)
-            }
-            keep(source.rule, {renamed.get(field, field) for field in fields})
-
-    for correlation in rules.correlations:
-        for source in correlation.inputs:
-            keep(source.rule, {name.lower() for name in (*source.keys, *correlation.fields)})
-    return names
 
 
 def _ordered(fields: dict[str, str], first: tuple[str, ...]) -> dict[str, str]:
