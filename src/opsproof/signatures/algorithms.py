@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -56,6 +56,17 @@ HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
     "sha512": hashes.SHA512(),
 }
 _PKCS1: Final = padding.PKCS1v15()
+_FAMILIES: Final = {algorithm: algorithm.family for algorithm in Algorithm}
+_DIGESTS: Final = {algorithm: HASHES.get(algorithm.digest) for algorithm in Algorithm}
+_PSS: Final = {
+    algorithm: padding.PSS(
+        # RFC 8017 section 9.1, RFC 4055 section 3.1: MGF1 with the same digest, any salt length.
+        mgf=padding.MGF1(HASHES[algorithm.digest]),
+        salt_length=padding.PSS.AUTO,
+    )
+    for algorithm in Algorithm
+    if "-pss-" in algorithm
+}
 SM2_CURVE_OID: Final = "1.2.156.10197.1.301"
 
 
@@ -79,7 +90,7 @@ class PublicKey:
         Raises:
             NotVerifiableError: the library that the algorithm needs is not installed.
         """
-        if algorithm.family != self.family:
+        if _FAMILIES[algorithm] != self.family:
             return False
         try:
             return self._verify(algorithm, message, signature, signer_id)
@@ -89,19 +100,21 @@ class PublicKey:
     def _verify(
         self, algorithm: Algorithm, message: bytes, signature: bytes, signer_id: bytes
     ) -> bool:
-        key = self.key
-        if isinstance(key, bytes):
-            return sm2.verify(key, message, signature, signer_id)
-        digest = HASHES[algorithm.digest]
-        if isinstance(key, rsa.RSAPublicKey):
+        # By family and not by isinstance: the classes are abstract, which makes that slow.
+        if self.family == "sm2":
+            return sm2.verify(cast("SmPoint", self.key), message, signature, signer_id)
+        digest = _DIGESTS[algorithm]
+        assert digest is not None
+        if self.family == "rsa":
             # RFC 8017 section 8.2.2 step 1: another length is another value, not a shorter one.
             if len(signature) != self.size:
                 return False
-            pads = _pss(digest) if "-pss-" in algorithm else _PKCS1
-            key.verify(signature, message, pads, digest)
+            modulus = cast("rsa.RSAPublicKey", self.key)
+            modulus.verify(signature, message, _PSS.get(algorithm, _PKCS1), digest)
         else:
             der_to_numbers(signature)
-            key.verify(signature, message, ec.ECDSA(digest))
+            point = cast("ec.EllipticCurvePublicKey", self.key)
+            point.verify(signature, message, ec.ECDSA(digest))
         return True
 
     def recover_digest(self, algorithm: Algorithm, signature: bytes) -> bytes | None:
@@ -136,8 +149,3 @@ def public_key(spki: bytes, *, sm2_point: bytes | None = None) -> PublicKey:
     if isinstance(key, ec.EllipticCurvePublicKey):
         return PublicKey("ecdsa", (key.key_size + 7) // 8, key)
     raise MalformedError("unknown kind of public key")
-
-
-def _pss(digest: hashes.HashAlgorithm) -> padding.PSS:
-    """MGF1 with the same digest; any salt length (RFC 8017 section 9.1, RFC 4055 section 3.1)."""
-    return padding.PSS(mgf=padding.MGF1(digest), salt_length=padding.PSS.AUTO)

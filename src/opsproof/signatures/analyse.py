@@ -178,9 +178,10 @@ class _Worker:
                 rows = [checker.row(cells) for cells in batch]
                 base = self.workbook.base([row.key for row in rows]) if self.base_delivered else {}
                 with_base += len(base)
+                records += len(rows)
+                cells_of = [(row.key, row.signature, row.reference) for row in rows]
+                digest.update(repr(cells_of).encode())
                 for row in rows:
-                    records += 1
-                    digest.update(repr((row.key, row.signature, row.reference)).encode())
                     given = base.get(key_text(row.key)) if base else None
                     found = self.diagnoser.diagnose(row, given)
                     if found.record_class is not RecordClass.VALID:

@@ -24,9 +24,12 @@ from opsproof.signatures.errors import MalformedError, NotVerifiableError
 from opsproof.signatures.forms import Raw
 from opsproof.signatures.profile import CertificateReference, Profile
 from opsproof.signatures.serialise import Writer, compile_writer
-from opsproof.signatures.values import Value, ValueProblemError, moment, normalise
+from opsproof.signatures.values import Value, ValueProblemError, moment, reader
 
 Step: TypeAlias = Literal["data", "encoding", "container", "reference", "signature", "standing"]
+
+_MOST_RESOLVED = 10_000
+"""References kept with what they name: garbage in the column must not fill the memory."""
 
 _HEX_BASES: Final = {"sha1": "fingerprint", "sha256": "fingerprint"}
 
@@ -70,7 +73,8 @@ class Checker:
         self._zone = ZoneInfo(profile.signed_at.zone) if profile.signed_at else None
         places = {column: place for place, column in enumerate(profile.columns)}
         self._key = [places[column] for column in profile.key]
-        self._fields = [(one, places[one.column]) for one in profile.fields]
+        self._fields = [(reader(one), places[one.column]) for one in profile.fields]
+        self._resolved: dict[str, list[Certificate]] = {}
         self._signature = places[profile.signature.column]
         reference = profile.certificate.column
         self._reference = None if reference is None else places[reference]
@@ -82,7 +86,7 @@ class Checker:
         values: tuple[Value, ...] | None = None
         signed_at = None
         try:
-            values = tuple([normalise(field, cells[place]) for field, place in self._fields])
+            values = tuple([read(cells[place]) for read, place in self._fields])
             if self._signed_at is not None and self._zone is not None:
                 signed_at = moment(cells[self._signed_at], self._zone)
         except ValueProblemError as error:
@@ -112,7 +116,14 @@ class Checker:
 
     def referenced(self, reference: Any) -> list[Certificate]:
         """The certificates that a stored reference names; more than one if serials collide."""
-        return resolve(self.book, self.profile.certificate, reference)
+        if not isinstance(reference, str):
+            return resolve(self.book, self.profile.certificate, reference)
+        found = self._resolved.get(reference)
+        if found is None:
+            found = resolve(self.book, self.profile.certificate, reference)
+            if len(self._resolved) < _MOST_RESOLVED:
+                self._resolved[reference] = found
+        return found
 
     def moment(self, signed_at: datetime | None, found: Raw | SignedMessage) -> datetime:
         """When it was signed: the record's word, else the message's, else now."""

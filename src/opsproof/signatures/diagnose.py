@@ -68,11 +68,11 @@ class Diagnoser:
             return Diagnosis(row.key, RecordClass.NOT_VERIFIABLE, str(error))
 
     def _diagnose(self, row: Row) -> Diagnosis:
-        if encodings.is_missing(row.signature):
-            return Diagnosis(row.key, RecordClass.MISSING, "nothing is stored")
         verdict = self.checker.check(row)
         if verdict.failed is None:
             return Diagnosis(row.key, RecordClass.VALID)
+        if encodings.is_missing(row.signature):
+            return Diagnosis(row.key, RecordClass.MISSING, "nothing is stored")
         if verdict.failed == "data":
             return Diagnosis(row.key, RecordClass.NOT_RECOVERABLE, verdict.detail)
         if verdict.failed == "standing":

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -136,7 +137,7 @@ def _text_of(field: Field, spec: Serialisation) -> Callable[[Value], str]:
 
 def _formatter(kind: str, spec: Serialisation) -> Callable[[Any], str]:
     if kind == "date":
-        return lambda value: _strftime(value, spec.dates)
+        return lru_cache(maxsize=4096)(lambda value: _strftime(value, spec.dates))
     if kind == "datetime":
         return lambda value: _strftime(value, spec.datetimes)
     if kind == "boolean":
