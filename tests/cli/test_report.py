@@ -177,3 +177,13 @@ def test_a_day_that_has_not_come_has_no_sheet(day: str, tmp_path: Path) -> None:
         f"{day} is no day that can be reported on (from 2000-01-01 to 2026-11-23)"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_a_usage_error(sealing: Sealing, tmp_path: Path) -> None:
+    sealing.run({"mgmt-01": lab()["mgmt-01"]})
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "daily"
+    error = refused(*DATE, "--reports", str(sealing.reports), "--out", str(out))
+    assert str(error) == (
+        f"{out}: the sheet cannot be written there: Not a directory (name another folder with --out)"
+    )

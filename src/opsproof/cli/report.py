@@ -92,7 +92,14 @@ def daily(
     languages = LANGUAGES if lang == "both" else (lang,)
     runs = shelf.address_of(reports / "runs")
     pages = {tag: render(sheet, tag, runs_href=runs, switch=lang == "both") for tag in languages}
-    written = shelf.put(sheet, pages)
+    try:
+        written = shelf.put(sheet, pages)
+    except OSError as error:
+        raise UsageError(
+            f"the sheet cannot be written there: {error.strerror}",
+            where=str(shelf.folder),
+            remedy="name another folder with --out",
+        ) from error
     if form == "json":
         summary = {"id": sheet.id, "verdict": sheet.verdict, "counts": sheet.counts}
         click.echo(envelope(sheet.schema, _now(), summary, [sheet]))
