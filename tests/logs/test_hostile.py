@@ -1,0 +1,87 @@
+"""Rules and logs that mean harm cost bounded time and stop nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from opsproof.logs.audit import Options, audit
+from opsproof.logs.model import Reason
+from opsproof.logs.rules.compiled import RuleSet
+from opsproof.logs.rules.load import compile_texts, load
+
+HEAD = "logsource: {category: webserver}\n"
+GOOD = (
+    f"title: Good\nid: 00000000-0000-0000-0000-0000000000aa\n{HEAD}"
+    "detection: {s: {cs-method: GET}, condition: s}\n"
+)
+
+
+def compiled(*texts: str) -> RuleSet:
+    return compile_texts([(f"{number}.yml", text.encode()) for number, text in enumerate(texts)])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", Reason.INVALID),
+        ("- a list", Reason.INVALID),
+        ("title: x", Reason.INVALID),
+        ("\x00", Reason.INVALID),
+        (f"title: x\n{HEAD}detection: {{s: {{a: 1}}, condition: nothere}}", Reason.INVALID),
+        (f"title: x\n{HEAD}detection: {{off: {{a: 1}}, condition: off}}", Reason.INVALID),
+        (f"title: x\n{HEAD}detection: {{s: {{a|nomodifier: 1}}, condition: s}}", Reason.INVALID),
+        (f"title: x\n{HEAD}detection: {{s: {{a|re: '('}}, condition: s}}", Reason.INVALID),
+        (f"title: x\n{HEAD}detection: {{s: {{a|re: '(?<=b)c'}}, condition: s}}", Reason.UNSUPPORTED),
+        (f"title: x\n{HEAD}detection: {{s: {{a|expand: '%hosts%'}}, condition: s}}", Reason.UNSUPPORTED),
+        (f"title: x\n{HEAD}detection: {{s: {{a: {{b: c}}}}, condition: s}}", Reason.INVALID),
+        ("title: x\ncorrelation: {type: event_count, rules: [gone], timespan: 1m, condition: {gte: 1}}",
+         Reason.REFERENCE),
+        ("title: x\nname: a\ncorrelation: {type: temporal, rules: [a], timespan: 1m}", Reason.REFERENCE),
+        ("title: x\ncorrelation: {type: event_count, rules: [], timespan: 1m}", Reason.INVALID),
+        ("title: x\ncorrelation: 7", Reason.INVALID),
+    ],
+)  # fmt: skip
+def test_faulty_rule_is_listed_and_the_others_run(text: str, reason: Reason) -> None:
+    rules = compiled(text, GOOD)
+    assert [one.reason for one in rules.rejected] == [reason]
+    assert [rule.meta.title["en"] for rule in rules.rules] == ["Good"]
+
+
+def test_two_rules_of_one_id_are_told() -> None:
+    rules = compiled(GOOD, GOOD)
+    assert len(rules.rules) == 1
+    assert "another rule has its id: 0.yml" in rules.rejected[0].detail
+
+
+def test_expression_made_to_be_slow_is_not(tmp_path: Path) -> None:
+    slow = f"title: Slow\n{HEAD}detection: {{s: {{cs-uri-query|re: '(a+)+$'}}, condition: s}}"
+    stars = f"title: Stars\n{HEAD}detection: {{s: {{cs-uri-query: '{'*a' * 40}*b'}}, condition: s}}"
+    log = tmp_path / "u_ex260105.log"
+    query = "a" * 60_000 + "!"
+    log.write_text(f"#Fields: date time cs-uri-query\n2026-01-05 10:00:00 {query}\n")
+    report = audit([log], compiled(slow, stars), options=Options(processes=1))
+    assert (report.counts.records, report.counts.hits) == (1, 0)
+
+
+def test_hits_of_huge_fields_stay_small(tmp_path: Path) -> None:
+    log = tmp_path / "u_ex260105.log"
+    log.write_text(
+        f"#Fields: date time cs-method cs-uri-query\n2026-01-05 10:00:00 GET {'x' * 500_000}\n"
+    )
+    (hit,) = audit([log], compiled(GOOD)).hits
+    assert len(str(hit)) < 3000
+
+
+def test_cache_that_is_damaged_or_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "a.yml").write_text(GOOD)
+    cache = tmp_path / "cache"
+    first = load([rules], cache)
+    (stored,) = cache.iterdir()
+    assert load([rules], cache) == first
+    stored.write_bytes(b"\xc1damaged")
+    assert load([rules], cache) == first
+    assert load([rules], tmp_path / "rules" / "a.yml") == first
