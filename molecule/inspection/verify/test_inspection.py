@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,17 @@ def facts(path: Path) -> dict[str, Any]:
     return found
 
 
+@cache
+def models() -> dict[str, Any]:
+    """What the lab says of its hosts: one call for all, a process costs more than the answer."""
+    printed = subprocess.run(["winlab", "dump"], check=True, capture_output=True, text=True)
+    found = json.loads(printed.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
 def dump(host: str) -> dict[str, Any]:
-    printed = subprocess.run(["winlab", "dump", host], check=True, capture_output=True, text=True)
-    model = json.loads(printed.stdout)[host]
+    model = models()[host]
     assert isinstance(model, dict)
     return model
 
