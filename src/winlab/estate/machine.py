@@ -51,6 +51,9 @@ class LabHost:
         self._first = self.host.snapshot()
         self._saved: dict[str, HostSnapshot] = {}
         self._settings = self._make_settings()
+        self._asked_at = -1
+        self._allowed: WinrmSettings | None = None
+        self._passwords: dict[str, str | None] = {}
 
     def _trouble(self) -> None:
         """Set what goes wrong to what the estate says."""
@@ -85,6 +88,12 @@ class LabHost:
     @property
     def settings(self) -> WinrmSettings:
         """The WinRM settings; policy can take from them what the listener offers."""
+        self._forget_if_written()
+        if self._allowed is None:
+            self._allowed = self._what_policy_leaves()
+        return self._allowed
+
+    def _what_policy_leaves(self) -> WinrmSettings:
         settings, host = self._settings, self.host
         if settings.basic and not winrm_allows(host, "AllowBasic"):
             settings = replace(settings, basic=False)
@@ -111,7 +120,18 @@ class LabHost:
     def password_of(self, user: str) -> str | None:
         """Return the password of an account that may log on from the network, None for any other."""
         self._run_due_tasks()
-        return self.host.accounts.password_of(user) if may_log_on(self.host, user) else None
+        self._forget_if_written()
+        if user not in self._passwords:
+            allowed = may_log_on(self.host, user)
+            self._passwords[user] = self.host.accounts.password_of(user) if allowed else None
+        return self._passwords[user]
+
+    def _forget_if_written(self) -> None:
+        """Policy is asked for many times a request, and changes only by a write."""
+        now = self.host.guard.changes
+        if now != self._asked_at:
+            self._asked_at, self._allowed = now, None
+            self._passwords.clear()
 
     def logged_on(self, logon: Logon) -> None:
         """Write the attempt to the host's Security log."""
@@ -238,11 +258,13 @@ class LabHost:
         if label not in self._saved:
             raise LabError(f"{self.key} has no snapshot {label!r}", remedy="take one first")
         self.host.restore(self._saved[label])
+        self._asked_at = -1
         self._on_change(self)
 
     def reset(self) -> None:
         """Go back to the estate's start: state, faults, counters, guard records."""
         self.host.restore(self._first)
+        self._asked_at = -1
         self.host.guard.reset()
         self.counters = Counters()
         self._trouble()

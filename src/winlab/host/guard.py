@@ -22,12 +22,14 @@ class WriteGuard:
     for the lab's own work (temporary folders of the transport, event records that Windows writes).
     """
 
-    __slots__ = ("_exempt", "_there", "armed", "exists", "origin", "violations", "writes")
+    __slots__ = ("_exempt", "_there", "armed", "changes", "exists", "origin", "violations", "writes")
 
     def __init__(self) -> None:
         """Start disarmed, with nothing recorded."""
         self.armed = False
         self.origin = ""
+        self.changes = 0
+        """How many writes were announced, those of Windows itself too; never set back."""
         self.writes = 0
         self.violations: list[Write] = []
         self._exempt = 0
@@ -36,6 +38,7 @@ class WriteGuard:
 
     def write(self, what: str) -> None:
         """Announce that ``what`` is about to change."""
+        self.changes += 1
         if self._exempt:
             return
         self.writes += 1

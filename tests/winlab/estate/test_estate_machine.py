@@ -9,6 +9,7 @@ import pytest
 from winlab.estate.machine import LabHost
 from winlab.exec.process import Process
 from winlab.host.power import Shutdown
+from winlab.host.registry import RegType
 from winlab.server.errors import LabError
 from winlab.server.ports import Fault, FaultKind
 
@@ -177,3 +178,38 @@ def test_an_estate_can_start_with_faults_and_a_reset_brings_them_back(
     host.reset()
     assert host.fault() == drop
     assert (host.reboot.seconds, host.reboot.reads) == (9, 1)
+
+
+def test_a_password_is_the_one_of_now(machines: Machines) -> None:
+    web = machines.web
+    assert web.password_of("Administrator") == "Lab-secret-1"
+    web.save("before")
+    web.host.accounts.change_user("Administrator", password="Other-7")
+    assert web.password_of("Administrator") == "Other-7"
+    web.load("before")
+    assert web.password_of("Administrator") == "Lab-secret-1"
+    web.host.accounts.change_user("Administrator", enabled=False)
+    assert web.password_of("Administrator") is None
+    web.reset()
+    assert web.password_of("Administrator") == "Lab-secret-1"
+    web.host.policy.set_right("SeNetworkLogonRight", ())
+    assert web.password_of("Administrator") is None
+
+
+def test_settings_follow_policy(machines: Machines) -> None:
+    web = machines.web
+    key = "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\WinRM\\Service"
+    assert web.settings.basic
+    web.host.registry.create_key(key)
+    web.host.registry.set_value(key, "AllowBasic", 0, RegType.REG_DWORD)
+    assert not web.settings.basic
+    web.reset()
+    assert web.settings.basic
+
+
+def test_a_change_that_windows_made_itself_is_seen_too(machines: Machines) -> None:
+    web = machines.web
+    assert web.password_of("Administrator") is not None
+    with web.host.guard.exempt():
+        web.host.policy.set_right("SeNetworkLogonRight", ())
+    assert web.password_of("Administrator") is None
