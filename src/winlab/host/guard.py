@@ -22,7 +22,16 @@ class WriteGuard:
     for the lab's own work (temporary folders of the transport, event records that Windows writes).
     """
 
-    __slots__ = ("_exempt", "_there", "armed", "changes", "exists", "origin", "violations", "writes")
+    __slots__ = (
+        "_exempt",
+        "_there",
+        "armed",
+        "changes",
+        "exists",
+        "origin",
+        "violations",
+        "writes",
+    )
 
     def __init__(self) -> None:
         """Start disarmed, with nothing recorded."""
