@@ -145,13 +145,13 @@ _chains = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_counted, _rows)
 def test_counts_agree_with_the_slow_reading(asked: Correlation, rows: list[Row]) -> None:
     assert fast(asked, rows) == slow(asked, rows)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_chains, _rows)
 def test_chains_agree_with_the_slow_reading(asked: Correlation, rows: list[Row]) -> None:
     rows = [row for row in rows if row.input < len(asked.inputs)]

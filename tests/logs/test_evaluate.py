@@ -134,7 +134,7 @@ def engine(detections: list[dict[str, Any]], events: list[Event]) -> list[list[b
     return [[row in found.get(key, ()) for row in range(len(events))] for key in ids]
 
 
-@settings(max_examples=40, deadline=None, phases=(Phase.generate, Phase.shrink))
+@settings(max_examples=25, deadline=None, phases=(Phase.generate, Phase.shrink))
 @given(st.lists(_detections, min_size=1, max_size=6), st.lists(_event, min_size=1, max_size=12))
 def test_engine_agrees_with_the_specification(
     detections: list[dict[str, Any]], events: list[Event]

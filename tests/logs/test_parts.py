@@ -60,7 +60,7 @@ def test_parts_give_the_same_report_as_the_whole(folder: Path, rules: RuleSet) -
     whole = audit([folder], rules, options=WHOLE)
     assert whole.counts.hits > 100
     assert {gap.kind for gap in whole.gaps} == {"record-id-hole", "time-backwards"}
-    for part_bytes in (1, 1 << 16, 100_000, 1 << 18):
+    for part_bytes in (4_000, 1 << 16, 1 << 18):
         options = replace(WHOLE, part_bytes=part_bytes)
         assert canonical(audit([folder], rules, options=options)) == canonical(whole)
 

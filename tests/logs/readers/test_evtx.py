@@ -279,7 +279,7 @@ _events = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(_events, min_size=1, max_size=5))
 def test_quick_way_and_long_way_give_the_same_fields(texts: list[str]) -> None:
     _same_both_ways(texts)
