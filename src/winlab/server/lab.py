@@ -15,7 +15,8 @@ from winlab.server.tls import LabCa
 
 # Open files beside the listeners: connections, control socket, sites, the interpreter's own.
 _FILES_BESIDE = 1_024
-_WATCH_SECONDS = 0.02
+# A reboot is soon over; a host that stays down is not worth fifty looks a second.
+_WATCH_SECONDS, _WATCH_EAGERLY, _WATCH_SELDOM = 0.02, 10.0, 0.25
 # The host's own clock decides when it falls; look a little later than that.
 _FALL_SECONDS = 0.01
 
@@ -44,6 +45,7 @@ class LabServer:
         }
         self._down: set[HostListener] = set()
         self._watch: asyncio.TimerHandle | None = None
+        self._fell_at = 0.0
         self._timers: set[asyncio.TimerHandle] = set()
         self._running = False
 
@@ -99,9 +101,14 @@ class LabServer:
         if listener.refresh():
             self._down.discard(listener)
             return
-        self._down.add(listener)
+        loop = asyncio.get_running_loop()
+        if listener not in self._down:
+            self._down.add(listener)
+            self._fell_at = loop.time()
         if self._watch is None:
-            self._watch = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._look)
+            eager = loop.time() - self._fell_at < _WATCH_EAGERLY
+            delay = _WATCH_SECONDS if eager else _WATCH_SELDOM
+            self._watch = loop.call_later(delay, self._look)
 
     def _look(self) -> None:
         self._watch = None

@@ -82,7 +82,8 @@ class HostPort(Protocol):
 
         Listeners of a host that is down are really closed. The server asks when a connection
         arrives, when a process took the host down (``goes_down_after``), on
-        :meth:`LabServer.refresh`, and every 20 ms for hosts that are down.
+        :meth:`LabServer.refresh`, and every 20 ms for hosts that are down (every 250 ms once none
+        has fallen for 10 s).
         """
 
     def count(
