@@ -13,8 +13,8 @@ from opsproof.inspection.batch import split_batch
 from opsproof.inspection.command import MAX_LINE
 from opsproof.policy.baseline import Comparison, Setting, for_host, layered
 from opsproof.policy.baseline_yaml import load_layers
-from opsproof.policy.bundle import CABINET, apply_command, cabinet, restore_cabinet
-from opsproof.policy.command import FOLDER, REVERT_TASK, audit_command
+from opsproof.policy.bundle import apply_command, cabinet, restore_cabinet
+from opsproof.policy.command import CABINET, FOLDER, REVERT_TASK, audit_command
 from opsproof.policy.lockout import Connection
 from opsproof.policy.observed import Observed, observe
 from opsproof.policy.plan import Plan, plan, table
@@ -46,9 +46,7 @@ def read(host: Host, settings: Sequence[Setting], *, confirm: bool = False) -> O
 
 
 def apply(host: Host, made: Plan, data: bytes, *, scheduled: bool = False) -> str:
-    if not host.files.exists(FOLDER):
-        host.files.mkdir(FOLDER)
-    host.files.write(f"{FOLDER}\\{CABINET}", data)
+    host.files.write(CABINET.replace("%SystemRoot%", "C:\\Windows"), data)
     result = run_cmd(host, apply_command(scheduled=scheduled), user="Administrator")
     text = result.stdout.decode()
     assert result.rc == 0, text
@@ -145,7 +143,8 @@ def test_a_confirmed_apply_leaves_neither_task_nor_files(settings: tuple[Setting
     assert [task["name"] for task in host.tasks.dump()] == [REVERT_TASK]
     read(host, settings, confirm=True)
     assert host.tasks.dump() == []
-    assert not host.files.exists(FOLDER)
+    for path in (FOLDER, CABINET):
+        assert not host.files.exists(path.replace("%SystemRoot%", "C:\\Windows"))
 
 
 def test_the_table_shows_is_and_should_be(settings: tuple[Setting, ...]) -> None:

@@ -45,8 +45,7 @@ def parse(data: bytes, name: str) -> Document:
     """
     try:
         text = data.decode("utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        aliases = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
+        node, aliases = _read(text)
     except UnicodeDecodeError as error:
         raise YamlError(f"is not UTF-8: {error}", where=name) from error
     except yaml.YAMLError as error:
@@ -59,6 +58,25 @@ def parse(data: bytes, name: str) -> Document:
     document = Document(name, None)
     value = None if node is None else _build(node, (), document)
     return Document(name, value, document.lines)
+
+
+def _read(text: str) -> tuple[Node | None, bool]:
+    """The root node, and whether the text uses an alias.
+
+    A control for each hardening setting makes files of thousands of lines, so libyaml reads them
+    where it is built in. What it refuses is read again by the slow parser, whose words are kinder.
+    """
+    fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return _composed(text, fast)
+    except yaml.YAMLError:
+        return _composed(text, yaml.SafeLoader)
+
+
+def _composed(text: str, loader: Any) -> tuple[Node | None, bool]:
+    aliases = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=loader))
+    node: Node | None = yaml.compose(text, Loader=loader)
+    return node, aliases
 
 
 def _build(node: Node, path: Path, document: Document) -> Any:

@@ -17,7 +17,7 @@ from cabarchive import CabArchive, CabFile
 from opsproof.errors import UsageError
 from opsproof.inspection.command import MARKER, MAX_LINE, step
 from opsproof.policy import regtext, security
-from opsproof.policy.command import FOLDER, REVERT_TASK
+from opsproof.policy.command import CABINET, FOLDER, REVERT_TASK
 from opsproof.policy.observed import Observed, firewall_path
 from opsproof.policy.plan import Plan
 from opsproof.policy.registry import Data, RegistryPath, RegistryType, RegistryValue
@@ -33,9 +33,6 @@ from opsproof.policy.targets import (
     Target,
     Value,
 )
-
-CABINET = "bundle.cab"
-"""Name of the one file that is copied, below :data:`opsproof.policy.command.FOLDER`."""
 
 _INF_TYPES = {
     RegistryType.SZ,
@@ -144,8 +141,10 @@ def _packed(files: dict[str, bytes]) -> bytes:
 def apply_command(*, scheduled: bool) -> str:
     """The line for ``cmd.exe /c`` that unpacks the cabinet and runs it; with a revert scheduled first."""
     steps = [
+        f'(if exist "{FOLDER}" rd /s /q "{FOLDER}")',
+        f'mkdir "{FOLDER}"',
         f'cd /d "{FOLDER}"',
-        step("unpack", f"expand -F:* {CABINET} . >nul"),
+        step("unpack", f'expand -F:* "{CABINET}" . >nul'),
     ]
     run = "call apply.cmd"
     if scheduled:

@@ -41,8 +41,12 @@ _UNSAFE = frozenset('"%&|<>^!*?\r\n')
 SCRATCH = "%TEMP%\\opsproof-hardening"
 """Folder on the host for exports; the same line makes and removes it."""
 
-FOLDER = "C:\\ProgramData\\opsproof-hardening"
-"""Folder on the host for the bundle. SYSTEM, who runs the revert, has another %TEMP%."""
+FOLDER = "%SystemRoot%\\opsproof-hardening"
+"""Folder on the host for the bundle. SYSTEM runs the revert from it, so only administrators may write
+there, which rules out %TEMP% and %ProgramData%."""
+
+CABINET = f"{FOLDER}.cab"
+"""The one file that is copied to the host."""
 
 REVERT_TASK = "opsproof-hardening-revert"
 """Name of the scheduled task that takes an apply back."""
@@ -98,7 +102,8 @@ def audit_command(
     quoted = " ".join(f'"HKLM\\{key}"' for key in keys)
     named = " ".join(f'"{name}"' for name in services)
     confirmation = step(
-        "confirm", f'(schtasks /delete /tn {REVERT_TASK} /f >nul & rd /s /q "{FOLDER}")'
+        "confirm",
+        f'(schtasks /delete /tn {REVERT_TASK} /f >nul & rd /s /q "{FOLDER}" & del "{CABINET}")',
     )
     steps = [
         asked(asked_at),
@@ -106,6 +111,8 @@ def audit_command(
         f'(if exist "{scratch}" rd /s /q "{scratch}")',
         f'mkdir "{scratch}"',
         f'cd /d "{scratch}"',
+        step("version", "ver"),
+        step("pending", f"schtasks /query /tn {REVERT_TASK} >nul 2>nul"),
         step("user", "whoami /user /fo csv /nh"),
         step("groups", "whoami /groups /fo csv /nh"),
         # A new file: into an existing one without a mark secedit would write ANSI.

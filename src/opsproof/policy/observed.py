@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from opsproof.errors import IncompleteError
+from opsproof.errors import IncompleteError, UsageError
 from opsproof.inspection.batch import Batch, Section
 from opsproof.policy import auditcsv, regtext, security
 from opsproof.policy.baseline import Setting
@@ -27,6 +27,10 @@ from opsproof.policy.targets import (
 
 _START = re.compile(r"^\s*START_TYPE\s*:\s*([0-4])\s+\S+(.*DELAYED)?", re.MULTILINE)
 _STARTS = {"2": StartMode.AUTO, "3": StartMode.MANUAL, "4": StartMode.DISABLED}
+
+
+RELEASES = {"14393": "2016", "17763": "2019", "20348": "2022"}
+"""Releases by the build that ``ver`` prints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Observed:
     """The state of a host as far as a baseline asks. Look-ups fold cases as Windows does."""
 
     identity: Identity
+    release: str
+    revert_pending: bool
     access: Mapping[str, int | str]
     rights: Mapping[str, tuple[str, ...]]
     audit: Mapping[str, int]
@@ -113,6 +119,8 @@ def observe(batch: Batch, settings: Iterable[Setting]) -> Observed:
     }
     return Observed(
         identity=_identity(batch),
+        release=_release(_text(batch, "version")),
+        revert_pending=batch.section("pending").ok,
         access={key.lower(): value for key, value in template.system_access.items()},
         rights={name.lower(): who for name, who in template.rights.items()},
         audit={line.guid: line.flags for line in audit if line.machine_wide},
@@ -129,6 +137,18 @@ def _text(batch: Batch, name: str) -> str:
             remedy="the account must be an administrator with an elevated token",
         )
     return section.text.lstrip("\ufeff")
+
+
+def _release(text: str) -> str:
+    """The Windows Server release of a build ("Windows Server release information")."""
+    match = re.search(r"10\.0\.(\d+)", text)
+    release = RELEASES.get(match[1]) if match else None
+    if release is None:
+        raise UsageError(
+            f"{text.strip()!r} is not a Windows Server release that baselines are for",
+            remedy="baselines are for 2016, 2019 and 2022",
+        )
+    return release
 
 
 def _mode(name: str, section: Section) -> StartMode:

@@ -96,16 +96,15 @@ def shown(value: Value | None) -> str:
 
 def table(plan_: Plan) -> tuple[str, str]:
     """The differences as two texts, is and should be: what ``--diff`` shows."""
-    rows = [
-        (f"{c.setting.id} {c.setting.target}", c.before, c.after)
-        for c in (*plan_.changes, *(held.change for held in plan_.held))
-    ]
-    kept = {f"{h.change.setting.id} {h.change.setting.target}": h.why for h in plan_.held}
-    before = "".join(f"{name}: {shown(value)}\n" for name, value, _ in rows)
-    after = "".join(
-        f"{name}: {shown(value)}  # held back: {kept[name]}\n".replace(shown(value), shown(old), 1)
-        if name in kept
-        else f"{name}: {shown(value)}\n"
-        for name, old, value in rows
-    )
-    return before, after
+    before: list[str] = []
+    after: list[str] = []
+    for change in plan_.changes:
+        name = f"{change.setting.id} {change.setting.target}"
+        before.append(f"{name}: {shown(change.before)}\n")
+        after.append(f"{name}: {shown(change.after)}\n")
+    for held in plan_.held:
+        name = f"{held.change.setting.id} {held.change.setting.target}"
+        as_is = f"{name}: {shown(held.change.before)}"
+        before.append(f"{as_is}\n")
+        after.append(f"{as_is}  # held back: {held.why}\n")
+    return "".join(before), "".join(after)

@@ -1,0 +1,51 @@
+"""Filters of the role hardening: the commands it sends and what failed of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from ansible.errors import AnsibleFilterError
+
+from opsproof.errors import OpsproofError
+from opsproof.policy.bundle import apply_command
+from opsproof.policy.role import Wanted, command, now, outcome
+
+
+def _command(wanted: Mapping[str, Any], confirm: bool = False) -> str:
+    return command(msgspec.convert(wanted, Wanted), now=now(), confirm=confirm)
+
+
+def _apply(scheduled: bool) -> str:
+    return apply_command(scheduled=scheduled)
+
+
+def _failed(answer: Mapping[str, Any]) -> list[str]:
+    return outcome(str(answer["stdout"]))
+
+
+def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        # Ansible's values are tagged subclasses of str, list and dict; ours are the plain types.
+        plain, named = json.loads(json.dumps([args, kwargs]))
+        try:
+            return function(*plain, **named)
+        except (OpsproofError, KeyError, msgspec.ValidationError) as error:
+            raise AnsibleFilterError(f"{name}: {error}") from error
+
+    return wrapper
+
+
+class FilterModule:
+    """The role's filters, by name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Ansible's entry point."""
+        functions: dict[str, Callable[..., Any]] = {
+            "hardening_command": _command,
+            "hardening_apply": _apply,
+            "hardening_failed": _failed,
+        }
+        return {name: _named(name, function) for name, function in functions.items()}

@@ -1,0 +1,48 @@
+"""Facts of the activity ``hardening``: every setting of the baselines as it stands on a host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opsproof.evidence.model import Record
+
+
+class SettingFact(Record, frozen=True, kw_only=True):
+    """One setting. ``value`` is a number, a text, or a sorted list of texts; None when not present."""
+
+    present: bool
+    value: Any
+
+
+class ChangeFact(Record, frozen=True, kw_only=True):
+    """A setting that this run changed (or would change), and what stood there before."""
+
+    id: str
+    target: str
+    before: str
+    after: str
+
+
+class HeldFact(Record, frozen=True, kw_only=True):
+    """A setting that was not changed because it would have cut the connection."""
+
+    id: str
+    target: str
+    reason: str
+
+
+class HostFacts(Record, frozen=True, kw_only=True):
+    """A host after the run. ``settings`` has the id in lower case with underscores as key.
+
+    ``changes`` are those of this run; with ``applied`` false they were only planned.
+    ``restore_sha256`` is of the cabinet that takes them back, None when nothing was changed.
+    """
+
+    release: str
+    baselines: tuple[str, ...]
+    settings: dict[str, SettingFact]
+    changes: tuple[ChangeFact, ...]
+    held: tuple[HeldFact, ...]
+    left_alone: tuple[str, ...]
+    applied: bool
+    restore_sha256: str | None

@@ -1,0 +1,114 @@
+"""One control for each setting of a baseline, as the file ``controls/hardening.yml`` has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from opsproof.policy.baseline import Baseline, Comparison, Setting
+from opsproof.policy.targets import Service
+
+_CLAUSES = {
+    "account-policy": "gbt22239-2019:8.1.4.1.a",
+    "user-rights": "gbt22239-2019:8.1.4.2.d",
+    "audit-policy": "gbt22239-2019:8.1.4.3.a",
+}
+_OTHER = "gbt22239-2019:8.1.4.4.b"
+_REMEDY_ZH = "核对差异后执行 harden 剧本；确需例外时登记审批人和期限"
+_REMEDY_EN = (
+    "Look at the difference and run the playbook harden; else record a waiver with approver and end"
+)
+
+
+def controls_yaml(baselines: Iterable[Baseline]) -> str:
+    """The file of controls: every setting of every baseline, in their order."""
+    lines = [
+        "---",
+        "# Written by scripts/hardening_controls.py from baselines/; a test holds the two together.",
+        "activity: hardening",
+        "controls:",
+    ]
+    for baseline in baselines:
+        for setting in baseline.settings:
+            lines += _control(baseline, setting)
+    return "\n".join(lines) + "\n"
+
+
+def _control(baseline: Baseline, setting: Setting) -> list[str]:
+    clause = _CLAUSES.get(setting.category, _OTHER)
+    lines = [
+        f"  - id: {setting.id}",
+        "    title:",
+        f"      zh: {_text(setting.title.zh)}",
+        f"      en: {_text(setting.title.en)}",
+        "    remedy:",
+        f"      zh: {_REMEDY_ZH}",
+        f"      en: {_REMEDY_EN}",
+        "    subject: host",
+        f"    severity: {setting.severity.value}",
+        "    demands: [B-3, F-2]",
+        "    clauses:",
+        f'      - {{id: "{clause}", reviewed: false}}',
+    ]
+    applies = _applies(baseline, setting)
+    if applies:
+        lines += ["    applies:", *(f"      {line}" for line in applies)]
+    return [*lines, "    test:", *(f"      {line}" for line in _test(setting))]
+
+
+def _applies(baseline: Baseline, setting: Setting) -> list[str]:
+    """Layers and releases narrow a control; a setting that should be there and is not is an error."""
+    parts = []
+    if baseline.over:
+        parts.append(f"- {{path: baselines, contains: {baseline.id}}}")
+    if setting.releases:
+        releases = ", ".join(f'"{release}"' for release in setting.releases)
+        parts.append(f"- {{path: release, one_of: [{releases}]}}")
+    return ["all:", *(f"  {part}" for part in parts)] if parts else []
+
+
+def _test(setting: Setting) -> list[str]:
+    present = f"{{path: settings.{setting.slug}.present, equals: true}}"
+    absent = f"{{path: settings.{setting.slug}.present, equals: false}}"
+    value = f"settings.{setting.slug}.value"
+    wanted = setting.value
+    if setting.comparison is Comparison.ABSENT:
+        return [f"path: settings.{setting.slug}.present", "equals: false"]
+    if isinstance(setting.target, Service):
+        return ["any:", f"  - {absent}", f"  - {{path: {value}, equals: {_value(wanted)}}}"]
+    lines = ["all:", f"  - {present}"]
+    match setting.comparison:
+        case Comparison.AT_LEAST:
+            # -1 is "for ever" in account policy.
+            lines += [
+                "  - any:",
+                f"      - {{path: {value}, at_least: {wanted}}}",
+                f"      - {{path: {value}, equals: -1}}",
+            ]
+        case Comparison.AT_MOST_NOT_ZERO:
+            lines += [
+                f"  - {{path: {value}, at_least: 1}}",
+                f"  - {{path: {value}, at_most: {wanted}}}",
+            ]
+        case Comparison.CONTAINS if isinstance(wanted, int):
+            good = ", ".join(str(flags) for flags in range(4) if flags & wanted == wanted)
+            lines.append(f"  - {{path: {value}, one_of: [{good}]}}")
+        case Comparison.CONTAINS if isinstance(wanted, tuple):
+            lines += [f"  - {{path: {value}, contains: {_value(one)}}}" for one in wanted]
+        case _:
+            lines += [f"  - path: {value}", f"    equals: {_value(wanted)}"]
+    return lines
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_value(one) for one in sorted(value)) + "]"
+    return str(value) if isinstance(value, int) else f'"{_escaped(str(value))}"'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,164 @@
+"""What the role ``hardening`` asks of this package: from an answer of a host to a plan as data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from opsproof.errors import IncompleteError, RefusedError, UsageError
+from opsproof.inspection.batch import split_batch
+from opsproof.policy.baseline import Setting, for_host, layered
+from opsproof.policy.baseline_yaml import load_layers
+from opsproof.policy.bundle import cabinet, restore_cabinet
+from opsproof.policy.command import audit_command
+from opsproof.policy.lockout import Connection
+from opsproof.policy.observed import Observed, observe
+from opsproof.policy.plan import Plan, plan, shown, table
+from opsproof.policy.targets import Value
+
+_AUTHS = {"basic", "ntlm", "kerberos", "credssp", "certificate", "negotiate"}
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a host shall have. ``folder`` holds the baselines; ``overrides`` are by setting id."""
+
+    folder: str
+    baselines: list[str]
+    overrides: dict[str, Any] = {}
+    auth: str
+    tls: bool
+
+
+def command(wanted: Wanted, *, now: datetime, confirm: bool = False) -> str:
+    """The one line that reads a host."""
+    return audit_command(_all(wanted), asked_at=now, confirm=confirm)
+
+
+def planned(
+    wanted: Wanted,
+    stdout: str,
+    *,
+    apply_to: Path | None,
+    restore_to: Path | None,
+    revert_after: timedelta,
+) -> dict[str, Any]:
+    """Compare a host with what it shall have.
+
+    ``apply_to`` and ``restore_to`` are the files that the cabinets are written to when something is
+    to be changed. The answer is JSON: ``changes``, ``held``, ``risks``, ``before`` and ``after``
+    (texts for ``--diff``), ``facts`` for the evidence.
+
+    Raises:
+        RefusedError: an earlier apply waits for being taken back.
+        IncompleteError: the answer cannot be read.
+    """
+    everything = _all(wanted)
+    observed = observe(split_batch(stdout), everything)
+    if apply_to is not None and observed.revert_pending:
+        raise RefusedError(
+            "an earlier apply was never confirmed and waits for being taken back",
+            remedy="run again when the revert has run",
+        )
+    chosen = for_host(everything, release=observed.release, overrides=_overrides(wanted))
+    connection = Connection("ntlm" if wanted.auth == "negotiate" else wanted.auth, wanted.tls)
+    made = plan(chosen, observed, connection)
+    restore_sha256 = None
+    if made.changes and apply_to is not None and restore_to is not None:
+        back = restore_cabinet(made, observed)
+        restore_sha256 = hashlib.sha256(back).hexdigest()
+        _keep(restore_to, back)
+        _keep(apply_to, cabinet(made, observed, revert_after=revert_after))
+    before, after = table(made)
+    return {
+        "changes": _changes(made),
+        "held": _held(made),
+        "risks": list(made.risks),
+        "before": before,
+        "after": after,
+        "facts": _facts(wanted, everything, observed)
+        | {"restore_sha256": restore_sha256, "changes": _changes(made), "held": _held(made)},
+    }
+
+
+def outcome(stdout: str) -> list[str]:
+    """The steps of an apply that failed on the host, by name.
+
+    Raises:
+        IncompleteError: the apply did not come to its end.
+    """
+    sections = split_batch(stdout).sections
+    if "done" not in sections:
+        raise IncompleteError(
+            "the apply did not come to its end",
+            remedy="the host takes it back by itself; look at what it printed",
+        )
+    return [name for name, section in sections.items() if not section.ok]
+
+
+def _keep(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _all(wanted: Wanted) -> tuple[Setting, ...]:
+    if wanted.auth not in _AUTHS:
+        raise UsageError(f"{wanted.auth!r} is not one of {', '.join(sorted(_AUTHS))}")
+    return layered(load_layers(wanted.baselines, Path(wanted.folder)))
+
+
+def _overrides(wanted: Wanted) -> dict[str, Value | None]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in wanted.overrides.items()
+    }
+
+
+def _changes(made: Plan) -> list[dict[str, str]]:
+    return [
+        {
+            "id": change.setting.id,
+            "target": str(change.setting.target),
+            "before": shown(change.before),
+            "after": shown(change.after),
+        }
+        for change in made.changes
+    ]
+
+
+def _held(made: Plan) -> list[dict[str, str]]:
+    return [
+        {
+            "id": held.change.setting.id,
+            "target": str(held.change.setting.target),
+            "reason": held.why,
+        }
+        for held in made.held
+    ]
+
+
+def _facts(wanted: Wanted, settings: Sequence[Setting], observed: Observed) -> dict[str, Any]:
+    """Every setting of the release, also those that this host deviates from: nothing vanishes."""
+    own = for_host(settings, release=observed.release, overrides={})
+    layers = [one.id for one in load_layers(wanted.baselines, Path(wanted.folder))]
+    return {
+        "release": observed.release,
+        "baselines": layers,
+        "settings": {one.slug: _fact(observed.value(one.target)) for one in own},
+        "left_alone": sorted(wanted.overrides),
+        "applied": False,
+    }
+
+
+def _fact(value: Value | None) -> Mapping[str, Any]:
+    shown_value = sorted(value) if isinstance(value, tuple) else value
+    return {"present": value is not None, "value": shown_value}
+
+
+def now() -> datetime:
+    """The controller's time."""
+    return datetime.now(UTC)

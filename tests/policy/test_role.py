@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from opsproof.errors import IncompleteError, RefusedError, UsageError
+from opsproof.evidence.model import SubjectKind
+from opsproof.evidence.schemas import validate
+from opsproof.policy.command import REVERT_TASK
+from opsproof.policy.role import Wanted, command, outcome, planned
+from winlab.commands import run_cmd
+from winlab.host.host import Host, HostSpec
+from winlab.host.tasks import Task
+
+NOW = datetime(2026, 11, 22, 1, 15, tzinfo=UTC)
+FOLDER = str(Path(__file__).resolve().parents[2] / "baselines")
+WANTED = Wanted(folder=FOLDER, baselines=["member-server"], auth="ntlm", tls=True)
+LATER = timedelta(minutes=10)
+
+
+def make(release: str = "2022") -> Host:
+    return Host(HostSpec(name="web01", release=release, admin_password="lab"), lambda: NOW)
+
+
+def answer(host: Host, wanted: Wanted = WANTED) -> str:
+    return run_cmd(host, command(wanted, now=NOW), user="Administrator").stdout.decode(
+        errors="replace"
+    )
+
+
+def test_facts_fit_their_schema_and_hold_every_setting(tmp_path: Path) -> None:
+    result = planned(
+        WANTED,
+        answer(make()),
+        apply_to=tmp_path / "a.cab",
+        restore_to=tmp_path / "b" / "r.cab",
+        revert_after=LATER,
+    )
+    facts = validate("hardening", SubjectKind.HOST, result["facts"])
+    assert facts["release"] == "2022"
+    assert len(facts["settings"]) >= 250
+    assert facts["settings"]["hrd_acc_004"] == {"present": True, "value": 0}
+    assert (tmp_path / "a.cab").read_bytes().startswith(b"MSCF")
+    assert (tmp_path / "b" / "r.cab").read_bytes().startswith(b"MSCF")
+    assert len(facts["restore_sha256"]) == 64
+
+
+def test_check_mode_writes_no_files(tmp_path: Path) -> None:
+    planned(WANTED, answer(make()), apply_to=None, restore_to=None, revert_after=LATER)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_releases_choose_their_settings() -> None:
+    old, new = (
+        planned(WANTED, answer(make(release)), apply_to=None, restore_to=None, revert_after=LATER)
+        for release in ("2016", "2022")
+    )
+    assert old["facts"]["release"] == "2016"
+    assert set(old["facts"]["settings"]) < set(new["facts"]["settings"])
+
+
+def test_a_host_that_deviates_is_not_changed_there_and_still_seen() -> None:
+    wanted = Wanted(
+        folder=FOLDER,
+        baselines=["member-server"],
+        auth="ntlm",
+        tls=True,
+        overrides={"HRD-ACC-004": 20, "HRD-URA-004": None},
+    )
+    result = planned(
+        wanted, answer(make(), wanted), apply_to=None, restore_to=None, revert_after=LATER
+    )
+    changes = {change["id"]: change for change in result["changes"]}
+    assert changes["HRD-ACC-004"]["after"] == "20"
+    assert "HRD-URA-004" not in changes
+    assert result["facts"]["settings"]["hrd_ura_004"]["present"]
+    assert result["facts"]["left_alone"] == ["HRD-ACC-004", "HRD-URA-004"]
+
+
+def test_an_apply_that_was_never_confirmed_blocks_the_next_one(tmp_path: Path) -> None:
+    host = make()
+    host.tasks.create(Task(name=REVERT_TASK, command="x", user="SYSTEM", due=NOW), force=False)
+    with pytest.raises(RefusedError, match="waits for being taken back"):
+        planned(
+            WANTED,
+            answer(host),
+            apply_to=tmp_path / "a",
+            restore_to=tmp_path / "r",
+            revert_after=LATER,
+        )
+    planned(WANTED, answer(host), apply_to=None, restore_to=None, revert_after=LATER)
+
+
+def test_a_cut_answer_is_never_read_as_a_whole_one() -> None:
+    whole = answer(make())
+    with pytest.raises(IncompleteError):
+        planned(
+            WANTED, whole[: len(whole) // 2], apply_to=None, restore_to=None, revert_after=LATER
+        )
+
+
+def test_an_account_without_rights_is_told_so() -> None:
+    host = make()
+    host.accounts.create_user("weak", "x")
+    text = run_cmd(host, command(WANTED, now=NOW), user="weak").stdout.decode(errors="replace")
+    with pytest.raises(IncompleteError, match="the step 'audit' failed"):
+        planned(WANTED, text, apply_to=None, restore_to=None, revert_after=LATER)
+
+
+def test_an_apply_that_did_not_end_is_no_success() -> None:
+    with pytest.raises(IncompleteError, match="did not come to its end"):
+        outcome("##opsproof:begin unpack\n##opsproof:end ok\n")
+    text = "##opsproof:begin secedit\n##opsproof:end failed\n##opsproof:begin done\n##opsproof:end ok\n"
+    assert outcome(text) == ["secedit"]
+
+
+def test_unknown_authentication_is_refused() -> None:
+    wanted = Wanted(folder=FOLDER, baselines=["member-server"], auth="magic", tls=True)
+    with pytest.raises(UsageError, match="'magic' is not one of"):
+        command(wanted, now=NOW)
