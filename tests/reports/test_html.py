@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import date
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -158,9 +157,7 @@ def test_two_thousand_hosts_make_a_page_of_bounded_size() -> None:
         facts["disks"][0] |= {"free_percent": 1}
     controls = {"small.yml": _only(small, "INS-MEMORY-001")}
     sheet = sheet_of(day_of(in_memory(hosts, controls=controls)))
-    started = time.perf_counter()
     html = render(sheet, "zh-CN")
-    assert time.perf_counter() - started < 5
     assert len(html.encode()) < 3_000_000
     assert len(rows_of(sheet)) == 667 + 667
     page = Page(html)
