@@ -203,7 +203,8 @@ def _planned(plans: Sequence[Mapping[str, Any] | None]) -> Any:
 def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         # Ansible's values are tagged subclasses of str, list and dict; ours are the plain types.
-        plain, named = json.loads(json.dumps([args, kwargs]))
+        # A day that YAML made a date of goes back to what was written.
+        plain, named = json.loads(json.dumps([args, kwargs], default=str))
         try:
             return function(*plain, **named)
         except OpsproofError as error:

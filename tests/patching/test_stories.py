@@ -1,0 +1,269 @@
+"""Whole patch runs against the lab: every way it can end, each under its own name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.patching.hosts import ESTATE
+from tests.patching.story import PROJECT, Stories
+
+from opsproof.evidence.keys import ensure_keys
+from opsproof.evidence.reader import load_bundle
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("patching")]
+
+# One wave for all, without the stop rule: each host tells its own story.
+ONE_WAVE = """
+- hosts: patching_canary
+  gather_facts: false
+  vars: {patching_wave: canary}
+  roles: [patching]
+- hosts: windows:!patching_canary:!lonely-partner
+  gather_facts: false
+  vars: {patching_wave: rest}
+  roles: [patching]
+"""
+ROLLUP = "KB5068787"
+NET = "KB5066139"
+Facts = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stories]:
+    found = Stories(tmp_path_factory.mktemp("stories"))
+    ensure_keys(found.root / "keys")
+    found.write_inventory()
+    up = found.run("winlab", "up", ESTATE)
+    assert up.returncode == 0, up.stderr
+    yield found
+    found.run("winlab", "down")
+
+
+@pytest.fixture(scope="module")
+def rehearsed(stories: Stories) -> Facts:
+    """Check mode first, on the dirty estate, under the write guard."""
+    stories.run("winlab", "guard", "on")
+    facts = stories.play(
+        PROJECT / "playbooks/patch.yml", "--check", "--limit", "canary,pair-01,current"
+    )
+    guard = stories.run("winlab", "guard", "show")
+    assert guard.returncode == 0, guard.stdout + guard.stderr
+    stories.run("winlab", "guard", "off")
+    return facts
+
+
+@pytest.fixture(scope="module")
+def told(stories: Stories, rehearsed: Facts) -> Facts:
+    playbook = stories.root / "one_wave.yml"
+    playbook.write_text(ONE_WAVE, encoding="utf-8")
+    return stories.play(playbook, "-e", f"roles_path={PROJECT / 'roles'}")
+
+
+def rows(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["key"]: row for row in facts["updates"]}
+
+
+def test_check_mode_says_what_would_be_installed_and_writes_nothing(
+    rehearsed: Facts, told: Facts
+) -> None:
+    assert {host: facts["result"] for host, facts in rehearsed.items()} == {
+        "canary": "planned",
+        "pair-01": "planned",
+        "current": "current",
+    }
+    for host in ("canary", "pair-01"):
+        planned = {row["id"] for row in rehearsed[host]["updates"] if row["result"] == "planned"}
+        installed = {row["id"] for row in told[host]["updates"] if row["result"] == "installed"}
+        assert planned == installed
+
+
+@pytest.mark.parametrize(
+    ("host", "result"),
+    [
+        ("canary", "patched"),
+        ("canary-2019", "patched"),
+        ("pair-01", "patched"),
+        ("pair-02", "patched"),
+        ("current", "current"),
+        ("rolls-back", "rolled-back"),
+        ("loops", "update-loop"),
+        ("fails", "update-failed"),
+        ("unreachable-wsus", "source-unreachable"),
+        ("no-wsus", "source-not-configured"),
+        ("approves-nothing", "source-approves-nothing"),
+        ("approves-others", "current"),
+        ("other-id", "refused"),
+        ("breaks-service", "unsound"),
+        ("full-disk", "blocked"),
+        ("restart-due", "blocked"),
+        ("late", "window-over"),
+        ("stays-away", "did-not-return"),
+        ("lonely", "blocked"),
+    ],
+)
+def test_every_end_has_its_own_name(told: Facts, host: str, result: str) -> None:
+    assert told[host]["result"] == result, told[host]["reasons"]
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "result", "code"),
+    [
+        ("canary", ROLLUP, "installed", None),
+        ("canary", "KB5068791", "not-applicable", None),
+        ("canary-2019", "KB5068791", "installed", None),
+        ("current", ROLLUP, "already-installed", None),
+        ("rolls-back", ROLLUP, "rolled-back", "CBS_E_INSTALLERS_FAILED"),
+        ("rolls-back", NET, "installed", None),
+        ("loops", NET, "update-loop", "UPDATE_LOOP"),
+        ("loops", ROLLUP, "installed", None),
+        ("fails", ROLLUP, "failed", "ERROR_SXS_ASSEMBLY_MISSING"),
+        ("approves-others", ROLLUP, "not-offered", None),
+        ("late", ROLLUP, "not-started", None),
+        ("other-id", ROLLUP, "not-started", None),
+    ],
+)
+def test_every_update_has_its_own_result(
+    told: Facts, host: str, key: str, result: str, code: str | None
+) -> None:
+    row = rows(told[host])[key]
+    assert (row["result"], row["code"] and row["code"]["name"]) == (result, code)
+    assert row["ticket"] == "CHG-1"
+
+
+def test_what_the_hosts_have_is_what_was_said(stories: Stories, told: Facts) -> None:
+    for host in ("canary", "pair-02", "loops", "fails", "approves-others", "other-id", "late"):
+        said = {key for key, row in rows(told[host]).items() if row["result"] == "installed"}
+        was = {"KB890830"} if host == "canary" else set()
+        have = {f"KB{kb}" for kb in stories.dump(host)["updates"]["installed_kbs"]}
+        assert have - was == said, host
+
+
+def test_an_update_whose_number_only_begins_alike_stays_out(stories: Stories, told: Facts) -> None:
+    model = stories.dump("pair-01")["updates"]
+    assert "50661391" not in model["installed_kbs"]
+    assert told["pair-01"]["source"]["unapproved"] == 2
+    # Licence terms were accepted for what was installed, and for nothing else.
+    assert sorted(model["accepted"]) == sorted(model["installed"])
+
+
+def test_an_update_that_fails_is_tried_once(stories: Stories, told: Facts) -> None:
+    attempts = stories.dump("fails")["updates"]["attempts"]
+    assert set(attempts.values()) == {1}
+    assert stories.dump("rolls-back")["lab"]["reboots"] == 1
+
+
+def test_a_server_that_does_not_answer_restarts_nobody(stories: Stories, told: Facts) -> None:
+    for host in ("unreachable-wsus", "no-wsus", "other-id", "late", "lonely", "full-disk"):
+        model = stories.dump(host)
+        assert (model["lab"]["reboots"], model["updates"]["attempts"]) == (0, {}), host
+
+
+def test_a_pair_is_never_out_together(stories: Stories, told: Facts) -> None:
+    first, second = (told[f"pair-0{n}"] for n in (1, 2))
+    booted = datetime.fromisoformat(first["restart"]["boot_time"])
+    assert booted < datetime.fromisoformat(second["restart"]["boot_time"])
+    assert second["partners"][0]["health"] == "sound"
+    assert first["partners"][0]["health"] == "untouched"
+    assert told["lonely"]["reasons"] == ["lonely-partner of the same service does not answer"]
+
+
+def test_what_got_worse_is_named(told: Facts) -> None:
+    assert told["breaks-service"]["health"]["services"] == ["ExamPortal"]
+    assert told["canary"]["health"]["sound"] is True
+
+
+def test_both_languages_tell_the_same(told: Facts) -> None:
+    alike = ("result", "rounds", "updates", "health", "unplanned", "build")
+    first, second = ({name: told[host][name] for name in alike} for host in ("pair-01", "pair-02"))
+    for facts in (first, second):
+        for row in facts["updates"]:
+            row["minutes"] = 0
+    assert first == second
+
+
+def test_a_patched_host_costs_eleven_module_runs_and_a_current_one_four(
+    stories: Stories, told: Facts, rehearsed: Facts
+) -> None:
+    runs = {
+        host: stories.dump(host)["lab"]["counters"]["modules"] for host in ("pair-02", "current")
+    }
+    # Check mode took the same four on the host that was current before.
+    assert runs == {"pair-02": 11, "current": 2 * 4}
+
+
+def ticket(stories: Stories, digest: str) -> Path:
+    now = datetime.now(UTC)
+    path = stories.root / "CHG-7.json"
+    record = {
+        "id": "CHG-7",
+        "kind": "change",
+        "approver": "Wang",
+        "approved_at": (now - timedelta(days=1)).isoformat(),
+        "scope": {"hosts": ["windows"], "activities": ["patching"]},
+        "window": {
+            "from": (now - timedelta(hours=1)).isoformat(),
+            "to": (now + timedelta(hours=8)).isoformat(),
+        },
+        "content_sha256": digest,
+    }
+    path.write_text(json.dumps(record), encoding="utf-8")
+    return path
+
+
+def test_an_unwell_canary_stops_everything_and_the_bundle_says_so(stories: Stories) -> None:
+    """Begins anew, so it and the next one stand behind all that look at the first run."""
+    stories.run("winlab", "reset")
+    stories.write_inventory(canaries=("breaks-service",))
+    patch: list[str | Path] = ["opsproof", "run", "patch", "--inventory", stories.inventory]
+    patch += ["--reports", stories.root / "reports", "--limit", "breaks-service,pair-01"]
+    refused = stories.run(*patch)
+    assert refused.returncode == 4, refused.stderr
+    told = re.search(r"content_sha256 ([0-9a-f]{64})", refused.stderr)
+    assert told is not None, refused.stderr
+    ran = stories.run(*patch, "--ticket", ticket(stories, told[1]))
+    assert ran.returncode == 3, ran.stdout + ran.stderr
+    [folder] = (stories.root / "reports/runs").glob("*-patch-*")
+    bundle = load_bundle(folder)
+    assert bundle.run.ticket == "CHG-7"
+    assert {name: host.outcome for name, host in bundle.run.hosts.items() if host.planned} == {
+        "breaks-service": "failed",
+        "pair-01": "failed",
+    }
+    states = {(f.subject.host, f.control): str(f.state) for f in bundle.findings}
+    assert states["breaks-service", "PAT-HEALTH-001"] == "fail"
+    assert states["breaks-service", "PAT-RESULT-001"] == "fail"
+    assert states["breaks-service", "PAT-AGE-001"] == "pass"
+    assert states["pair-01", "PAT-RESULT-001"] == "not-collected"
+    [facts] = [o.facts for o in bundle.observations if o.subject.host == "breaks-service"]
+    assert facts["window_end"] is not None
+    assert stories.dump("pair-01")["updates"]["attempts"] == {}
+
+
+def test_a_bad_update_is_taken_out_again(stories: Stories) -> None:
+    """Goes on where the last story ended: the canary's service does not start any more."""
+    remove = {
+        "kb": ROLLUP,
+        "package": "Package_for_RollupFix~31bf3856ad364e35~amd64~~20348.4405.1.9",
+        "severity": "critical",
+        "released": "2026-11-10",
+        "approver": "Wang",
+        "ticket": "CHG-8",
+    }
+    facts = stories.play(
+        PROJECT / "playbooks/uninstall_update.yml",
+        "--limit",
+        "breaks-service,pair-01",
+        "-e",
+        json.dumps({"patching_remove": remove}),
+    )
+    assert facts["breaks-service"]["result"] == "removed", facts["breaks-service"]["reasons"]
+    assert facts["pair-01"]["result"] == "current"
+    model = stories.dump("breaks-service")
+    assert "5068787" not in model["updates"]["installed_kbs"]
+    assert model["services"]["all"]["ExamPortal"] == ["auto", "started"]
