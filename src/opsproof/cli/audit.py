@@ -18,6 +18,7 @@ from opsproof.cli.output import envelope
 from opsproof.errors import ExitCode, UsageError, worst
 from opsproof.logs import times
 from opsproof.logs.audit import Options, audit
+from opsproof.logs.cluster import Cluster, load_manifest
 from opsproof.logs.explain import explain
 from opsproof.logs.model import AuditReport, Hit, Reason
 from opsproof.logs.options import cores
@@ -113,6 +114,18 @@ class _Zone(click.ParamType[ZoneInfo]):
     show_default="one a core, at most four",
     help="Worker processes for large logs; the report does not depend on it.",
 )
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Dask scheduler: tls://, or tcp:// on loopback."
+)
+@click.option("--tls-ca", type=click.Path(path_type=Path, exists=True), metavar="FILE")
+@click.option("--tls-certificate", type=click.Path(path_type=Path, exists=True), metavar="FILE")
+@click.option("--tls-key", type=click.Path(path_type=Path, exists=True), metavar="FILE")
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="FILE",
+    help="Which files lie near which Dask workers.",
+)
 @click.option("--explain", metavar="RULE", help="Say what a rule (id, name or title) looks for.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def command(
@@ -137,10 +150,25 @@ def command(
     def progress(name: str, number: int, total: int) -> None:
         console.print(f"{number}/{total} {name}", markup=False)
 
-    options = _options(since, until, **asked)
-    report = audit(list(paths), chosen, options=options, progress=None if quiet else progress)
+    report = audit(
+        list(paths),
+        chosen,
+        cluster=_cluster(asked),
+        options=_options(since, until, **asked),
+        progress=None if quiet else progress,
+    )
     _PRINTERS[form](report)
     return exit_code(report)
+
+
+def _cluster(asked: dict[str, Any]) -> Cluster | None:
+    """The cluster that was asked for; its options are taken out of ``asked``."""
+    address = asked.pop("scheduler")
+    ca, certificate, key = (asked.pop(f"tls_{name}") for name in ("ca", "certificate", "key"))
+    manifest = asked.pop("manifest")
+    if address is None:
+        return None
+    return Cluster(address, ca, certificate, key, load_manifest(manifest) if manifest else {})
 
 
 def _options(

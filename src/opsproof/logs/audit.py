@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from opsproof.logs import times
+from opsproof.logs.cluster import Cluster, examined_on
 from opsproof.logs.files import READERS, Identity, LogFile, collected, identify
 from opsproof.logs.gaps import GapFinder
 from opsproof.logs.model import AuditReport, Counts, Gap, Kind, Source, Unreadable
@@ -44,17 +45,19 @@ def audit(
     options: Options | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
+    cluster: Cluster | None = None,
 ) -> AuditReport:
     """Evaluate rules on log files; never raises for what a file contains.
 
     ``paths`` are files, folders or cabinets; ``rules`` files and folders of Sigma rules, or a rule
     set loaded before. ``since`` and ``until`` are those of :class:`Options`, for which they stand
     where no options are given. ``cache`` holds compiled rule sets (default: the user's cache).
+    ``cluster`` examines the parts on other machines; the report is the same.
 
     Raises :class:`opsproof.errors.UsageError` where a path or the rules do not exist.
     """
     loaded = rules if isinstance(rules, RuleSet) else load(list(rules), cache or default_cache())
-    run = _Run(loaded, options or Options(since=since, until=until))
+    run = _Run(loaded, options or Options(since=since, until=until), cluster)
     with collected(paths) as files:
         for number, file in enumerate(files, 1):
             if progress is not None:
@@ -75,8 +78,8 @@ class _Known:
 class _Run:
     """One audit under way: files are identified, examined part by part, and merged in order."""
 
-    def __init__(self, rules: RuleSet, options: Options) -> None:
-        self._rules, self._options = rules, options
+    def __init__(self, rules: RuleSet, options: Options, cluster: Cluster | None) -> None:
+        self._rules, self._options, self._cluster = rules, options, cluster
         self._examiner = Examiner(rules, options)
         self._collector = self._examiner.collector()
         self._summary = Summarizer()
@@ -106,7 +109,11 @@ class _Run:
         options = self._options
         if sum(known.identity.size for known in self._known) < SIDE_BY_SIDE or len(units) < 2:
             options = replace(options, processes=1)
-        parts = examined((unit for _, unit in units), self._rules, options, self._examiner)
+        asked = (unit for _, unit in units)
+        if self._cluster is not None:
+            parts = examined_on(self._cluster, asked, self._rules, options)
+        else:
+            parts = examined(asked, self._rules, options, self._examiner)
         pairs = zip((known for known, _ in units), parts, strict=True)
         read = set()
         for known, group in groupby(pairs, key=lambda pair: pair[0]):

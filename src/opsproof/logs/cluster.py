@@ -1,0 +1,164 @@
+"""The same examination on a Dask cluster (extra ``dask``): parts go out, results come back in order.
+
+Dask runs whatever it is sent, so a scheduler is only spoken to over TLS with certificates, or in
+plain on this machine. Files have to be at the same path for every worker that may read them; a
+manifest says which workers are near which files. A part whose worker dies is run again elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import pickle
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+import yaml
+
+from opsproof.errors import RefusedError, UsageError
+from opsproof.logs.options import Options
+from opsproof.logs.parts import Examiner, Part, Unit
+from opsproof.logs.rules.compiled import RuleSet
+
+_AHEAD: Final = 4
+"""Parts under way for each thread of the cluster."""
+
+_RETRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where the scheduler is and how to speak to it.
+
+    ``ca``, ``certificate`` and ``key`` are PEM files; ``near`` maps patterns of paths to the
+    addresses of workers that have these files close by.
+    """
+
+    address: str
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    near: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raises :class:`RefusedError` for plain speech to another machine."""
+        parts = urlsplit(self.address)
+        if parts.scheme == "tls":
+            if not (self.ca and self.certificate and self.key):
+                raise RefusedError(
+                    "a scheduler over TLS needs a CA, a certificate and a key", where=self.address
+                )
+        elif parts.scheme not in {"tcp", "inproc"} or not _here(parts.scheme, parts.hostname):
+            raise RefusedError(
+                "Dask runs what it is sent: plain connections only go to this machine",
+                where=self.address,
+                remedy="use tls:// with certificates",
+            )
+
+    def workers(self, path: Path) -> list[str] | None:
+        """The workers near a file; None where the manifest does not say."""
+        return next(
+            (list(found) for pattern, found in self.near.items() if fnmatch(str(path), pattern)),
+            None,
+        )
+
+
+def load_manifest(path: Path) -> dict[str, tuple[str, ...]]:
+    """A manifest: a YAML mapping from patterns of paths to lists of worker addresses.
+
+    Raises :class:`UsageError` where the file is none.
+    """
+    try:
+        document = yaml.safe_load(path.read_text("utf-8"))
+        return msgspec.convert(document, dict[str, tuple[str, ...]])
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"this is no manifest: {error}", where=str(path)) from error
+
+
+def examined_on(
+    cluster: Cluster, units: Iterable[Unit], rules: RuleSet, options: Options
+) -> Iterator[Part]:
+    """The parts of the units, in their order.
+
+    Raises :class:`RefusedError` for an address that must not be spoken to in plain, and
+    :class:`UsageError` where the extra is not installed or no scheduler answers.
+    """
+    cluster.check()
+    client = _client(cluster)
+    try:
+        common = pickle.dumps((rules, options))
+        key = hashlib.sha256(common).hexdigest()
+        sent = client.scatter(common, broadcast=True, hash=False)
+        ahead = _AHEAD * max(1, sum(client.nthreads().values()))
+        waiting: list[Any] = []
+        for unit in units:
+            near = cluster.workers(unit.log.path)
+            waiting.append(
+                client.submit(
+                    _examine,
+                    key,
+                    sent,
+                    unit,
+                    workers=near,
+                    allow_other_workers=near is not None,
+                    retries=_RETRIES,
+                    pure=False,
+                )
+            )
+            if len(waiting) >= ahead:
+                yield waiting.pop(0).result()
+        while waiting:
+            yield waiting.pop(0).result()
+    finally:
+        client.close()
+
+
+def _here(scheme: str, host: str | None) -> bool:
+    if scheme == "inproc" or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _client(cluster: Cluster) -> Any:
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError as error:
+        raise UsageError(
+            "audits on a cluster need the extra dask", remedy="pip install 'opsproof[dask]'"
+        ) from error
+    security = None
+    if cluster.ca and cluster.certificate and cluster.key:
+        security = distributed.Security(
+            require_encryption=True,
+            tls_ca_file=str(cluster.ca),
+            tls_client_cert=str(cluster.certificate),
+            tls_client_key=str(cluster.key),
+        )
+    try:
+        return distributed.Client(cluster.address, security=security, set_as_default=False)
+    except OSError as error:
+        raise UsageError(f"no scheduler answers: {error}", where=cluster.address) from error
+
+
+_EXAMINERS: Final[dict[str, Examiner]] = {}
+"""On a worker: what it examines with, by the digest of rules and options."""
+
+
+def _examine(key: str, common: bytes, unit: Unit) -> Part:
+    """What a worker runs."""
+    examiner = _EXAMINERS.get(key)
+    if examiner is None:
+        rules, options = pickle.loads(common)  # noqa: S301 - from the client that Dask trusts anyway
+        examiner = Examiner(rules, options)
+        _EXAMINERS.clear()
+        _EXAMINERS[key] = examiner
+    return examiner.examine(unit)

@@ -1,0 +1,109 @@
+"""Audits on a Dask cluster: the same report, and no plain words to other machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.logs.test_parts import PARTS, folder, rules
+
+from opsproof.errors import RefusedError, UsageError
+from opsproof.evidence.canonical import canonical
+from opsproof.logs.audit import audit
+from opsproof.logs.cluster import Cluster, load_manifest
+from opsproof.logs.rules.compiled import RuleSet
+
+__all__ = ["folder", "rules"]
+
+distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A scheduler with two workers, all in this process."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+    ) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_cluster_gives_the_same_report(address: str, folder: Path, rules: RuleSet) -> None:
+    alone = audit([folder], rules, options=PARTS)
+    together = audit([folder], rules, options=PARTS, cluster=Cluster(address))
+    assert canonical(together) == canonical(alone)
+
+
+def test_cluster_over_tls_gives_the_same_report(
+    tmp_path: Path,
+    folder: Path,
+    rules: RuleSet,
+) -> None:
+    security = distributed.Security.temporary()
+    files = {
+        "ca": security.tls_ca_file,
+        "certificate": security.tls_client_cert,
+        "key": security.tls_client_key,
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with distributed.LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tls://",
+        host="127.0.0.1",
+        security=security,
+        dashboard_address="127.0.0.1:0",
+    ) as local:
+        cluster = Cluster(
+            local.scheduler_address,
+            ca=tmp_path / "ca",
+            certificate=tmp_path / "certificate",
+            key=tmp_path / "key",
+        )
+        assert cluster.address.startswith("tls://")
+        report = audit([folder], rules, options=PARTS, cluster=cluster)
+    assert canonical(report) == canonical(audit([folder], rules, options=PARTS))
+
+
+def test_manifest_prefers_workers_but_does_not_depend_on_them(
+    address: str,
+    folder: Path,
+    rules: RuleSet,
+) -> None:
+    near = {"*.evtx": ("tcp://127.0.0.1:1",)}
+    together = audit([folder], rules, options=PARTS, cluster=Cluster(address, near=near))
+    assert together.counts.files == 2
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        Cluster("tcp://10.0.0.1:8786"),
+        Cluster("tcp://scheduler.example:8786"),
+        Cluster("tls://10.0.0.1:8786"),
+        Cluster("ucx://127.0.0.1:8786"),
+    ],
+)
+def test_plain_or_unproven_schedulers_are_refused(cluster: Cluster) -> None:
+    with pytest.raises(RefusedError):
+        cluster.check()
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:8786", "tcp://localhost:1", "tcp://[::1]:1"])
+def test_this_machine_may_be_spoken_to_in_plain(address: str) -> None:
+    Cluster(address).check()
+
+
+def test_manifest_is_a_mapping_of_patterns(tmp_path: Path) -> None:
+    file = tmp_path / "m.yml"
+    file.write_text("'/logs/web1/*': [tls://10.0.0.1:9000]\n")
+    cluster = Cluster("tcp://127.0.0.1:1", near=load_manifest(file))
+    assert cluster.workers(Path("/logs/web1/a.log")) == ["tls://10.0.0.1:9000"]
+    assert cluster.workers(Path("/logs/web2/a.log")) is None
+    file.write_text("- a list")
+    with pytest.raises(UsageError, match="this is no manifest"):
+        load_manifest(file)
