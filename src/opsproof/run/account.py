@@ -32,6 +32,9 @@ from opsproof.run import history, provenance, schedule
 from opsproof.run.events import HostResult, Tally, result_of
 from opsproof.run.prepare import Plan
 
+_WELL = (Outcome.OK, Outcome.CHANGED)
+_CUT_SHORT = "not collected: the run ended before this host did"
+
 
 class Origin(msgspec.Struct, frozen=True):
     """Who and what starts a run, read before it changes anything."""
@@ -54,9 +57,21 @@ def origin(plan: Plan, caller: Mapping[str, str]) -> Origin:
 
 
 def results(plan: Plan, tally: Tally) -> dict[str, HostResult]:
-    """The outcome of every host of the inventory, and of any other that an event named."""
+    """The outcome of every host of the inventory, and of any other that an event named.
+
+    A host that was still at work when the run died or was stopped has failed, however well its
+    tasks went: ``ok`` would move the start of its next window of events past what nobody read.
+    """
     names = sorted({*plan.inventory.hosts, *plan.targets, *tally.hosts})
-    return {name: result_of(tally.hosts.get(name), planned=name in plan.targets) for name in names}
+    found = {name: result_of(tally.hosts.get(name), planned=name in plan.targets) for name in names}
+    if tally.finished:
+        return found
+    return {
+        name: msgspec.structs.replace(one, outcome=Outcome.FAILED, reason=_CUT_SHORT)
+        if plan.targets.get(name) and not one.observations and one.outcome in _WELL
+        else one
+        for name, one in found.items()
+    }
 
 
 def hosts(plan: Plan, tally: Tally) -> dict[str, RunHost]:
