@@ -65,6 +65,14 @@ def test_anything_else_is_refused(stored: str | bytes | None, encoding: str, tex
     assert str(caught.value) == text
 
 
+@pytest.mark.parametrize("text", [" abc", "abc ", " ab ", "  ab\n"])
+def test_a_plus_that_became_a_blank_at_the_edge_is_found(text: str) -> None:
+    wanted = base64.b64decode(
+        text.strip("\n").replace(" ", "+") + "=" * (-len(text.strip("\n")) % 4)
+    )
+    assert wanted in [reading.data for reading in encodings.readings(text)]
+
+
 @pytest.mark.parametrize("stored", [None, "", "  ", "\ufeff", "NULL", "None", b"", b"\0\0"])
 def test_nothing_stored_is_missing(stored: str | bytes | None) -> None:
     assert encodings.is_missing(stored)

@@ -6,6 +6,7 @@ in the scheme's own bytes: an RSA integer of the modulus's length, or DER of two
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias, cast
@@ -96,6 +97,26 @@ class PublicKey:
             return self._verify(algorithm, message, signature, signer_id)
         except (InvalidSignature, MalformedError):
             return False
+
+    def verifier(
+        self, algorithm: Algorithm, signer_id: bytes = sm2.DEFAULT_ID
+    ) -> Callable[[bytes, bytes], bool]:
+        """:meth:`verify` for one algorithm, message first, without what never changes."""
+        if algorithm.family != "rsa" or self.family != "rsa":
+            return lambda message, signature: self.verify(algorithm, message, signature, signer_id)
+        check = cast("rsa.RSAPublicKey", self.key).verify
+        pads, digest, size = _PSS.get(algorithm, _PKCS1), HASHES[algorithm.digest], self.size
+
+        def verify(message: bytes, signature: bytes) -> bool:
+            if len(signature) != size:
+                return False
+            try:
+                check(signature, message, pads, digest)
+            except InvalidSignature:
+                return False
+            return True
+
+        return verify
 
     def _verify(
         self, algorithm: Algorithm, message: bytes, signature: bytes, signer_id: bytes

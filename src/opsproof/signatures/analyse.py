@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +19,7 @@ from opsproof.signatures.certificates import Certificate, load
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database
 from opsproof.signatures.diagnose import Diagnoser
-from opsproof.signatures.model import Diagnosis, RecordClass
+from opsproof.signatures.model import BaseRecord, Diagnosis, RecordClass
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.revocation import load_revocations
 from opsproof.signatures.workbook import Workbook
@@ -163,6 +163,9 @@ class _Worker:
         self.workbook = Workbook(job.workbook)
         self.diagnoser = job.diagnoser()
         self.base_delivered = job.base_delivered
+        self.quick = self.diagnoser.checker.quick()
+        self.key = [job.profile.columns.index(name) for name in job.profile.key]
+        self.signature = job.profile.columns.index(job.profile.signature.column)
 
     def close(self) -> None:
         self.database.close()
@@ -172,21 +175,28 @@ class _Worker:
         digest = hashlib.sha256()
         findings: list[Diagnosis] = []
         records = with_base = 0
-        checker = self.diagnoser.checker
         with sm2.quiet():
             for batch in self.database.stream(*ends):
-                rows = [checker.row(cells) for cells in batch]
-                base = self.workbook.base([row.key for row in rows]) if self.base_delivered else {}
+                keys = [tuple([cells[place] for place in self.key]) for cells in batch]
+                base = self.workbook.base(keys) if self.base_delivered else {}
                 with_base += len(base)
-                records += len(rows)
-                cells_of = [(row.key, row.signature, row.reference) for row in rows]
-                digest.update(repr(cells_of).encode())
-                for row in rows:
-                    given = base.get(key_text(row.key)) if base else None
-                    found = self.diagnoser.diagnose(row, given)
-                    if found.record_class is not RecordClass.VALID:
+                records += len(batch)
+                for key, cells in zip(keys, batch, strict=True):
+                    digest.update(f"{key!r} {cells[self.signature]} ".encode("utf-8", "replace"))
+                    given = base.get(key_text(key)) if base else None
+                    found = self._one(cells, given)
+                    if found is not None:
                         findings.append(found)
         return Part(records, with_base, digest.digest(), findings)
+
+    def _one(self, cells: Sequence[Any], given: BaseRecord | None) -> Diagnosis | None:
+        """What is wrong with a record; None when nothing is."""
+        if self.quick is not None:
+            values = self.quick(cells)
+            if values is not None and (given is None or given.values == values):
+                return None
+        found = self.diagnoser.diagnose(self.diagnoser.checker.row(cells), given)
+        return None if found.record_class is RecordClass.VALID else found
 
 
 _worker: _Worker | None = None

@@ -23,6 +23,7 @@ from opsproof.signatures.encodings import Stored
 from opsproof.signatures.errors import MalformedError, NotVerifiableError
 from opsproof.signatures.forms import Raw
 from opsproof.signatures.profile import CertificateReference, Profile
+from opsproof.signatures.quick import Quick, compile_quick
 from opsproof.signatures.serialise import Writer, compile_writer
 from opsproof.signatures.values import Value, ValueProblemError, moment, reader
 
@@ -79,6 +80,10 @@ class Checker:
         reference = profile.certificate.column
         self._reference = None if reference is None else places[reference]
         self._signed_at = None if profile.signed_at is None else places[profile.signed_at.column]
+
+    def quick(self) -> Quick | None:
+        """The short way for right records of this profile, if there is one."""
+        return compile_quick(self.profile, self.book, self._write, self._fields, self.referenced)
 
     def row(self, cells: Sequence[Any]) -> Row:
         """A record from the cells of ``profile.columns``."""

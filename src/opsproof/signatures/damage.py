@@ -6,6 +6,7 @@ import base64
 import html
 import quopri
 import random
+import re
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
@@ -13,9 +14,10 @@ from urllib.parse import quote
 from opsproof.signatures import ecpoints
 from opsproof.signatures.cms import tlv, write
 from opsproof.signatures.encodings import encode
-from opsproof.signatures.errors import MalformedError
 from opsproof.signatures.lab import Signer
 from opsproof.signatures.profile import SignatureColumn
+
+_HEX: Final = re.compile(r"(?:[0-9a-f]{2})+|(?:[0-9A-F]{2})+")
 
 
 def _lines(text: str) -> str:
@@ -42,8 +44,8 @@ TEXT_DAMAGE: Final[dict[str, Callable[[str], str]]] = {
     "quotes": lambda text: f'"{text}"',
     "armour": lambda text: f"-----BEGIN PKCS7-----\n{_lines(text)}-----END PKCS7-----\n",
     "full-width": lambda text: text.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)}),
-    "as-hex": lambda text: _recode(text, "hex-upper"),
-    "hex-prefix": lambda text: "0x" + _recode(text, "hex-lower"),
+    "other-encoding": lambda text: _recoded(text),
+    "hex-prefix": lambda text: "0x" + (text if _HEX.fullmatch(text) else _recoded(text)),
 }
 
 
@@ -91,9 +93,8 @@ def destroyed(value: bytes, encoding: str, rng: random.Random) -> str | bytes:
     return encode(value[:-8] + tail, encoding)
 
 
-def _recode(text: str, encoding: str) -> str:
-    try:
-        data = base64.b64decode(text, validate=True)
-    except ValueError as error:
-        raise MalformedError("not base64") from error
-    return str(encode(data, encoding))
+def _recoded(text: str) -> str:
+    """Hexadecimal text as base64, base64 as hexadecimal text."""
+    if _HEX.fullmatch(text):
+        return base64.b64encode(bytes.fromhex(text)).decode()
+    return base64.b64decode(text).hex().upper()

@@ -188,7 +188,9 @@ _UNDO: Final[dict[str, Callable[[str], str]]] = {
     "zero-bytes": _zero_bytes,
     "line-breaks": lambda text: re.sub(r"[\r\n]+", "", text),
     "blanks": lambda text: "".join(text.translate(_INVISIBLE).split()),
-    "plus-as-blank": lambda text: text.strip().replace(" ", "+"),
+    # Not stripped first: a signature can begin or end with the plus sign.
+    "plus-as-blank": lambda text: text.replace(" ", "+"),
+    "edge-blanks": lambda text: text.strip(),
     "url-safe": lambda text: text.replace("-", "+").replace("_", "/"),
     "percent-encoding": lambda text: unquote(text) if "%" in text else text,
     "quoted-printable": _quoted_printable,
