@@ -71,6 +71,13 @@ def test_export_is_no_original(tmp_path: Path) -> None:
     assert (numbers, notes.original) == ([7, 9], False)
 
 
+def test_chunks_with_the_same_numbers_are_all_read(tmp_path: Path) -> None:
+    one = evtx_bytes(record(number) for number in (1, 2, 3))
+    numbers, notes, _ = read(tmp_path, one + one[evtx.HEADER :])
+    assert numbers == [1, 2, 3, 1, 2, 3]
+    assert notes.damage == []
+
+
 def test_damaged_record_costs_only_itself(tmp_path: Path) -> None:
     at, size = _record_at(LOG, 5)
     broken = bytearray(LOG)

@@ -160,6 +160,29 @@ def test_line_without_end_is_left_out_in_bounded_memory(
     assert [row["record"] for row in rows][:3] == [2, 4, 5]
 
 
+def test_line_without_end_in_the_first_of_two_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "LONGEST", 1000)
+    monkeypatch.setattr(w3c, "LONGEST", 1000)
+    monkeypatch.setattr(lines, "BLOCK", 2048)
+    content = FIELDS + b"x" * 10_000 + b"\r\n" + GOOD * 200
+    file = tmp_path / "u_ex260105.log"
+    file.write_bytes(content)
+    cutter = w3c.Cutter(4_000)
+    for at in range(0, len(content), 700):
+        cutter.feed(content[at : at + 700])
+    cuts = cutter.cuts(len(content))
+    assert len(cuts) > 2
+    found, notes = [], Notes()
+    for begin, end in zip(cuts, [*(cut.offset for cut in cuts[1:]), None], strict=True):
+        log = Log(file, file.name, begin=begin, end=end)
+        for table in w3c.read(log, None, notes):
+            found += [row["record"] for row in _rows(table)]
+    assert sorted(found) == list(range(3, 203))
+    assert [(one.record, one.records) for one in notes.damage] == [(2, 1)]
+
+
 def test_site_and_computer_come_from_the_record_in_central_logs(tmp_path: Path) -> None:
     content = (
         b"#Fields: date time s-sitename s-computername cs-method\n"

@@ -46,7 +46,7 @@ class _Group:
     """Some chunks as the parser gets them, and the record numbers it has to return."""
 
     data: bytearray
-    places: dict[int, int] = field(default_factory=dict)
+    places: dict[int, list[int]] = field(default_factory=dict)
 
 
 def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
@@ -152,7 +152,7 @@ def _walk(chunk: bytearray, base: int, group: _Group, *, checked: bool, notes: N
             at = end
         else:
             number = struct.unpack_from("<Q", chunk, at + 8)[0]
-            group.places[number] = base + at
+            group.places.setdefault(number, []).append(base + at)
             at += size
 
 
@@ -196,7 +196,7 @@ def _close(chunk: bytearray, at: int, end: int) -> None:
 def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
     """Each record's number in the file and the parser's JSON; what it leaves out is noted."""
     descriptor = os.memfd_create("opsproof-evtx")
-    missing = dict(group.places)
+    missing = group.places
     failures: list[str] = []
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as memory:
@@ -212,20 +212,23 @@ def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
                 failures.append(str(error))
                 continue
             number = record["event_record_id"]
-            if missing.pop(number, None) is not None:
+            # Two chunks may hold the same numbers: files that somebody put together do.
+            places = missing.get(number)
+            if places:
+                places.pop(0)
                 yield number, record["data"]
     finally:
         os.close(descriptor)
     why = f": {failures[0][:160]}" if failures else ""
-    for numbers in _runs(sorted(missing)):
+    for numbers in _runs(sorted(number for number, places in missing.items() if places)):
         first, last = numbers[0], numbers[-1]
         which = "a record" if first == last else f"the records to {last}"
         notes.damage.append(
             Damage(
                 f"{which} cannot be parsed{why}",
-                offset=missing[first],
+                offset=missing[first][0],
                 record=first,
-                records=len(numbers),
+                records=sum(len(missing[number]) for number in numbers),
             )
         )
 

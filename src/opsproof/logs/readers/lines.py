@@ -50,8 +50,7 @@ def blocks(
         rest = data[end:]
         if len(rest) > LONGEST:
             note_long(offset, number, notes)
-            offset, rest = _skip(file, offset + len(rest))
-            left = (1 << 62) if stop is None else stop - offset - len(rest)
+            offset, rest, left = _skip(file, offset + len(rest), left)
             number += 1
     if rest:
         yield Block(number, offset, rest + b"\n", finished=False)
@@ -63,14 +62,15 @@ def note_long(offset: int, number: int, notes: Notes) -> None:
     notes.damage.append(Damage(what, offset=offset, record=number, records=1))
 
 
-def _skip(file: BinaryIO, offset: int) -> tuple[int, bytes]:
-    """Go on behind the next line end: its offset, and what was read behind it."""
-    while piece := file.read(BLOCK):
+def _skip(file: BinaryIO, offset: int, left: int) -> tuple[int, bytes, int]:
+    """Go on behind the next line end: its offset, what was read behind it, what is left to read."""
+    while piece := file.read(min(BLOCK, left)):
+        left -= len(piece)
         end = piece.find(b"\n")
         if end != -1:
-            return offset + end + 1, piece[end + 1 :]
+            return offset + end + 1, piece[end + 1 :], left
         offset += len(piece)
-    return offset, b""
+    return offset, b"", left
 
 
 def decode(value: bytes) -> str:
