@@ -104,6 +104,7 @@ def test_check_mode_says_what_would_be_installed_and_writes_nothing(
         ("restart-due", "blocked"),
         ("late", "window-over"),
         ("stays-away", "did-not-return"),
+        ("cut-off", "connection-lost"),
         ("lonely", "blocked"),
     ],
 )

@@ -41,15 +41,21 @@ def read_round(record: Mapping[str, Any]) -> Round:
     updates = {key.lower(): item for key, item in install.get("updates", {}).items()}
     failed = bool(install.get("failed"))
     made = not restart.get("skipped")
+    message = str(install.get("msg") or "")
+    codes = {
+        key: _code(updates[key], install)
+        for key in planned
+        if key in updates and _told(updates[key], failed=failed)
+    }
+    whole = code_in(message) if failed else None
+    if whole is not None:
+        # It failed before it came to an update, with a code of its own.
+        codes = {key: codes[key] if key in codes else whole for key in planned}
     return Round(
         planned=planned,
-        codes={
-            key: _code(updates[key], install)
-            for key in planned
-            if key in updates and _told(updates[key], failed=failed)
-        },
-        lost=bool(install.get("unreachable")) or ("updates" not in install),
-        message=str(install.get("msg") or "") if failed or install.get("unreachable") else "",
+        codes=codes,
+        lost=bool(install.get("unreachable")) or not codes,
+        message=message if failed or install.get("unreachable") else "",
         unplanned=unexpected(planned, install),
         restart_due=bool(install.get("reboot_required")),
         returned=None if not made else not (restart.get("failed") or restart.get("unreachable")),

@@ -43,6 +43,7 @@ class TroubleSpec(Spec, frozen=True, kw_only=True):
     rollbacks: Annotated[int, msgspec.Meta(ge=0)] = 0
     loops: bool = False
     breaks_services: tuple[str, ...] = ()
+    restarts_host: bool = False
     id: str = ""
 
 

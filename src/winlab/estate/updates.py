@@ -60,6 +60,7 @@ def _update(item: UpdateSpec, ids: dict[str, str], trouble: TroubleSpec | None) 
         rollbacks=wrong.rollbacks,
         loops=wrong.loops,
         breaks_services=wrong.breaks_services,
+        restarts_host=wrong.restarts_host,
     )
 
 

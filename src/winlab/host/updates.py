@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from winlab.host.power import Power
+from winlab.host.power import Power, Shutdown
 from winlab.host.registry import Registry
 
 POLICY = "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\WindowsUpdate"
@@ -46,7 +46,8 @@ class Update:
     installation ends only with a restart. ``seconds`` is how long installing takes.
     ``install_errors`` are the HRESULTs of its first attempts, ``rollbacks`` how many boots take it
     back with ``rollback_error``, ``loops`` that it says it is installed and never is,
-    ``breaks_services`` those that do not start any more once it is in.
+    ``breaks_services`` those that do not start any more once it is in, ``restarts_host`` that its
+    installer restarts the host in the middle, whoever is connected.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Update:
     rollback_error: int = 0x800F0922
     loops: bool = False
     breaks_services: tuple[str, ...] = ()
+    restarts_host: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,6 +275,8 @@ class UpdateAgent:
             self._log(Logged(20, update, error))
             return Installed(update, FAILED, error, False)
         self._log(Logged(19, update, 0))
+        if update.restarts_host and self._power.pending is None:
+            self._power.schedule(Shutdown(kind="reboot", at=self._clock()))
         if update.loops:
             return Installed(update, SUCCEEDED, 0, False)
         if not update.restart:

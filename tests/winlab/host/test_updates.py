@@ -120,6 +120,14 @@ def test_a_service_that_an_update_breaks_starts_again_without_it() -> None:
     assert made.services.get("W32Time").state == "started"
 
 
+def test_an_installer_may_restart_the_host_in_the_middle() -> None:
+    update = Update(id="u", title="U", kb=("5000009",), restarts_host=True)
+    made = host(update)
+    made.updates.install([update])
+    assert made.power.pending is not None
+    assert made.power.pending.at == NOW
+
+
 @pytest.mark.parametrize(
     ("package", "hresult"), [("Package_X", 0x800F0805), ("Package_U", 0x800F0825)]
 )
