@@ -24,6 +24,8 @@ Stored: TypeAlias = str | bytes | None
 
 _MOST_STEPS = 4
 _MOST_TEXTS = 300
+_MOST_CHARACTERS = 400_000
+"""What is looked at for one value: hostile text must not cost more than a signature is worth."""
 _LONGEST = 65536
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
@@ -114,18 +116,19 @@ def _texts(text: str) -> Iterator[Reading]:
     """Breadth first over the ways to undo damage, so that fewer steps come first."""
     queue: list[tuple[str, tuple[str, ...]]] = [(text, ())]
     seen = {text}
+    most = min(_MOST_TEXTS, max(8, _MOST_CHARACTERS // max(1, len(text))))
     for current, damage in queue:
         for name, data in _decoded(current):
             yield Reading(data, damage + name)
             inner = _inner_text(data)
-            if inner is not None and inner not in seen and len(seen) < _MOST_TEXTS:
+            if inner is not None and inner not in seen and len(seen) < most:
                 seen.add(inner)
                 queue.append((inner, (*damage, *name, "doubled")))
         if len(damage) >= _MOST_STEPS:
             continue
         for step, undo in _UNDO.items():
             after = undo(current)
-            if after and after not in seen and len(seen) < _MOST_TEXTS:
+            if after and after not in seen and len(seen) < most:
                 seen.add(after)
                 queue.append((after, (*damage, step)))
 

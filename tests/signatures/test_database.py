@@ -1,0 +1,80 @@
+"""Statements are what each dialect wants; errors say what to do and show no data."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pymssql
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
+from tests.signatures import drills
+
+from opsproof.signatures import simulate
+from opsproof.signatures.database import Database, after, make_engine, reading
+from opsproof.signatures.errors import SourceError
+from opsproof.signatures.simulate import Drill
+
+
+@pytest.fixture
+def drill(tmp_path: Path) -> Drill:
+    return simulate.simulate(
+        tmp_path, drills.lab_of("ecdsa"), records=25, seed=1, damaged_percent=0
+    )
+
+
+def test_ranges_cover_every_record_once(drill: Drill) -> None:
+    database = Database(drill.url, drill.profile)
+    ends = [None, *database.boundaries(10), None]
+    assert ends == [None, (10,), (20,), None]
+    found = []
+    for begin, end in itertools.pairwise(ends):
+        for batch in database.stream(begin, end, batch=3):
+            assert len(batch) <= 3
+            found += [row[0] for row in batch]
+    database.close()
+    assert found == list(range(1, 26))
+
+
+def test_a_key_of_several_columns_is_compared_in_order() -> None:
+    text = str(after([sa.column("a"), sa.column("b"), sa.column("c")], [1, 2, 3]))
+    assert text == "a > :a_1 OR a = :a_2 AND (b > :b_1 OR b = :b_2 AND c > :c_1)"
+
+
+def test_sql_server_2008_gets_no_newer_syntax() -> None:
+    """IS NOT DISTINCT FROM came with SQL Server 2022."""
+    column = sa.column("sign_value", sa.Unicode)
+    dialect = mssql.dialect()  # type: ignore[no-untyped-call]
+    text = str(column.is_not_distinct_from("x").compile(dialect=dialect))
+    assert "DISTINCT" not in text
+    assert "INTERSECT" in text
+
+
+def test_old_tls_is_explained(drill: Drill) -> None:
+    engine = make_engine(drill.url)
+    words = b"DB-Lib error message 20002: Adaptive Server connection failed"
+    cause = pymssql.OperationalError((20002, words))
+    with pytest.raises(SourceError) as caught, reading(engine):
+        raise sa.exc.OperationalError("SELECT secret", {"name": "王伟"}, cause)
+    engine.dispose()
+    assert "offers TLS 1.0 at most" in caught.value.what
+    assert "--script" in caught.value.what
+    assert "secret" not in str(caught.value)
+    assert "王伟" not in str(caught.value)
+
+
+def test_a_url_that_is_none_is_not_repeated() -> None:
+    with pytest.raises(SourceError) as caught:
+        make_engine("postgres secret")
+    assert str(caught.value) == (
+        "--database: is no database URL such as postgresql+psycopg://user@host/name"
+    )
+
+
+def test_passwords_are_not_in_labels(tmp_path: Path) -> None:
+    engine = make_engine("postgresql+psycopg://a:secret@127.0.0.1:1/x")
+    with pytest.raises(SourceError) as caught, reading(engine):
+        pass
+    assert "secret" not in str(caught.value)
+    assert "a:***@127.0.0.1:1/x" in str(caught.value)
