@@ -159,7 +159,7 @@ def _status_text(answer: dict[str, Any]) -> str:
 def fault(
     ctx: click.Context, host: str, kind: str, seconds: float | None, count: int | None
 ) -> None:
-    """Make something go wrong on HOST ("all" for every host), or end it with none.
+    """Make something go wrong on HOST ("all" for every host); none ends all but down and reboot.
 
     refuse resets connections, hang never answers, drop cuts the connection instead of giving a
     command's output, slow and latency add seconds to commands and to answers, reboot sets how long

@@ -368,3 +368,8 @@ def test_wrong_schema_maps_are_refused(tmp_path: Path, text: str) -> None:
 def test_paths_that_do_not_exist_are_refused(tmp_path: Path, rules: RuleSet) -> None:
     with pytest.raises(UsageError, match="no such file or folder"):
         audit([tmp_path / "none"], rules)
+
+
+def test_a_device_that_never_ends_is_refused(rules: RuleSet) -> None:
+    with pytest.raises(UsageError, match="neither a file nor a folder"):
+        audit([Path("/dev/zero")], rules)

@@ -77,9 +77,11 @@ def _files(path: Path) -> list[LogFile]:
             for file in path.rglob("*")
             if file.is_file()
         ]
-    if not path.exists():
+    if not path.is_file():
+        # A device or a pipe need never end, and cannot be read twice.
+        what = "neither a file nor a folder" if path.exists() else "no such file or folder"
         raise UsageError(
-            "there is nothing to audit: no such file or folder",
+            f"there is nothing to audit: {what}",
             where=str(path),
             remedy="name event logs (.evtx), IIS logs (.log), cabinets (.cab) or folders of them",
         )
