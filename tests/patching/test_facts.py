@@ -151,6 +151,19 @@ def test_a_failed_kb_says_its_code_in_one_line() -> None:
     assert facts.updates[0].minutes == 2
 
 
+def test_a_code_of_the_whole_is_that_of_every_update_that_has_none() -> None:
+    install = {
+        "failed": True,
+        "msg": "Searching for updates: Exception from HRESULT: 0x80244022",
+        "updates": {},
+    }
+    [one] = rounds(install)
+    assert not one.lost
+    assert one.codes[ID].name == "WU_E_PT_HTTP_STATUS_SERVICE_UNAVAIL"
+    [other] = rounds({**install, "updates": {ID: {"installed": True}}})
+    assert other.codes == {ID: None}
+
+
 def test_a_service_that_is_gone_outweighs_a_good_installation() -> None:
     worse = msgspec.structs.replace(compare(BEFORE, BEFORE, ()), services=("ExamPortal",))
     facts = facts_of(story(rounds=rounds(DONE, BACK), differences=worse))

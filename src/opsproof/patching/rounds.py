@@ -50,7 +50,7 @@ def read_round(record: Mapping[str, Any]) -> Round:
     whole = code_in(message) if failed else None
     if whole is not None:
         # It failed before it came to an update, with a code of its own.
-        codes = {key: codes[key] if key in codes else whole for key in planned}
+        codes = {key: codes.get(key, whole) for key in planned}
     return Round(
         planned=planned,
         codes=codes,
