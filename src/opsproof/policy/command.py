@@ -48,6 +48,9 @@ there, which rules out %TEMP% and %ProgramData%."""
 CABINET = f"{FOLDER}.cab"
 """The one file that is copied to the host."""
 
+APPLIED = "%SystemRoot%\\security\\templates\\policies"
+"""Folder with the templates of applied GPOs."""
+
 REVERT_TASK = "opsproof-hardening-revert"
 """Name of the scheduled task that takes an apply back."""
 
@@ -124,6 +127,12 @@ def audit_command(
         f"(for %k in ({quoted}) do @(echo {MARKER}begin key %~k& reg export %k k.reg /y >nul 2>nul "
         f"&& type k.reg && echo {MARKER}end ok || echo {MARKER}end failed))",
     ]
+    # The security extension keeps the templates of the GPOs that it applied here ("Fixing Security
+    # Settings Problems", cc737602); on a host without a domain there are none.
+    steps.append(
+        f'(for %f in ("{APPLIED}\\gpt*") do @(echo {MARKER}begin gpo %~nxf& type "%f" '
+        f"&& echo {MARKER}end ok || echo {MARKER}end failed))"
+    )
     if services:
         steps.append(
             f"(for %s in ({named}) do @(echo {MARKER}begin service %~s& sc qc %s "

@@ -63,6 +63,8 @@ class Observed:
     audit: Mapping[str, int]
     registry: Mapping[tuple[str, str, str], RegistryValue]
     services: Mapping[str, StartMode]
+    managed: frozenset[tuple[str, ...]] = frozenset()
+    """Targets that a GPO's security settings set: a local change would not last."""
 
     def registry_value(self, key: str, name: str) -> RegistryValue | None:
         """A value below HKLM as it is, with its type."""
@@ -126,7 +128,20 @@ def observe(batch: Batch, settings: Iterable[Setting]) -> Observed:
         audit={line.guid: line.flags for line in audit if line.machine_wide},
         registry=registry,
         services=services,
+        managed=_managed(batch),
     )
+
+
+def _managed(batch: Batch) -> frozenset[tuple[str, ...]]:
+    found: set[tuple[str, ...]] = set()
+    for name, section in batch.named("gpo").items():
+        if not section.ok:
+            raise IncompleteError(f"the applied policy {name} could not be read")
+        template = security.read(section.text.lstrip("\ufeff").encode(), name=name)
+        found |= {SystemAccess(key).folded for key in template.system_access}
+        found |= {Right(right).folded for right in template.rights}
+        found |= {Registry(value.path, value.type).folded for value in template.registry}
+    return frozenset(found)
 
 
 def _text(batch: Batch, name: str) -> str:

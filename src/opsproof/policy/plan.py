@@ -51,7 +51,11 @@ def plan(settings: Iterable[Setting], observed: Observed, connection: Connection
         for one in wanted
         if not meets(one, before := observed.value(one.target))
     ]
-    held: dict[tuple[str, ...], str] = {}
+    held = {
+        one.setting.target.folded: "a domain policy sets it: change the GPO"
+        for one in changes
+        if one.setting.target.folded in observed.managed
+    }
     # Holding one change back can leave another that cuts on its own, or lift the reason for it.
     while True:
         rest = {c.setting.target.folded: c.after for c in changes}
