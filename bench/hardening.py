@@ -23,7 +23,8 @@ from typing import Any
 import yaml
 
 from opsproof.policy.baseline import Comparison, Setting, layered
-from opsproof.policy.baseline_yaml import dump, load_layers
+from opsproof.policy.baseline_write import dump
+from opsproof.policy.baseline_yaml import load_layers
 from opsproof.policy.registry import RegistryPath
 from opsproof.policy.targets import Registry
 

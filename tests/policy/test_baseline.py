@@ -10,7 +10,8 @@ from opsproof.controls.strict_yaml import YamlError
 from opsproof.errors import UsageError
 from opsproof.evidence.model import Severity
 from opsproof.policy.baseline import Comparison, Setting, for_host, layered, meets
-from opsproof.policy.baseline_yaml import dump, load, load_layers, read
+from opsproof.policy.baseline_write import dump
+from opsproof.policy.baseline_yaml import load, load_layers, read
 from opsproof.policy.registry import RegistryPath, RegistryType
 from opsproof.policy.targets import Audit, Registry, Right, Service, SystemAccess, Target, Value
 

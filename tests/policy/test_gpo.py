@@ -8,7 +8,8 @@ from opsproof.controls.model import Text
 from opsproof.errors import UsageError
 from opsproof.policy import auditcsv, pol, security
 from opsproof.policy.baseline import Baseline, Comparison, meets
-from opsproof.policy.baseline_yaml import dump, load, read
+from opsproof.policy.baseline_write import dump
+from opsproof.policy.baseline_yaml import load, read
 from opsproof.policy.damage import DamagedError
 from opsproof.policy.gpo import import_policies
 from opsproof.policy.registry import RegistryPath, RegistryType, RegistryValue

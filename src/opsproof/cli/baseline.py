@@ -16,7 +16,8 @@ from opsproof.cli.output import envelope
 from opsproof.controls.model import Text
 from opsproof.errors import ExitCode, UsageError
 from opsproof.policy.baseline import Baseline, Setting, layered
-from opsproof.policy.baseline_yaml import dump, load, load_layers, set_of
+from opsproof.policy.baseline_write import dump, set_of
+from opsproof.policy.baseline_yaml import load, load_layers
 from opsproof.policy.compare import demand, differences
 from opsproof.policy.gpo import import_policies
 
