@@ -7,7 +7,7 @@ export PYTHONUTF8 := 1
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup demo test lint bench clean lock
+.PHONY: setup demo test lint bench bench-hardening clean lock
 
 setup: .venv/.ready
 
@@ -35,6 +35,9 @@ test: setup lint
 
 bench: setup
 	$(BIN)/python -m bench
+
+bench-hardening: setup
+	$(BIN)/python -m bench hardening
 
 clean:
 	-$(BIN)/winlab down

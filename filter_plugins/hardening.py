@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from ansible.errors import AnsibleFilterError
 
-from opsproof.errors import OpsproofError
+from opsproof.filters import guarded
 from opsproof.policy.bundle import apply_command
 from opsproof.policy.role import Wanted, command, now, outcome
 
@@ -26,18 +25,6 @@ def _failed(answer: Mapping[str, Any]) -> list[str]:
     return outcome(str(answer["stdout"]))
 
 
-def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        # Ansible's values are tagged subclasses of str, list and dict; ours are the plain types.
-        plain, named = json.loads(json.dumps([args, kwargs]))
-        try:
-            return function(*plain, **named)
-        except (OpsproofError, KeyError, msgspec.ValidationError) as error:
-            raise AnsibleFilterError(f"{name}: {error}") from error
-
-    return wrapper
-
-
 class FilterModule:
     """The role's filters, by name."""
 
@@ -48,4 +35,4 @@ class FilterModule:
             "hardening_apply": _apply,
             "hardening_failed": _failed,
         }
-        return {name: _named(name, function) for name, function in functions.items()}
+        return guarded(functions, AnsibleFilterError)

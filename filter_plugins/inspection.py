@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import msgspec
 from ansible.errors import AnsibleFilterError
 
-from opsproof.errors import OpsproofError
+from opsproof.filters import guarded
 from opsproof.inspection.batch import split_batch
 from opsproof.inspection.command import LogExport, inspection_command
 from opsproof.inspection.facts import Exchange, Expectation, Inspected, inspect
@@ -114,22 +113,6 @@ def _moment(text: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        # Ansible's values are tagged subclasses of str, list and dict; ours are the plain types.
-        plain, named = json.loads(json.dumps([args, kwargs]))
-        try:
-            return function(*plain, **named)
-        except OpsproofError as error:
-            raise AnsibleFilterError(f"{name}: {error}") from error
-        except (KeyError, ValueError, msgspec.ValidationError) as error:
-            raise AnsibleFilterError(
-                f"{name}: the host's answer cannot be read: {error!r}"
-            ) from error
-
-    return wrapper
-
-
 class FilterModule:
     """The role's filters, by name."""
 
@@ -142,4 +125,4 @@ class FilterModule:
             "inspection_legacy_command": _legacy_command,
             "inspection_legacy_facts": _legacy_facts,
         }
-        return {name: _named(name, function) for name, function in functions.items()}
+        return guarded(functions, AnsibleFilterError)

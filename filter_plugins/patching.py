@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import msgspec
 from ansible.errors import AnsibleFilterError
 
-from opsproof.errors import OpsproofError
 from opsproof.evidence.schemas.patching import HostFacts, Partner
+from opsproof.filters import guarded
 from opsproof.inspection.batch import split_batch
 from opsproof.patching.approved import Frozen, freeze, load_approved
 from opsproof.patching.command import snapshot_command
@@ -200,23 +199,6 @@ def _planned(plans: Sequence[Mapping[str, Any] | None]) -> Any:
     return [] if newest is None else [update["id"] for update in newest["install"]]
 
 
-def _named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        # Ansible's values are tagged subclasses of str, list and dict; ours are the plain types.
-        # A day that YAML made a date of goes back to what was written.
-        plain, named = json.loads(json.dumps([args, kwargs], default=str))
-        try:
-            return function(*plain, **named)
-        except OpsproofError as error:
-            raise AnsibleFilterError(f"{name}: {error}") from error
-        except (KeyError, ValueError, msgspec.ValidationError) as error:
-            raise AnsibleFilterError(
-                f"{name}: the host's answer cannot be read: {error!r}"
-            ) from error
-
-    return wrapper
-
-
 class FilterModule:
     """The role's filters, by name."""
 
@@ -243,4 +225,4 @@ class FilterModule:
             "patching_target": _target,
             "patching_removal_facts": _removal_facts,
         }
-        return {name: _named(name, function) for name, function in functions.items()}
+        return guarded(functions, AnsibleFilterError)
