@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import testinfra
 
-KEPT = sorted(Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]).glob("*.json"))
+KEPT = sorted(Path(os.environ["OPSPROOF_KEPT"]).glob("*.json"))
 REAL = os.environ.get("OPSPROOF_INVENTORY", "")
 INVENTORY = REAL or str(Path(os.environ["MOLECULE_PROJECT_DIRECTORY"]) / "inventories/lab")
 

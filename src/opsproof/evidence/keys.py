@@ -107,7 +107,7 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
     """
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, x509.InvalidVersion) as error:
         raise KeysError(
             f"holds no PEM certificate: {error}",
             where=str(path),

@@ -58,7 +58,7 @@ def read_blob(store: str, blob: bytes) -> StoredCertificate:
         )
     except KeyError:
         raise IncompleteError("the value holds no certificate", where=f"store {store}") from None
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise IncompleteError(
             f"the certificate cannot be read: {error}", where=f"store {store}"
         ) from error
