@@ -48,7 +48,7 @@ options:
 _SECRET_VARIABLES = ("password", "pass", "passwd", "passphrase", "secret", "token")
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible ships no types
     """Returns ``opsproof_evidence: {observations, files}``."""
 
     _requires_connection = False

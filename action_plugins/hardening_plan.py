@@ -40,7 +40,7 @@ options:
 """
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible ships no types
     """Returns ``plan``, and ``diff`` with the settings as they are and as they should be."""
 
     _requires_connection = False
