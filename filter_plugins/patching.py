@@ -12,9 +12,9 @@ from ansible.errors import AnsibleFilterError
 from opsproof.evidence.schemas.patching import HostFacts, Partner
 from opsproof.filters import guarded
 from opsproof.inspection.batch import split_batch
-from opsproof.patching.approved import Frozen, freeze, load_approved
+from opsproof.patching.approved import Canary, Frozen, freeze, load_approved
 from opsproof.patching.command import snapshot_command
-from opsproof.patching.facts import GOOD, Story, facts_of, message, proven
+from opsproof.patching.facts import GOOD, Story, canary_of, facts_of, message
 from opsproof.patching.plan import NOTHING, found_in, make_plan
 from opsproof.patching.preflight import Limits, blocking, may_start, moment, partner_out, turns
 from opsproof.patching.removal import Removal, load_removal, removal_facts, target_of
@@ -70,8 +70,17 @@ def _plan(
     return msgspec.to_builtins(plan) | {"accept_list": list(plan.accept_list)}
 
 
-def _freeze(approved: Any, canaries: Mapping[str, Any]) -> Any:
-    seen = {host: proven(facts) for host, facts in canaries.items() if facts}
+def _freeze(
+    approved: Any, canaries: Mapping[str, Any], carried: Mapping[str, Any], run: str
+) -> Any:
+    """The frozen set: of each canary its facts of this run, else what sealed runs say of it."""
+    seen: dict[str, Canary | None] = {}
+    for host, facts in canaries.items():
+        if facts:
+            seen[host] = canary_of(facts, run)
+        else:
+            earlier = carried.get(host)
+            seen[host] = None if earlier is None else msgspec.convert(earlier, Canary)
     return msgspec.to_builtins(freeze(load_approved(approved), seen))
 
 

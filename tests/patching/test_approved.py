@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opsproof.errors import UsageError
-from opsproof.patching.approved import age_days, digest, freeze, load_approved
+from opsproof.patching.approved import Canary, age_days, digest, freeze, load_approved
 
 ENTRY = {
     "kb": "KB5068787",
@@ -69,15 +69,46 @@ def test_age_counts_whole_days_and_never_below_zero() -> None:
     assert age_days(entry, date(2026, 11, 1)) == 0
 
 
+def canary(*proven: tuple[str, str | None], approved: Any = (ENTRY,), **more: Any) -> Canary:
+    values = {"run": "r", "approved_sha256": digest(load_approved(list(approved))), **more}
+    return Canary(proven=proven, **values)
+
+
 def test_the_frozen_set_is_what_canaries_have_of_the_approved_list() -> None:
-    entries = load_approved([ENTRY, {**ENTRY, "kb": "5066139"}])
+    both = [ENTRY, {**ENTRY, "kb": "5066139"}]
     frozen = freeze(
-        entries,
+        load_approved(both),
         {
-            "b": [("KB5068787", GUID), ("KB5066139", None)],
-            "a": [("KB5068787", None), ("KB9999999", "other")],
+            "b": canary(("KB5068787", GUID), ("KB5066139", None), approved=both, run="r2"),
+            "a": canary(("KB5068787", None), ("KB9999999", "other"), approved=both),
         },
     )
     assert frozen.updates == {"KB5066139": (), "KB5068787": (GUID,)}
-    assert frozen.canaries == ("a", "b")
-    assert frozen.approved_sha256 == digest(entries)
+    assert frozen.proven_by == {"a": "r", "b": "r2"}
+    assert (frozen.approved_sha256, frozen.refusals) == (digest(load_approved(both)), ())
+
+
+@pytest.mark.parametrize(
+    ("canaries", "refusal"),
+    [
+        ({}, "there is no canary: name them in the group patching_canary"),
+        ({"c": None}, "canary c: neither this run nor a sealed one has patched it"),
+        (
+            {"c": canary(problem="it ended with unsound")},
+            "canary c in run r: it ended with unsound",
+        ),
+        (
+            {"c": canary(approved=[{**ENTRY, "ticket": "CHG-2"}])},
+            "the approved list is not the one that canary c had in run r",
+        ),
+        (
+            {"c": canary(approved=[], run="")},
+            "the approved list is not the one that canary c had",
+        ),
+    ],
+)
+def test_every_canary_ended_well_with_this_very_list(
+    canaries: dict[str, Canary | None], refusal: str
+) -> None:
+    good = {"a": canary(("KB5068787", GUID))} if canaries else {}
+    assert freeze(load_approved([ENTRY]), {**good, **canaries}).refusals == (refusal,)

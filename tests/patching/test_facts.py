@@ -13,7 +13,7 @@ from opsproof.errors import UsageError
 from opsproof.evidence.model import SubjectKind
 from opsproof.evidence.schemas import validate
 from opsproof.patching.approved import Approved
-from opsproof.patching.facts import GOOD, Story, facts_of, message, proven
+from opsproof.patching.facts import GOOD, Story, canary_of, facts_of, message
 from opsproof.patching.plan import found_in, make_plan
 from opsproof.patching.removal import load_removal, target_of
 from opsproof.patching.rounds import read_round
@@ -173,8 +173,11 @@ def test_a_service_that_is_gone_outweighs_a_good_installation() -> None:
 
 def test_a_canary_proves_what_it_installed_only_when_it_ended_well() -> None:
     good = msgspec.to_builtins(facts_of(story(rounds=rounds(DONE, BACK))))
-    assert proven(good) == [("KB5068787", ID)]
-    assert proven({**good, "result": "unsound"}) == []
+    told = canary_of({**good, "wave": "canary"}, "r")
+    assert (told.proven, told.problem) == ((("KB5068787", ID),), "")
+    unsound = canary_of({**good, "wave": "canary", "result": "unsound"}, "r")
+    assert (unsound.proven, unsound.problem) == ((), "it ended with unsound")
+    assert canary_of(good, "r").problem == "it was not patched as a canary"
 
 
 def removal(**more: Any) -> dict[str, Any]:

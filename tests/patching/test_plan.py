@@ -84,7 +84,7 @@ def test_an_update_that_no_pattern_can_leave_out_refuses_everything() -> None:
 
 
 def frozen(*entries: Approved, **updates: tuple[str, ...]) -> Frozen:
-    return Frozen(approved_sha256=digest(entries), updates=updates, canaries=("c",))
+    return Frozen(approved_sha256=digest(entries), updates=updates, proven_by={"c": ""})
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from tests.evidence.samples import CONTROLS, observation, run_record
 from tests.patching.hosts import ESTATE
-from tests.patching.story import PROJECT, Stories
+from tests.patching.story import CANARIES, PROJECT, Stories
 
+from opsproof.controls.scope import INPUT, Known
+from opsproof.evidence.bundle import BundleBuilder
 from opsproof.evidence.keys import ensure_keys
+from opsproof.evidence.model import Outcome, RunHost, Subject, SubjectKind
 from opsproof.evidence.reader import load_bundle
+from opsproof.run.playbook import find
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("patching")]
 
@@ -50,7 +56,7 @@ def rehearsed(stories: Stories) -> Facts:
     """Check mode first, on the dirty estate, under the write guard."""
     stories.run("winlab", "guard", "on")
     facts = stories.play(
-        PROJECT / "playbooks/patch.yml", "--check", "--limit", "canary,pair-01,current"
+        PROJECT / "playbooks/patch.yml", "--check", "--limit", "patching_canary,pair-01,current"
     )
     guard = stories.run("winlab", "guard", "show")
     assert guard.returncode == 0, guard.stdout + guard.stderr
@@ -74,6 +80,7 @@ def test_check_mode_says_what_would_be_installed_and_writes_nothing(
 ) -> None:
     assert {host: facts["result"] for host, facts in rehearsed.items()} == {
         "canary": "planned",
+        "canary-2019": "planned",
         "pair-01": "planned",
         "current": "current",
     }
@@ -217,8 +224,51 @@ def ticket(stories: Stories, digest: str) -> Path:
     return path
 
 
+def seal_canaries(stories: Stories, told: Facts) -> str:
+    """A sealed run of yesterday with what the canaries of the first story handed over."""
+    at = datetime.now(UTC) - timedelta(days=1)
+    run_id = f"{at:%Y%m%dT%H%M%SZ}-patch-0000"
+    canaries = {host: told[host] for host in CANARIES}
+    bundle = BundleBuilder(stories.root / "reports", run_id)
+    bundle.add_input("controls/sample.yml", CONTROLS)
+    bundle.add_input("waivers.yml", b"[]\n")
+    bundle.add_input(INPUT, Known(subjects=()).to_bytes())
+    for host, facts in canaries.items():
+        about = Subject(kind=SubjectKind.HOST, id=host, host=host)
+        seen = observation(run_id, about, facts)
+        bundle.add_observation(msgspec.structs.replace(seen, activity="patching"))
+    hosts = {
+        host: RunHost(outcome=Outcome.CHANGED, planned=True, seen=True, activities=("patching",))
+        for host in canaries
+    }
+    record = run_record(
+        run_id, at, kind="patch", inventory=str(stories.inventory), hosts=hosts, status="completed"
+    )
+    bundle.write(record, [])
+    bundle.seal(ensure_keys(stories.root / "keys").signer, now=at)
+    bundle.close()
+    return run_id
+
+
+def test_what_canaries_proved_yesterday_is_what_others_get_today(
+    stories: Stories, told: Facts
+) -> None:
+    """Begins anew, so it and the next ones stand behind all that look at the first run."""
+    stories.run("winlab", "reset")
+    yesterday = seal_canaries(stories, told)
+    patch: list[str | Path] = ["opsproof", "run", "patch", "--inventory", stories.inventory]
+    patch += ["--reports", stories.root / "reports", "--limit", "pair-01"]
+    digest = find("patch", PROJECT).content_sha256
+    ran = stories.run(*patch, "--ticket", ticket(stories, digest), "--format", "json")
+    bundle = load_bundle(Path(json.loads(ran.stdout)["summary"]["bundle"]))
+    [facts] = [o.facts for o in bundle.observations]
+    assert facts["result"] == "patched", facts["reasons"]
+    assert facts["frozen_by"] == dict.fromkeys(CANARIES, yesterday)
+    assert facts["frozen"] == told["pair-01"]["frozen"]
+    assert set(json.loads(bundle.inputs["canaries.json"])) == set(CANARIES)
+
+
 def test_an_unwell_canary_stops_everything_and_the_bundle_says_so(stories: Stories) -> None:
-    """Begins anew, so it and the next one stand behind all that look at the first run."""
     stories.run("winlab", "reset")
     stories.write_inventory(canaries=("breaks-service",))
     patch: list[str | Path] = ["opsproof", "run", "patch", "--inventory", stories.inventory]
@@ -229,8 +279,7 @@ def test_an_unwell_canary_stops_everything_and_the_bundle_says_so(stories: Stori
     assert told is not None, refused.stderr
     ran = stories.run(*patch, "--ticket", ticket(stories, told[1]))
     assert ran.returncode == 3, ran.stdout + ran.stderr
-    [folder] = (stories.root / "reports/runs").glob("*-patch-*")
-    bundle = load_bundle(folder)
+    bundle = load_bundle(max((stories.root / "reports/runs").glob("*-patch-*")))
     assert bundle.run.ticket == "CHG-7"
     assert {name: host.outcome for name, host in bundle.run.hosts.items() if host.planned} == {
         "breaks-service": "failed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
 
@@ -40,15 +40,30 @@ class Approved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return f"KB{self.kb}" if self.kb else str(self.id)
 
 
+class Canary(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the newest evidence of one canary says: (key, update id) pairs that are in there.
+
+    The id is None where it had the update before. ``run`` is the run that says so, empty outside of
+    any; ``problem`` why it proves nothing, empty when it proves ``proven``.
+    """
+
+    run: str
+    approved_sha256: str = ""
+    proven: tuple[tuple[str, str | None], ...] = ()
+    problem: str = ""
+
+
 class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the canaries have proven: update ids by key of the approved list, and that list's digest.
 
-    No ids means that every canary had the update already, so that none saw its id.
+    No ids means that every canary had the update already, so that none saw its id. ``proven_by``
+    names the run of each canary. ``refusals`` say why the set must not be used.
     """
 
     approved_sha256: str
     updates: dict[str, tuple[str, ...]]
-    canaries: tuple[str, ...]
+    proven_by: dict[str, str]
+    refusals: tuple[str, ...] = ()
 
 
 def load_approved(data: Any) -> tuple[Approved, ...]:
@@ -101,21 +116,39 @@ def age_days(entry: Approved, today: date) -> int:
     return max(0, (today - date.fromisoformat(entry.released)).days)
 
 
-def freeze(
-    approved: Sequence[Approved], proven: Mapping[str, Iterable[tuple[str, str | None]]]
-) -> Frozen:
-    """The frozen set: for each canary (by name) the (key, update id) pairs that are in there.
+def freeze(approved: Sequence[Approved], canaries: Mapping[str, Canary | None]) -> Frozen:
+    """The frozen set of all canaries by name; None is one of which nothing is known.
 
-    Only keys of the approved list count. The id is None where the canary had the update before.
+    Every canary must have ended well with this very list: one that did not, or of which nothing is
+    known, refuses the set. Only keys of the approved list count.
     """
     keys = {entry.key for entry in approved}
+    wanted = digest(approved)
     updates: dict[str, set[str]] = {}
-    for pairs in proven.values():
-        for key, identifier in pairs:
+    refusals = [] if canaries else ["there is no canary: name them in the group patching_canary"]
+    for host, canary in sorted(canaries.items()):
+        refusal = _unproven(host, canary, wanted)
+        if canary is None or refusal:
+            refusals.append(refusal)
+            continue
+        for key, identifier in canary.proven:
             if key in keys:
                 updates.setdefault(key, set()).update({identifier} if identifier else ())
     return Frozen(
-        approved_sha256=digest(approved),
+        approved_sha256=wanted,
         updates={key: tuple(sorted(ids)) for key, ids in sorted(updates.items())},
-        canaries=tuple(sorted(proven)),
+        proven_by={host: canary.run for host, canary in sorted(canaries.items()) if canary},
+        refusals=tuple(refusals),
     )
+
+
+def _unproven(host: str, canary: Canary | None, wanted: str) -> str:
+    """Why this canary proves nothing for a list of the digest ``wanted``; empty when it does."""
+    if canary is None:
+        return f"canary {host}: neither this run nor a sealed one has patched it"
+    where = f" in run {canary.run}" if canary.run else ""
+    if canary.problem:
+        return f"canary {host}{where}: {canary.problem}"
+    if canary.approved_sha256 != wanted:
+        return f"the approved list is not the one that canary {host} had{where}"
+    return ""

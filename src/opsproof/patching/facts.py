@@ -20,7 +20,7 @@ from opsproof.evidence.schemas.patching import (
     Standing,
     UpdateRow,
 )
-from opsproof.patching.approved import Approved, Frozen, age_days, digest
+from opsproof.patching.approved import Approved, Canary, Frozen, age_days, digest
 from opsproof.patching.hresult import code_in
 from opsproof.patching.plan import Entry, Found, Plan
 from opsproof.patching.preflight import backup_age_hours
@@ -93,6 +93,7 @@ def facts_of(story: Story) -> HostFacts:
         approved_sha256=digest(story.approved),
         approved=len(story.approved),
         frozen=story.frozen.updates if story.frozen else None,
+        frozen_by=story.frozen.proven_by if story.frozen else None,
         window_end=story.window_end,
         started_at=_stamp(story.started_at),
         finished_at=_stamp(story.finished_at),
@@ -119,17 +120,21 @@ def message(facts: HostFacts) -> str:
     return f"{facts.result}: {'; '.join(told)}" if told else facts.result
 
 
-def proven(facts: Mapping[str, Any]) -> list[tuple[str, str | None]]:
-    """What a canary has proven: (key, update id), from its facts; nothing when it ended badly.
-
-    In check mode that is what it would install.
-    """
-    rows = facts["updates"] if facts["result"] in GOOD else ()
-    return [
-        (row["key"], row["id"] if row["result"] != "already-installed" else None)
-        for row in rows
-        if row["result"] in {"installed", "already-installed", "planned"}
-    ]
+def canary_of(facts: Mapping[str, Any], run: str) -> Canary:
+    """What a canary has proven in ``run`` by its facts; in check mode what it would install."""
+    proven: tuple[tuple[str, str | None], ...] = ()
+    problem = ""
+    if facts["wave"] != "canary":
+        problem = "it was not patched as a canary"
+    elif facts["result"] not in GOOD:
+        problem = f"it ended with {facts['result']}"
+    else:
+        proven = tuple(
+            (row["key"], row["id"] if row["result"] != "already-installed" else None)
+            for row in facts["updates"]
+            if row["result"] in {"installed", "already-installed", "planned"}
+        )
+    return Canary(run=run, approved_sha256=facts["approved_sha256"], proven=proven, problem=problem)
 
 
 def _stamp(moment: datetime) -> str:

@@ -151,9 +151,11 @@ def _not_frozen(
 ) -> list[str]:
     if frozen is None:
         return []
+    refusals = list(frozen.refusals)
     if frozen.approved_sha256 != digest(approved):
-        return ["the approved list is not the one that the canaries had"]
-    refusals = []
+        refusals.append("the approved list is not the one that the canaries had")
+    if refusals:
+        return refusals
     for entry in entries:
         ids = frozen.updates.get(entry.approved.key)
         for update in entry.found:

@@ -18,6 +18,7 @@ from opsproof.controls.scope import INPUT as KNOWN
 from opsproof.errors import ExitCode, OpsproofError, UsageError
 from opsproof.evidence import standing
 from opsproof.evidence.bundle import BundleBuilder
+from opsproof.evidence.canonical import canonical
 from opsproof.evidence.ids import timestamp
 from opsproof.evidence.keys import Keys
 from opsproof.evidence.known import known_subjects
@@ -25,7 +26,7 @@ from opsproof.evidence.ledger import Head, Ledger
 from opsproof.evidence.model import Artifact, Finding, Observation, Run
 from opsproof.evidence.reader import Recovery, load_bundle, recover
 from opsproof.evidence.redaction import Redactor
-from opsproof.run import account, executor, history, leftovers, schedule
+from opsproof.run import account, canaries, executor, history, leftovers, schedule
 from opsproof.run.events import HostResult, HostTally, Tally
 from opsproof.run.lock import inventory_lock
 from opsproof.run.prepare import Plan
@@ -121,12 +122,14 @@ class _Performance:
             clean=lambda text: self.redactor.text(text)[0],
         )
         self.inputs = account.inputs(plan, self.redactor)
+        self.proven: dict[str, Any] = {}
 
     def run(self) -> Performed:
         """All steps in order."""
         recovery = recover(self.reports)
         self._tell(recovery)
         past = self._past()
+        self._carry()
         self.inputs[KNOWN] = known_subjects(
             self.reports,
             self.plan.targets,
@@ -167,6 +170,21 @@ class _Performance:
                 f"a sealed run was missing from the ledger and is in it now: {run_id}"
             )
 
+    def _carry(self) -> None:
+        """What earlier runs' canaries have proven, for a run that patches, and into its inputs."""
+        if canaries.ACTIVITY not in self.plan.playbook.activities:
+            return
+        signer = self.world.keys.signer
+        found = canaries.proven_before(
+            self.reports,
+            self.plan.inventory_name,
+            [n for n, h in self.plan.inventory.hosts.items() if canaries.GROUP in h.groups],
+            signer.issuers or (signer.certificate,),
+            self.started,
+        )
+        self.proven = msgspec.to_builtins(found)
+        self.inputs[canaries.INPUT] = canonical(self.proven) + b"\n"
+
     def _past(self) -> list[Run]:
         oldest = self.started - HISTORY
         return list(history.past_runs(self.reports, self.plan.inventory_name, not_before=oldest))
@@ -201,6 +219,7 @@ class _Performance:
         end = self.plan.window_end
         return {
             **({} if end is None else {"opsproof_window_end": timestamp(end)}),
+            **({"opsproof_canaries": self.proven} if self.proven else {}),
             "opsproof_run_id": self.tally.run_id,
             "opsproof_staging": str(staging),
             "opsproof_now": timestamp(self.started),

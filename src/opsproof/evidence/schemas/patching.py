@@ -136,7 +136,11 @@ class Health(Record, frozen=True, kw_only=True):
 
 
 class HostFacts(Record, frozen=True, kw_only=True):
-    """One host's patching, from the list to the comparison."""
+    """One host's patching, from the list to the comparison.
+
+    ``frozen`` are the update ids that the canaries have proven, by key, and ``frozen_by`` the run in
+    which each of them did; None for a canary, which proves itself.
+    """
 
     wave: str
     service: str
@@ -146,6 +150,7 @@ class HostFacts(Record, frozen=True, kw_only=True):
     approved_sha256: str
     approved: int
     frozen: dict[str, tuple[str, ...]] | None
+    frozen_by: dict[str, str] | None = None
     window_end: str | None
     started_at: str
     finished_at: str
