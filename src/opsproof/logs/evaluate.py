@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from opsproof.logs.atoms import FieldAtoms, Values
-from opsproof.logs.keywords import FieldKeywords, Keywords, TextKeywords
+from opsproof.logs.keywords import FieldKeywords, Keywords, TextKeywords, own
+from opsproof.logs.readers.evtx_fields import OWN
 from opsproof.logs.rules.compiled import Atom, Rule, RuleSet, Tree
-from opsproof.logs.table import RAW, Ints, Mask, Table
+from opsproof.logs.table import RAW, Forms, Ints, Mask, Table
 
 
 class Evaluator:
@@ -31,14 +32,18 @@ class Evaluator:
         """The lower-cased names of all fields that any rule looks at."""
         names = {atom.field for atom in self._atoms}
         names.update(atom.value for atom in self._atoms if atom.op == "ref")
+        if any(own(atom) for atom in self._atoms if atom.field == RAW):
+            names |= OWN
         return frozenset(names)
 
     def hits(self, table: Table) -> Iterator[tuple[Rule, Ints]]:
         """Each rule that describes any record of the batch, with the numbers of these records."""
-        batch = _Batch(self._atoms, self._by_field, table)
+        forms, of = table.forms or (table, None)
+        batch = _Batch(self._atoms, self._by_field, forms)
         for rule, tree in self._rules:
             if batch.possible(tree):
-                rows = np.flatnonzero(batch.mask(tree))
+                mask = batch.mask(tree)
+                rows = np.flatnonzero(mask if of is None else mask[of])
                 if len(rows):
                     yield rule, rows.astype(np.int32)
 
@@ -47,7 +52,7 @@ class _Batch:
     """Atom results of one batch, each computed once."""
 
     def __init__(
-        self, atoms: tuple[Atom, ...], by_field: dict[str, FieldAtoms], table: Table
+        self, atoms: tuple[Atom, ...], by_field: dict[str, FieldAtoms], table: Table | Forms
     ) -> None:
         self._atoms = atoms
         self._table = table

@@ -102,14 +102,18 @@ class Glob:
             return None
         return ("sw", first) if first else ("ew", last)
 
-    def literal(self) -> str:
-        """The longest text that stands in everything the pattern matches; empty if none does."""
-        runs = [
+    def literals(self) -> list[str]:
+        """The plain texts between stars and free characters; empty ones left out."""
+        return [
             run
             for segment in self.segments
             for run in "".join(one or STAR for one in segment.characters).split(STAR)
+            if run
         ]
-        return max(runs, key=len)
+
+    def literal(self) -> str:
+        """The longest text that stands in everything the pattern matches; empty if none does."""
+        return max(self.literals(), key=len, default="")
 
     def matches(self, text: str) -> bool:
         """Whether the whole text is as the pattern says."""

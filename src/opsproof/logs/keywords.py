@@ -16,10 +16,13 @@ from typing import Protocol
 import ahocorasick_rs
 import numpy as np
 
+from opsproof.logs import globs
 from opsproof.logs.atoms import FieldAtoms, Values, needle, predicate
+from opsproof.logs.rules.compiled import Atom
 from opsproof.logs.table import Column, Mask, RawText
 
 _LINE = "\n"
+_DIGITS = frozenset("0123456789\n")
 
 
 class Keywords(Protocol):
@@ -99,31 +102,54 @@ class TextKeywords:
         return found
 
 
+def own(atom: Atom) -> bool:
+    """Whether a keyword may stand in a number that is a record's own (an id, a process)."""
+    texts = (
+        globs.compiled(atom.value).literals()
+        if atom.op == "glob"
+        else [atom.value]
+        if atom.op in {"eq", "sw", "ew", "in"}
+        else [""]
+    )
+    return any(_DIGITS.issuperset(text) for text in texts)
+
+
 def _candidates(needles: dict[int, str], raw: RawText) -> dict[int, list[int]]:
     """For each number the records, each once and in order, that its needle may stand in."""
     patterns = {needle: raw.encode(needle).lower() for needle in needles.values() if needle}
     if not patterns:
         return {}
-    encoded = raw.encoded()
-    text = _LINE.join(encoded).lower()
-    if len(text) != sum(map(len, encoded)) + len(encoded) - 1:
-        # A few characters grow when they are lower-cased; then places have to be counted anew.
-        encoded = [line.lower() for line in encoded]
-        text = _LINE.join(encoded)
-    starts = list(accumulate((len(line) + 1 for line in encoded), initial=0))[:-1]
     unique = tuple(dict.fromkeys(patterns.values()))
-    matches = _automaton(unique).find_matches_as_indexes(text, overlapping=True)
-    rows: dict[str, list[int]] = {}
-    if matches:
-        array = np.array(matches, dtype=np.int64)[:, :2]
-        array[:, 1] = np.searchsorted(np.array(starts), array[:, 1], side="right") - 1
-        for which, row in np.unique(array, axis=0).tolist():
-            rows.setdefault(unique[which], []).append(row)
+    found: dict[str, set[int]] = {}
+    for texts, of in raw.encoded():
+        for pattern, which in _standing(unique, texts).items():
+            mask = np.zeros(len(texts), dtype=np.bool_)
+            mask[which] = True
+            found.setdefault(pattern, set()).update(np.flatnonzero(mask[of]).tolist())
+    rows = {pattern: sorted(some) for pattern, some in found.items()}
     return {
         number: rows[patterns[needle]]
         for number, needle in needles.items()
         if needle and patterns[needle] in rows
     }
+
+
+def _standing(patterns: tuple[str, ...], texts: list[str]) -> dict[str, list[int]]:
+    """For each pattern that stands in any of the texts, in which."""
+    text = _LINE.join(texts).lower()
+    if len(text) != sum(map(len, texts)) + len(texts) - 1:
+        # A few characters grow when they are lower-cased; then places have to be counted anew.
+        texts = [line.lower() for line in texts]
+        text = _LINE.join(texts)
+    starts = list(accumulate((len(line) + 1 for line in texts), initial=0))[:-1]
+    matches = _automaton(patterns).find_matches_as_indexes(text, overlapping=True)
+    found: dict[str, list[int]] = {}
+    if matches:
+        array = np.array(matches, dtype=np.int64)[:, :2]
+        array[:, 1] = np.searchsorted(np.array(starts), array[:, 1], side="right") - 1
+        for which, row in np.unique(array, axis=0).tolist():
+            found.setdefault(patterns[which], []).append(row)
+    return found
 
 
 @lru_cache(maxsize=8)

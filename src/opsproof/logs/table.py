@@ -8,7 +8,7 @@ truth value.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,6 +56,12 @@ class Column:
             self._names = list(self.values)
         return self._names
 
+    def dense(self, size: int) -> Ints:
+        """The code of every one of ``size`` records, -1 for those without the field."""
+        codes = np.full(size, -1, dtype=np.int32)
+        codes[self.row_array()] = self.code_array()
+        return codes
+
     def row_array(self) -> Ints:
         """``rows`` as numpy sees them, without a copy."""
         return np.asarray(self.rows, dtype=np.int32)
@@ -79,14 +85,52 @@ class Place:
 class RawText:
     """The text of whole records, for keyword searches.
 
-    ``encoded()`` has one text a record, without line feeds, in which ``encode(needle)`` stands
-    wherever the needle stands in the record: quick to search, and never too few records.
-    ``read(row)`` is the text itself, which decides.
+    ``encoded()`` gives it in pieces: texts without line feeds, and for each record which of them is
+    its own. ``encode(needle)`` stands in one of its pieces wherever the needle stands in the record:
+    quick to search, and never too few records. ``read(row)`` is the text itself, which decides.
     """
 
-    encoded: Callable[[], Sequence[str]]
+    encoded: Callable[[], list[tuple[list[str], Ints]]]
     encode: Callable[[str], str]
     read: Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """Records of a batch that are alike in all that rules look at, each once."""
+
+    columns: Mapping[str, Column]
+    size: int
+    raw: RawText
+    parts: None = None
+
+
+class Spread(Mapping[str, Column]):
+    """Columns of forms as columns of the records that have them; made when they are asked for."""
+
+    def __init__(self, columns: Mapping[str, Column], of: Ints, forms: int) -> None:
+        """``of`` gives the form of each record, ``forms`` is how many there are."""
+        self._columns, self._of, self._forms = columns, of, forms
+        self._made: dict[str, Column] = {}
+
+    def __getitem__(self, name: str) -> Column:
+        """One field of all records."""
+        made = self._made.get(name)
+        if made is None:
+            base = self._columns[name]
+            codes = base.dense(self._forms)[self._of]
+            rows = np.flatnonzero(codes >= 0).astype(np.int32)
+            made = Column(values=base.values, rows=rows, codes=codes[rows], forms=base.forms)
+            self._made[name] = made
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the fields."""
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        """The number of fields."""
+        return len(self._columns)
 
 
 @dataclass(slots=True)
@@ -99,6 +143,7 @@ class Table:
     Tables of one ``block`` hold lines of one stretch of a text log between each other: only their
     record ids, the line numbers, say which came first. None: records are in order.
     What keyword searches look at is the column ``_raw``, or ``raw``, or ``parts``: all that is there.
+    ``forms``, where there are fewer than records: these, and for each record which it is of.
     """
 
     source: int
@@ -112,6 +157,7 @@ class Table:
     raw: RawText | None = None
     parts: Sequence[Column] | None = None
     block: int | None = None
+    forms: tuple[Forms, Ints] | None = None
 
     def value(self, name: str, row: int) -> str | None:
         """The value of a field of one record, None where the record has no such field."""

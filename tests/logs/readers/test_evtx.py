@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from opsproof.logs import times
 from opsproof.logs.readers import evtx
 from opsproof.logs.readers.base import Log, Notes
-from opsproof.logs.readers.evtx_fields import flatten, lowered
+from opsproof.logs.readers.evtx_fields import OWN, flatten, lowered
 from opsproof.logs.readers.evtx_load import Loader
 from opsproof.logs.table import RAW, Table
 from winlab.host.events import EventRecord, named, unnamed, user_data
@@ -178,10 +178,12 @@ def event(system: dict[str, Any], **sections: Any) -> str:
         "Provider": {"#attributes": {"Name": "P"}},
         "EventID": 1,
         "Level": 4,
+        "TimeCreated": {"#attributes": {"SystemTime": "2026-01-05T10:00:00.000000Z"}},
+        "EventRecordID": 5,
+        "Correlation": None,
+        "Execution": {"#attributes": {"ProcessID": 4, "ThreadID": 8}},
         "Channel": "Application",
         "Computer": "C",
-        "EventRecordID": 5,
-        "TimeCreated": {"#attributes": {"SystemTime": "2026-01-05T10:00:00.000000Z"}},
     }
     return json.dumps({"Event": {"#attributes": {}, "System": {**base, **system}, **sections}})
 
@@ -232,18 +234,27 @@ def _by_row(table: Table) -> list[dict[str, str]]:
 
 
 def _same_both_ways(texts: Iterable[str]) -> None:
-    texts = list(texts)
-    loader = Loader(0, None)
-    for number, text in enumerate(texts):
-        loader.add(text, number)
-    table = loader.table()
-    for row, (found, text) in enumerate(zip(_by_row(table), texts, strict=True)):
-        long = flatten(text)
-        wanted = lowered(long)
-        assert table.raw is not None
-        assert table.raw.read(row) == wanted.pop(RAW)
-        assert found == wanted
-        assert (int(table.times[row]), int(table.record_ids[row])) == (long.time, long.record_id)
+    """All fields, and all but an event's own, where events that are alike are one form."""
+    texts = [text.replace('": ', '":').replace(', "', ',"') for text in texts]
+    names = {name for text in texts for name in lowered(flatten(text))}
+    for wanted in (None, frozenset(names - OWN)):
+        loader = Loader(0, wanted)
+        for number, text in enumerate(texts):
+            loader.add(text, number)
+        table = loader.table()
+        for row, (found, text) in enumerate(zip(_by_row(table), texts, strict=True)):
+            long = flatten(text)
+            fields = lowered(long)
+            assert table.raw is not None
+            assert table.raw.read(row) == fields.pop(RAW)
+            assert found == {
+                name: value for name, value in fields.items() if wanted is None or name in wanted
+            }
+            assert table.fields(row) == long.fields
+            assert (int(table.times[row]), int(table.record_ids[row])) == (
+                long.time,
+                long.record_id,
+            )
 
 
 _value = st.one_of(
@@ -270,7 +281,8 @@ _events = st.builds(
             "EventID": st.sampled_from([1, 4688, "4688", 4657, {"#text": 7036}, None]),
             "Channel": st.sampled_from(["Security", "System", None, ""]),
             "Level": st.sampled_from([0, 2, None, "4"]),
-            "EventRecordID": st.sampled_from([1, "2", None, -5]),
+            "EventRecordID": st.sampled_from([1, 3, "2", None, -5]),
+            "Execution": st.sampled_from([None, {"#attributes": {"ProcessID": 7}}, "x"]),
             "TimeCreated": st.sampled_from(
                 [None, {"#attributes": {"SystemTime": "2026-01-05T10:00:00Z"}}, "x"]
             ),
@@ -290,6 +302,36 @@ _events = st.builds(
 @given(st.lists(_events, min_size=1, max_size=5))
 def test_quick_way_and_long_way_give_the_same_fields(texts: list[str]) -> None:
     _same_both_ways(texts)
+
+
+def test_what_looks_like_a_time_deeper_down_is_none_of_the_event_s(tmp_path: Path) -> None:
+    nested = {
+        "TimeCreated": {"#attributes": {"SystemTime": "2020-01-01T00:00:00.000000Z"}},
+        "EventRecordID": 77,
+        "Correlation": None,
+        "Execution": None,
+        "Channel": "Security",
+    }
+    text = json.loads(event({}, UserData={"W": nested}))
+    del text["Event"]["System"]["TimeCreated"]
+    odd = json.dumps(text, separators=(",", ":"))
+    _same_both_ways([odd, odd, event({}, UserData={"W": nested}), event({})])
+
+
+def test_events_that_are_alike_are_one_form_with_all_their_records() -> None:
+    texts = [
+        event({"EventRecordID": number}, EventData={"Image": image}).replace(": ", ":").replace(", ", ",")
+        for number, image in enumerate(["a", "b", "a", "a", "b"], 1)
+    ]  # fmt: skip
+    loader = Loader(0, frozenset({"image", RAW}))
+    for number, text in enumerate(texts, 1):
+        loader.add(text, number)
+    table = loader.table()
+    assert table.forms is not None
+    assert (table.forms[0].size, table.forms[1].tolist()) == (2, [0, 1, 0, 0, 1])
+    assert table.record_ids.tolist() == [1, 2, 3, 4, 5]
+    assert [table.value("image", row) for row in range(5)] == ["a", "b", "a", "a", "b"]
+    assert [table.fields(row)["EventRecordID"] for row in range(5)] == ["1", "2", "3", "4", "5"]
 
 
 def test_records_of_the_lab_go_both_ways_alike(tmp_path: Path) -> None:

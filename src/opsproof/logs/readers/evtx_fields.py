@@ -246,3 +246,6 @@ RARE: Final = {
     },
 }
 """Fields of System that few rules look at, by lower-cased name: how to read them."""
+
+OWN: Final = frozenset({"eventrecordid", "execution_processid", "execution_threadid"})
+"""Fields that are an event's own, lower-cased: they differ where all else is the same."""

@@ -9,10 +9,11 @@ an event are; a test holds the two ways together.
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -23,21 +24,32 @@ from opsproof.logs import times
 from opsproof.logs.readers.base import KIND, Fields
 from opsproof.logs.readers.evtx_fields import (
     ALIASED,
+    OWN,
     RARE,
     SYSTEM,
+    Event,
     aliases,
     flatten,
     integrity,
     lowered,
     plain,
 )
-from opsproof.logs.table import RAW, Column, Longs, RawText, Table
+from opsproof.logs.table import RAW, Column, Forms, Longs, RawText, Spread, Table
 
 _DECODER: Final = msgspec.json.Decoder()
 _TAKEN: Final = frozenset({"#attributes", "Data", "#text"}) | SYSTEM
-_TIME_LENGTH: Final = len("2020-07-19T13:06:52.199855Z")
 _NO_TIME: Final = "1970-01-01T00:00:00.000000Z"
-_IDS: Final = 1 << 63
+_TIME: Final = '"TimeCreated":{"#attributes":{"SystemTime":"'
+_OWN: Final = re.compile(
+    _TIME + r'([^"\\]{27})"\}\},"EventRecordID":(\d{1,18}),'
+    r'("Correlation":(?:null|\{"#attributes":\{[^{}]*\}\}),'
+    r'"Execution":(?:null|\{"#attributes":\{[^{}]*\}\}),)"Channel":'
+).match
+"""What is an event's own in ``System``, as Windows orders it: time, record id, activity, process.
+
+A quotation mark inside a value is escaped, so this cannot stand in one. That it stands in ``System``
+and nowhere deeper is proved for each text that stands before it (:func:`_is_head`).
+"""
 _MOST_PLANS: Final = 10_000
 """Plans that are remembered: an attacker could invent new field names in every event."""
 
@@ -57,44 +69,95 @@ class _Plan:
 
 
 class Loader:
-    """One batch of events being filled."""
+    """One batch of events being filled.
+
+    Events that differ only in what no rule looks at (time, record id, process) are one *form*: its
+    fields are read once, and rules are evaluated once. Where a rule looks at one of these as well,
+    every event is a form of its own.
+    """
 
     def __init__(self, source: int, wanted: Fields) -> None:
         """An empty batch of the file numbered ``source``."""
         self._source = source
         self._wanted = wanted
+        self._apart = wanted is None or not OWN.isdisjoint(wanted)
         self._plans: dict[tuple[Any, ...], _Plan | None] = {}
         self._common: tuple[list[int], list[tuple[Any, ...]]] = ([], [])
         self._rare = [one for one in RARE.items() if wanted is None or one[0] in wanted]
         self._single: dict[str, tuple[list[int], list[str]]] = {}
-        self._texts: list[str] = []
+        self._forms: dict[str, dict[str, int]] = {}
+        self._heads: dict[str, int] = {}
+        self._texts: list[tuple[str, str]] = []
+        self._of = array("i")
+        self._middles: list[str] = []
         self._moments: list[str] = []
         self._slow: dict[int, int] = {}
         self._ids = array("q")
         self.size = 0
-        """Characters of the batch's events."""
+        """Characters that the batch keeps."""
         self.exported = False
         """Whether the file numbers its records anew, as ``wevtutil epl`` does."""
 
     def __len__(self) -> int:
         """The number of events so far."""
-        return len(self._texts)
+        return len(self._of)
 
     def add(self, text: str, number: int) -> None:
         """One event, the file's record ``number``.
 
         Raises ``ValueError`` where the text is no event; nothing is added then.
         """
-        if not self._quick(text):
-            self._long_way(text)
+        begin = text.find(_TIME)
+        own = None if begin < 0 else _OWN(text, begin)
+        if own is None:
+            self._whole(text)
+        else:
+            end = own.end(3)
+            head, tail = text[:begin], text[end:]
+            forms = self._forms.get(head)
+            form = None if forms is None else forms.get(tail)
+            if form is None:
+                form = self._form(text, head, tail)
+            if form < 0:
+                self._whole(text)
+            else:
+                self._of.append(form)
+                self._moments.append(own[1])
+                self._ids.append(int(own[2]))
+                self._middles.append(text[begin:end])
+                self.size += end - begin
         if self._ids[-1] != number:
             self.exported = True
-        self._texts.append(text)
-        self.size += len(text)
 
-    def _quick(self, text: str) -> bool:
-        """Add an event of the common shape; False, and nothing added, where it has another."""
-        event = _DECODER.decode(text)
+    def _form(self, text: str, head: str, tail: str) -> int:
+        """A new form for an event cut in three; -1 where the cut is not between System's parts."""
+        self.size += len(head) + len(tail)
+        event = _DECODER.decode(text if self._apart else head + tail)
+        row = len(self._texts)
+        if head not in self._heads and not _is_head(head):
+            return self._forms.setdefault(head, {}).setdefault(tail, -1)
+        if not self._quick(event, row):
+            self._fields(text if self._apart else head + tail, row)
+        self._heads.setdefault(head, len(self._heads))
+        self._texts.append((head, tail))
+        if not self._apart:
+            self._forms.setdefault(head, {})[tail] = row
+        return row
+
+    def _whole(self, text: str) -> None:
+        """An event of unknown shape: its text is looked at as a whole."""
+        row = len(self._texts)
+        event = self._fields(text, row)
+        self.size += len(text)
+        self._texts.append(("", text))
+        self._slow[len(self._of)] = event.time
+        self._of.append(row)
+        self._moments.append(_NO_TIME)
+        self._ids.append(event.record_id)
+        self._middles.append("")
+
+    def _quick(self, event: Any, row: int) -> bool:
+        """Take the fields of a form of the common shape; False, and none taken, if it has another."""
         try:
             event = event["Event"]
             system = event["System"]
@@ -104,15 +167,11 @@ class Loader:
             if number.__class__ is dict:
                 number = number["#text"]
             channel = system["Channel"]
-            record = system["EventRecordID"]
-            moment = system["TimeCreated"]["#attributes"]["SystemTime"]
             common = (number, provider, channel, system["Computer"], system["Level"])
             if (
                 len(event) != 3  # attributes, System, EventData: no UserData beside it
                 or data.__class__ is not dict
-                or record.__class__ is not int
-                or not 0 <= record < _IDS
-                or len(moment) != _TIME_LENGTH
+                or dict in map(type, data.values())  # has names of its own inside
                 or None in common
             ):
                 return False
@@ -121,11 +180,10 @@ class Loader:
             if plan is None:
                 return False
             values = plan.take(data)
-            # Nested values cannot be hashed: what has them goes the long way.
+            # Lists cannot be hashed: what has them goes the long way.
             hash((values, common))
         except (KeyError, TypeError):
             return False
-        row = len(self._texts)
         plan.rows.append(row)
         plan.values.append(values)
         self._common[0].append(row)
@@ -134,8 +192,6 @@ class Loader:
             found = read(system)
             if found is not None:
                 self._put(row, name, found)
-        self._ids.append(record)
-        self._moments.append(moment)
         return True
 
     def _plan(self, key: tuple[Any, ...], data: dict[str, Any]) -> _Plan | None:
@@ -166,15 +222,13 @@ class Loader:
     def _asked(self, name: str) -> bool:
         return self._wanted is None or name in self._wanted
 
-    def _long_way(self, text: str) -> None:
+    def _fields(self, text: str, row: int) -> Event:
+        """Take the fields of a form the long way."""
         event = flatten(text)
-        row = len(self._texts)
         for name, value in lowered(event).items():
             if name not in {KIND, RAW}:
                 self._put(row, name, value)
-        self._ids.append(event.record_id)
-        self._moments.append(_NO_TIME)
-        self._slow[row] = event.time
+        return event
 
     def _put(self, row: int, name: str, value: str) -> None:
         if self._asked(name):
@@ -184,7 +238,26 @@ class Loader:
 
     def table(self) -> Table:
         """The finished batch."""
-        texts = self._texts
+        texts, middles, of = self._texts, self._middles, np.frombuffer(self._of, dtype=np.int32)
+
+        def text(row: int) -> str:
+            head, tail = texts[of[row]]
+            return f"{head}{middles[row]}{tail}"
+
+        forms = Forms(columns=self._columns(), size=len(texts), raw=self._raw())
+        alone = len(texts) == len(of)  # forms are numbered as they come: one each
+        return Table(
+            source=self._source,
+            size=len(of),
+            columns=forms.columns if alone else Spread(forms.columns, of, len(texts)),
+            times=self._times(),
+            record_ids=np.frombuffer(self._ids, dtype=np.int64),
+            fields=lambda row: flatten(text(row)).fields,
+            raw=replace(forms.raw, read=lambda row: lowered(flatten(text(row)))[RAW]),
+            forms=None if alone else (forms, of),
+        )
+
+    def _columns(self) -> dict[str, Column]:
         pieces: dict[str, list[_Piece]] = defaultdict(list)
         for plan in self._plans.values():
             if plan is not None and plan.rows:
@@ -198,19 +271,25 @@ class Loader:
         for name, (rows, texts_of) in self._single.items():
             pieces[name].append(_Piece(rows, texts_of, None))
         made = {name: _column(parts) for name, parts in pieces.items()}
-        made[KIND] = Column.constant("windows", len(texts))
-        return Table(
-            source=self._source,
-            size=len(texts),
-            columns=made,
-            times=self._times(),
-            record_ids=np.frombuffer(self._ids, dtype=np.int64),
-            fields=lambda row: flatten(texts[row]).fields,
-            raw=RawText(
-                encoded=lambda: texts,
-                encode=_json,
-                read=lambda row: lowered(flatten(texts[row]))[RAW],
-            ),
+        made[KIND] = Column.constant("windows", len(self._texts))
+        return made
+
+    def _raw(self) -> RawText:
+        """The text of the forms, for keyword searches: heads are few, and searched once each."""
+        texts, heads = self._texts, {**self._heads}
+        head_of = [heads.setdefault(head, len(heads)) for head, _ in texts]
+        every = np.arange(len(texts), dtype=np.int32)
+
+        def read(row: int) -> str:
+            return lowered(flatten("".join(texts[row])))[RAW]
+
+        return RawText(
+            encoded=lambda: [
+                (list(heads), np.array(head_of, dtype=np.int32)),
+                ([tail for _, tail in texts], every),
+            ],
+            encode=_json,
+            read=read,
         )
 
     def _times(self) -> Longs:
@@ -266,6 +345,15 @@ def _getter(names: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:
         (name,) = names
         return lambda data: (data[name],)
     return itemgetter(*names) if names else lambda _: ()
+
+
+def _is_head(head: str) -> bool:
+    """Whether a text is the beginning of an event up to a place between two elements of System."""
+    try:
+        event = _DECODER.decode(head + '"":0}}}')["Event"]
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return False
+    return isinstance(event, dict) and list(event)[-1:] == ["System"] and len(event) <= 2
 
 
 def _json(needle: str) -> str:
