@@ -10,19 +10,15 @@ from ansible.errors import AnsibleFilterError
 
 from opsproof.filters import guarded
 from opsproof.policy.bundle import apply_command
-from opsproof.policy.role import Wanted, command, now, outcome
+from opsproof.policy.role import Wanted, command, now, pushed
 
 
 def _command(wanted: Mapping[str, Any], confirm: bool = False) -> str:
     return command(msgspec.convert(wanted, Wanted), now=now(), confirm=confirm)
 
 
-def _apply(scheduled: bool) -> str:
-    return apply_command(scheduled=scheduled)
-
-
-def _failed(answer: Mapping[str, Any]) -> list[str]:
-    return outcome(str(answer["stdout"]))
+def _apply(stage: int, scheduled: bool = True) -> str:
+    return apply_command(stage=stage, scheduled=scheduled)
 
 
 class FilterModule:
@@ -33,6 +29,6 @@ class FilterModule:
         functions: dict[str, Callable[..., Any]] = {
             "hardening_command": _command,
             "hardening_apply": _apply,
-            "hardening_failed": _failed,
+            "hardening_pushed": pushed,
         }
         return guarded(functions, AnsibleFilterError)

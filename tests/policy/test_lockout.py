@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from opsproof.policy.lockout import Connection, cuts, risks
+from opsproof.policy.lockout import Connection, cuts, is_way_in
 from opsproof.policy.observed import Identity, Observed
 from opsproof.policy.registry import RegistryPath, RegistryType, RegistryValue
 from opsproof.policy.targets import (
@@ -26,6 +26,13 @@ NTLM, BASIC = Connection("ntlm", tls=True), Connection("basic", tls=True)
 
 def reg(key: str, name: str) -> Registry:
     return Registry(RegistryPath("HKLM", key, name), RegistryType.DWORD)
+
+
+WINRS = f"{WINRM}\\WinRS"
+TLS12 = (
+    "SYSTEM\\CurrentControlSet\\Control\\SecurityProviders\\SCHANNEL\\Protocols\\TLS 1.2\\Server"
+)
+FIREWALL = "SOFTWARE\\Policies\\Microsoft\\WindowsFirewall\\PublicProfile"
 
 
 def host(user: str = ADMIN, values: dict[str, int] | None = None) -> Observed:
@@ -68,7 +75,19 @@ def cut(target: Target, value: Value, *, by: Connection = NTLM, on: Observed | N
         (reg(WINRM, "AllowNegotiate"), 0, NTLM, True),
         (reg(WINRM, "AllowAutoConfig"), 0, NTLM, True),
         (Service("WinRM"), "disabled", NTLM, True),
+        (Service("WinRM"), "demand", NTLM, True),
+        (Service("RpcSs"), "disabled", NTLM, True),
         (Service("Spooler"), "disabled", NTLM, False),
+        (reg(WINRS, "AllowRemoteShellAccess"), 0, NTLM, True),
+        (reg(TLS12, "Enabled"), 0, NTLM, True),
+        (reg(TLS12, "Enabled"), 1, NTLM, False),
+        (reg(TLS12, "DisabledByDefault"), 1, NTLM, True),
+        (reg(TLS12, "Enabled"), 0, Connection("ntlm", tls=False), False),
+        (reg(FIREWALL, "DoNotAllowExceptions"), 1, NTLM, True),
+        (reg(FIREWALL, "AllowLocalPolicyMerge"), 0, NTLM, True),
+        (reg(FIREWALL, "EnableFirewall"), 1, NTLM, False),
+        (SystemAccess("NewAdministratorName"), "Boss", Connection("ntlm", True, "BOSS"), False),
+        (SystemAccess("NewAdministratorName"), "Boss", Connection("ntlm", True, "Chef"), True),
         (SystemAccess("NewAdministratorName"), "Boss", NTLM, True),
         (SystemAccess("EnableAdminAccount"), 0, NTLM, True),
         (SystemAccess("EnableAdminAccount"), 1, NTLM, False),
@@ -96,9 +115,43 @@ def test_names_and_states_matter_for_the_account_that_connects_only() -> None:
     assert not cut(SystemAccess("EnableAdminAccount"), 0, on=host(DOMAIN))
 
 
-def test_what_may_cut_is_named_as_a_risk() -> None:
-    firewall = Firewall(Profile.PUBLIC, FirewallProperty.INBOUND)
-    level = reg("SYSTEM\\CurrentControlSet\\Control\\Lsa", "LmCompatibilityLevel")
-    harmless = SystemAccess("MinimumPasswordLength")
-    found = risks({firewall.folded: 1, level.folded: 5, harmless.folded: 14})
-    assert found == [str(level), "firewall public"]
+@pytest.mark.parametrize(
+    ("target", "way_in"),
+    [
+        (Firewall(Profile.PUBLIC, FirewallProperty.INBOUND), True),
+        (reg("SYSTEM\\CurrentControlSet\\Control\\Lsa", "LmCompatibilityLevel"), True),
+        (reg(WINRM, "AllowBasic"), True),
+        (reg(FIREWALL, "EnableFirewall"), True),
+        (reg(SYSTEM, "LocalAccountTokenFilterPolicy"), True),
+        (Right("SeDenyNetworkLogonRight"), True),
+        (Right("SeBackupPrivilege"), False),
+        (Service("WinRM"), True),
+        (Service("Spooler"), False),
+        (SystemAccess("MinimumPasswordLength"), False),
+        (SystemAccess("NewAdministratorName"), True),
+    ],
+)
+def test_what_decides_who_gets_in_is_known(target: Target, way_in: bool) -> None:
+    assert is_way_in(target, host().identity) is way_in
+
+
+def test_another_account_may_be_renamed_without_a_stage() -> None:
+    assert not is_way_in(SystemAccess("NewAdministratorName"), host(OTHER).identity)
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "provable"),
+    [
+        (Right("SeNetworkLogonRight"), (), True),
+        (reg(WINRM, "AllowNegotiate"), 0, True),
+        (Service("WinRM"), "disabled", False),
+        (reg(WINRM, "AllowAutoConfig"), 0, False),
+        (reg(TLS12, "Enabled"), 0, False),
+        (SystemAccess("NewAdministratorName"), "Boss", False),
+    ],
+)
+def test_what_a_session_of_now_cannot_prove_is_told_apart(
+    target: Target, value: Value, provable: bool
+) -> None:
+    [cut] = cuts(host(), {target.folded: value}, NTLM).values()
+    assert cut.provable is provable

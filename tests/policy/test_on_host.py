@@ -19,13 +19,15 @@ from opsproof.policy.lockout import Connection
 from opsproof.policy.observed import Observed, observe
 from opsproof.policy.plan import Plan, plan, table
 from opsproof.policy.registry import RegistryType
-from opsproof.policy.targets import Registry, Right
+from opsproof.policy.role import pushed
+from opsproof.policy.targets import Registry, Right, Service
 from winlab.commands import run_cmd
 from winlab.host.host import Host, HostSpec
 from winlab.host.policy_logon import may_log_on
 
 BASELINES = Path(__file__).resolve().parents[2] / "baselines"
 NOW = datetime(2026, 11, 22, 1, 15, tzinfo=UTC)
+LATER = timedelta(minutes=10)
 NTLM = Connection("ntlm", tls=False)
 
 
@@ -45,15 +47,25 @@ def read(host: Host, settings: Sequence[Setting], *, confirm: bool = False) -> O
     return observe(split_batch(result.stdout.decode(errors="replace")), settings)
 
 
-def apply(host: Host, made: Plan, data: bytes, *, scheduled: bool = False) -> str:
+def push(host: Host, stage: int, *, scheduled: bool = True) -> None:
+    result = run_cmd(host, apply_command(stage=stage, scheduled=scheduled), user="Administrator")
+    assert pushed({"stdout": result.stdout.decode()}) == {"lost": False, "failed": []}
+
+
+def put(host: Host, data: bytes) -> None:
     host.files.write(CABINET.replace("%SystemRoot%", "C:\\Windows"), data)
-    result = run_cmd(host, apply_command(scheduled=scheduled), user="Administrator")
-    text = result.stdout.decode()
-    assert result.rc == 0, text
-    failed = [name for name, part in split_batch(text).sections.items() if not part.ok]
-    assert not failed, (failed, text)
-    assert "done" in split_batch(text).sections
-    return text
+
+
+def apply(host: Host, made: Plan, observed: Observed) -> None:
+    """Push every stage; nothing is confirmed at the end."""
+    put(host, cabinet(made, observed, revert_after=LATER))
+    for stage in range(1, len(made.stages) + 1):
+        push(host, stage)
+
+
+def restore(host: Host, made: Plan, observed: Observed) -> None:
+    put(host, restore_cabinet(made, observed))
+    push(host, 1, scheduled=False)
 
 
 def planned(host: Host, settings: Sequence[Setting]) -> tuple[Plan, Observed]:
@@ -72,7 +84,7 @@ def test_everything_but_what_would_lock_out_is_applied(
         "FilterAdministratorToken",
         "LocalAccountTokenFilterPolicy",
     ]
-    apply(host, first, cabinet(first, observed, revert_after=timedelta(minutes=10)))
+    apply(host, first, observed)
     second, _ = planned(host, settings)
     assert [str(change.setting.target) for change in second.changes] == []
     assert [held.change.setting.id for held in second.held] == [
@@ -101,45 +113,97 @@ def test_a_restore_brings_back_the_very_state(settings: tuple[Setting, ...]) -> 
     host = make()
     before, services = host.dump(), host.services.all()
     made, observed = planned(host, settings)
-    apply(host, made, cabinet(made, observed, revert_after=timedelta(minutes=10)))
+    apply(host, made, observed)
     assert host.dump()["policy"] != before["policy"]
-    apply(host, made, restore_cabinet(made, observed))
+    restore(host, made, observed)
     after = host.dump()
     assert after["policy"] == before["policy"]
     assert host.services.all() == services
     assert after["accounts"] == before["accounts"]
     # Keys that were made stay, empty; every value is what it was.
+    assert read(host, settings, confirm=True) == observed
+
+
+def fire(host: Host) -> None:
+    """Let the time of the scheduled revert come."""
+    assert host.tasks.take_due(NOW + LATER - timedelta(seconds=1)) == []
+    [task] = host.tasks.take_due(NOW + LATER)
+    assert (task.name, task.user) == (REVERT_TASK, "SYSTEM")
+    run_cmd(host, task.command, user=task.user)
+    assert host.tasks.dump() == []
+
+
+def test_a_lock_out_takes_back_the_stage_that_locked_out_and_nothing_else(
+    settings: tuple[Setting, ...],
+) -> None:
+    """Forced in spite of the guard: the second stage is never confirmed, and the host takes it back."""
+    host = make()
+    locking = [
+        replace(one, value=("S-1-5-32-546", "S-1-5-113"))
+        if one.target == Right("SeDenyNetworkLogonRight")
+        else one
+        for one in settings
+    ]
+    observed = read(host, locking)
+    [right] = [one.id for one in locking if one.target == Right("SeDenyNetworkLogonRight")]
+    refused = plan(locking, observed, NTLM)
+    assert right in {held.change.setting.id for held in refused.held}
+    made = plan(locking, observed, NTLM, forced=[right])
+    first, second = made.stages
+    assert right in {change.setting.id for change in second}
+    assert right not in {change.setting.id for change in first}
+    apply(host, made, observed)
+    assert not may_log_on(host, "Administrator")
+    fire(host)
+    assert may_log_on(host, "Administrator")
+    left = {change.setting.id for change in plan(locking, read(host, locking), NTLM).changes}
+    assert left == {change.setting.id for change in second} - {right}
+
+
+def test_a_first_stage_that_no_session_confirms_is_taken_back(
+    settings: tuple[Setting, ...],
+) -> None:
+    host = make()
+    made, observed = planned(host, settings)
+    put(host, cabinet(made, observed, revert_after=LATER))
+    push(host, 1)
+    assert read(host, settings).revert_pending
+    fire(host)
     assert read(host, settings) == observed
 
 
-def test_the_scheduled_revert_gives_a_way_back_in(settings: tuple[Setting, ...]) -> None:
-    """A lock-out that nothing foresaw: the apply is never confirmed, and the host takes it back."""
+def test_a_second_stage_is_refused_once_the_first_was_taken_back(
+    settings: tuple[Setting, ...],
+) -> None:
     host = make()
-    locking = replace(
-        next(one for one in settings if one.target == Right("SeDenyNetworkLogonRight")),
-        value=("S-1-5-32-546", "S-1-5-113"),
-    )
-    observed = read(host, [locking])
-    refused = plan([locking], observed, NTLM)
-    assert [held.why for held in refused.held] == [
-        "the connecting account would be denied to log on from the network"
+    made, observed = planned(host, settings)
+    put(host, cabinet(made, observed, revert_after=LATER))
+    push(host, 1)
+    fire(host)
+    result = run_cmd(host, apply_command(stage=2), user="Administrator")
+    assert pushed({"stdout": result.stdout.decode()}) == {
+        "lost": False,
+        "failed": ["schedule", "end"],
+    }
+    assert read(host, settings) == observed
+
+
+def test_what_no_session_can_prove_is_held_even_when_it_is_forced(
+    settings: tuple[Setting, ...],
+) -> None:
+    winrm = replace(settings[0], id="ODD-A-1", target=Service("WinRM"), value="disabled")
+    winrm = replace(winrm, comparison=Comparison.EQUAL)
+    made = plan([winrm], read(make(), [winrm]), NTLM, forced=["ODD-A-1"])
+    assert made.changes == ()
+    assert [held.why for held in made.held] == [
+        "WinRM would not start again, and no new session can prove otherwise"
     ]
-    forced = replace(refused, changes=(refused.held[0].change,), held=())
-    data = cabinet(forced, observed, revert_after=timedelta(minutes=10))
-    apply(host, forced, data, scheduled=True)
-    assert not may_log_on(host, "Administrator")
-    assert host.tasks.take_due(NOW + timedelta(minutes=9)) == []
-    [task] = host.tasks.take_due(NOW + timedelta(minutes=10))
-    assert (task.name, task.user) == (REVERT_TASK, "SYSTEM")
-    run_cmd(host, task.command, user=task.user)
-    assert may_log_on(host, "Administrator")
-    assert host.tasks.dump() == []
 
 
 def test_a_confirmed_apply_leaves_neither_task_nor_files(settings: tuple[Setting, ...]) -> None:
     host = make()
     made, observed = planned(host, settings)
-    apply(host, made, cabinet(made, observed, revert_after=timedelta(minutes=10)), scheduled=True)
+    apply(host, made, observed)
     assert [task["name"] for task in host.tasks.dump()] == [REVERT_TASK]
     read(host, settings, confirm=True)
     assert host.tasks.dump() == []
@@ -175,9 +239,9 @@ def test_odd_types_survive_a_restore() -> None:
         )
     before = host.dump()["registry"]
     made, observed = planned(host, wanted)
-    apply(host, made, cabinet(made, observed, revert_after=timedelta(minutes=10)))
+    apply(host, made, observed)
     assert planned(host, wanted)[0].changes == ()
-    apply(host, made, restore_cabinet(made, observed))
+    restore(host, made, observed)
     assert host.dump()["registry"] == before
 
 

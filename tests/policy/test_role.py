@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from opsproof.errors import IncompleteError, RefusedError, UsageError
 from opsproof.evidence.model import SubjectKind
 from opsproof.evidence.schemas import validate
 from opsproof.policy.command import REVERT_TASK
-from opsproof.policy.role import Wanted, command, outcome, planned
+from opsproof.policy.role import Wanted, command, planned, pushed
 from winlab.commands import run_cmd
 from winlab.host.host import Host, HostSpec
 from winlab.host.tasks import Task
@@ -110,10 +111,65 @@ def test_an_account_without_rights_is_told_so() -> None:
 
 
 def test_an_apply_that_did_not_end_is_no_success() -> None:
-    with pytest.raises(IncompleteError, match="did not come to its end"):
-        outcome("##opsproof:begin unpack\n##opsproof:end ok\n")
-    text = "##opsproof:begin secedit\n##opsproof:end failed\n##opsproof:begin done\n##opsproof:end ok\n"
-    assert outcome(text) == ["secedit"]
+    text = "##opsproof:begin unpack\n##opsproof:end ok\n"
+    assert pushed({"stdout": text}) == {"lost": False, "failed": ["end"]}
+    assert pushed({"stdout": f"{text}##opsproof:begin secedit\n"}) == {"lost": True, "failed": []}
+    text += "##opsproof:begin secedit\n##opsproof:end failed\n##opsproof:begin done\n##opsproof:end ok\n"
+    assert pushed({"stdout": text}) == {"lost": False, "failed": ["secedit"]}
+
+
+def test_no_answer_is_told_apart_from_a_stage_that_was_not_sent() -> None:
+    assert pushed({"unreachable": True, "msg": "x"}) == {"lost": True, "failed": []}
+    assert pushed({"skipped": True, "msg": "x"}) == {"lost": False, "failed": []}
+
+
+RENAME = """---
+baseline: rename
+title: {zh: 重命名, en: Rename}
+releases: ['2022']
+sources: {bureau: {title: The bureau's rule, where: 'https://bureau.example'}}
+settings:
+  - id: RNM-ACC-001
+    title: {zh: 管理员名称, en: Name of the administrator}
+    category: account-policy
+    set: {system_access: NewAdministratorName}
+    compare: equal
+    value: Boss
+    severity: low
+    sources: ['bureau:1']
+"""
+
+
+def renamed(folder: Path, **more: Any) -> dict[str, Any]:
+    (folder / "rename.yml").write_text(RENAME, encoding="utf-8")
+    wanted = Wanted(folder=str(folder), baselines=["rename"], auth="ntlm", tls=True, **more)
+    return planned(
+        wanted, answer(make(), wanted), apply_to=None, restore_to=None, revert_after=LATER
+    )
+
+
+@pytest.mark.parametrize("more", [{}, {"stage": ["RNM-ACC-001"]}, {"login_after": "Chef"}])
+def test_a_rename_of_the_connecting_account_needs_the_name_to_go_on_with(
+    more: dict[str, Any], tmp_path: Path
+) -> None:
+    result = renamed(tmp_path, **more)
+    [held] = result["held"]
+    assert "would be called Boss; hardening_login_after must say so" in held["reason"]
+    assert (result["changes"], result["stages"], result["login"]) == ([], [], "")
+
+
+def test_a_rename_is_staged_when_the_next_session_uses_the_new_name(tmp_path: Path) -> None:
+    result = renamed(tmp_path, login_after="boss")
+    assert (result["held"], result["stages"], result["login"]) == ([], [["RNM-ACC-001"]], "Boss")
+    assert "Boss  # in the second stage" in result["after"]
+
+
+def test_a_stage_of_a_setting_that_does_not_exist_is_refused() -> None:
+    wanted = Wanted(
+        folder=FOLDER, baselines=["member-server"], auth="ntlm", tls=True, stage=["HRD-X-1"]
+    )
+    with pytest.raises(UsageError, match="there is no setting HRD-X-1"):
+        planned(wanted, answer(make()), apply_to=None, restore_to=None, revert_after=LATER)
 
 
 def test_unknown_authentication_is_refused() -> None:

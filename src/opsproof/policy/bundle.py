@@ -1,8 +1,9 @@
-"""What is copied to a host to apply a plan: one cabinet with an INF, a command file, and the way back.
+"""What is copied to a host to apply a plan: one cabinet with its stages, and the way back from each.
 
 A template holds what it can (account policy, rights, registry values), a registry script the odd
 values and those to remove, native commands the rest (audit, services, the local firewall). The scheduled
-revert and the restore playbook run the same commands from the state that was observed.
+reverts and the restore playbook run the same commands from the state that was observed. The files of
+stage N are ``N.*``, those of its way back ``N-back.*``, its task ``N.xml``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from opsproof.inspection.command import MARKER, MAX_LINE, step
 from opsproof.policy import regtext, security
 from opsproof.policy.command import CABINET, FOLDER, REVERT_TASK
 from opsproof.policy.observed import Observed, firewall_path
-from opsproof.policy.plan import Plan
+from opsproof.policy.plan import Change, Plan
 from opsproof.policy.registry import Data, RegistryPath, RegistryType, RegistryValue
 from opsproof.policy.targets import (
     Audit,
@@ -59,15 +60,15 @@ class Write:
     exact: RegistryValue | None = None
 
 
-def forward(plan: Plan) -> list[Write]:
-    """What a plan writes."""
-    return [Write(change.setting.target, change.after) for change in plan.changes]
+def forward(changes: Iterable[Change]) -> list[Write]:
+    """What changes write."""
+    return [Write(change.setting.target, change.after) for change in changes]
 
 
-def backward(plan: Plan, observed: Observed) -> list[Write]:
-    """What puts back every value that a plan touches, registry values with their own type."""
+def backward(changes: Iterable[Change], observed: Observed) -> list[Write]:
+    """What puts back every value that changes touch, registry values with their own type."""
     found = []
-    for change in plan.changes:
+    for change in changes:
         target = change.setting.target
         path = target.path if isinstance(target, Registry) else None
         path = firewall_path(target) if isinstance(target, Firewall) else path
@@ -110,21 +111,23 @@ def commands(writes: Sequence[Write]) -> list[str]:
 
 def cabinet(plan: Plan, observed: Observed, *, revert_after: timedelta) -> bytes:
     """The one file for a host. The same plan and state give the same bytes."""
-    there, back = forward(plan), backward(plan, observed)
-    return _packed(
-        _files("apply", there) | _files("revert", back) | {"revert.xml": _task(revert_after)}
-    )
+    files: dict[str, bytes] = {}
+    for number, changes in enumerate(plan.stages, start=1):
+        files |= _files(str(number), forward(changes))
+        files |= _files(f"{number}-back", backward(changes, observed), final=True)
+        files[f"{number}.xml"] = _task(number, revert_after)
+    return _packed(files)
 
 
 def restore_cabinet(plan: Plan, observed: Observed) -> bytes:
     """The file with which the restore playbook puts a host back."""
-    return _packed(_files("apply", backward(plan, observed)))
+    return _packed(_files("1", backward(plan.changes, observed)))
 
 
-def _files(name: str, writes: Sequence[Write]) -> dict[str, bytes]:
+def _files(name: str, writes: Sequence[Write], *, final: bool = False) -> dict[str, bytes]:
     files = {
         f"{name}.inf": security.write(template(writes)),
-        f"{name}.cmd": command_file(name, writes),
+        f"{name}.cmd": command_file(name, writes, final=final),
     }
     registry = script(writes)
     return files if registry is None else files | {f"{name}.reg": registry}
@@ -138,18 +141,27 @@ def _packed(files: dict[str, bytes]) -> bytes:
     return bytes(packed)
 
 
-def apply_command(*, scheduled: bool) -> str:
-    """The line for ``cmd.exe /c`` that unpacks the cabinet and runs it; with a revert scheduled first."""
-    steps = [
-        f'(if exist "{FOLDER}" rd /s /q "{FOLDER}")',
-        f'mkdir "{FOLDER}"',
-        f'cd /d "{FOLDER}"',
-        step("unpack", f'expand -F:* "{CABINET}" . >nul'),
-    ]
-    run = "call apply.cmd"
+def apply_command(*, stage: int, scheduled: bool = True) -> str:
+    """The line for ``cmd.exe /c`` that runs a stage of the cabinet, its revert scheduled first.
+
+    The first stage unpacks the cabinet. A later one is sent over a new session, which confirms the
+    one before: its revert takes the place of the earlier one, which must still be there.
+    """
+    steps = []
+    if stage == 1:
+        steps = [
+            f'(if exist "{FOLDER}" rd /s /q "{FOLDER}")',
+            f'mkdir "{FOLDER}"',
+            f'cd /d "{FOLDER}"',
+            step("unpack", f'expand -F:* "{CABINET}" . >nul'),
+        ]
+    else:
+        steps = [f'cd /d "{FOLDER}"']
+    run = f"call {stage}.cmd"
     if scheduled:
         # Nothing is written unless the way back stands.
-        create = f"schtasks /create /tn {REVERT_TASK} /xml revert.xml /f >nul"
+        waits = f"schtasks /query /tn {REVERT_TASK} >nul && " if stage > 1 else ""
+        create = f"{waits}schtasks /create /tn {REVERT_TASK} /xml {stage}.xml /f >nul"
         run = (
             f"echo {MARKER}begin schedule & {create} "
             f"&& (echo {MARKER}end ok & {run}) || echo {MARKER}end failed"
@@ -157,8 +169,11 @@ def apply_command(*, scheduled: bool) -> str:
     return " & ".join((*steps, run, "exit 0"))
 
 
-def command_file(name: str, writes: Sequence[Write]) -> bytes:
-    """``apply.cmd`` or ``revert.cmd``: imports the template beside it, runs the commands, says how."""
+def command_file(name: str, writes: Sequence[Write], *, final: bool = False) -> bytes:
+    """``N.cmd``: imports the template beside it, runs the commands, says how they ended.
+
+    With ``final`` it then removes the scheduled task that runs it.
+    """
     lines = ["@echo off", f'cd /d "{FOLDER}"']
     if template(writes) != security.SecurityTemplate():
         lines += [
@@ -175,7 +190,7 @@ def command_file(name: str, writes: Sequence[Write]) -> bytes:
         lines.append(step("registry", f"reg import {name}.reg >nul 2>nul"))
     for number, line in enumerate(commands(writes), start=1):
         lines.append(step(f"command {number}", f"{line} >nul 2>nul"))
-    if name == "revert":
+    if final:
         lines.append(f"schtasks /delete /tn {REVERT_TASK} /f >nul 2>nul")
     lines += [f"echo {MARKER}begin done", f"echo {MARKER}end ok", "exit /b 0"]
     return "".join(f"{line}\r\n" for line in lines).encode()
@@ -293,7 +308,7 @@ def _safe(text: str) -> str:
     return text
 
 
-def _task(after: timedelta) -> bytes:
+def _task(stage: int, after: timedelta) -> bytes:
     """A task that runs the way back as SYSTEM, a while after it was made ([MS-TSCH] 2.5).
 
     A registration trigger needs neither the host's clock nor its date format.
@@ -307,7 +322,7 @@ def _task(after: timedelta) -> bytes:
   <Settings><DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>
     <StartWhenAvailable>true</StartWhenAvailable></Settings>
   <Actions Context="Author"><Exec><Command>%SystemRoot%\\System32\\cmd.exe</Command>
-    <Arguments>/c "{FOLDER}\\revert.cmd"</Arguments></Exec></Actions>
+    <Arguments>/c "{FOLDER}\\{stage}-back.cmd"</Arguments></Exec></Actions>
 </Task>
 """
     return b"\xff\xfe" + text.replace("\n", "\r\n").encode("utf-16-le")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from opsproof.policy.baseline import Comparison, Setting, meets
-from opsproof.policy.lockout import Connection, cuts, risks
+from opsproof.policy.lockout import Connection, Cut, cuts, is_way_in
 from opsproof.policy.observed import Observed
 from opsproof.policy.targets import Value
 
@@ -30,21 +30,41 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do on one host. ``risks`` say what the scheduled revert is for."""
+    """What to do on one host. ``staged`` are those of the changes that decide who gets in."""
 
     settings: tuple[Setting, ...]
     changes: tuple[Change, ...]
     held: tuple[Held, ...]
-    risks: tuple[str, ...]
+    staged: frozenset[str] = frozenset()
 
     @property
     def compliant(self) -> int:
         """How many settings were met already."""
         return len(self.settings) - len(self.changes) - len(self.held)
 
+    @property
+    def stages(self) -> tuple[tuple[Change, ...], ...]:
+        """The changes in the order of their pushes: what is harmless, then what decides who gets in.
 
-def plan(settings: Iterable[Setting], observed: Observed, connection: Connection) -> Plan:
-    """Compare, and hold back what would lock the connecting account out."""
+        Each is confirmed by a session of its own, so that a lock-out takes nothing harmless back.
+        """
+        first = tuple(one for one in self.changes if one.setting.id not in self.staged)
+        second = tuple(one for one in self.changes if one.setting.id in self.staged)
+        return tuple(stage for stage in (first, second) if stage)
+
+
+def plan(
+    settings: Iterable[Setting],
+    observed: Observed,
+    connection: Connection,
+    *,
+    forced: Collection[str] = (),
+) -> Plan:
+    """Compare, and hold back what would lock the connecting account out.
+
+    ``forced`` are ids of settings that are tried all the same, in the stage that a new session must
+    confirm; what no such session can prove harmless is held back even then.
+    """
     wanted = tuple(settings)
     changes = [
         Change(one, before, _after(one, before))
@@ -56,12 +76,18 @@ def plan(settings: Iterable[Setting], observed: Observed, connection: Connection
         for one in changes
         if one.setting.target.folded in observed.managed
     }
+    tried = {one.setting.target.folded for one in changes if one.setting.id in forced}
     # Holding one change back can leave another that cuts on its own, or lift the reason for it.
     while True:
         rest = {c.setting.target.folded: c.after for c in changes}
         for folded in held:
             rest.pop(folded, None)
-        more = cuts(observed, rest, connection)
+        found = cuts(observed, rest, connection)
+        more = {
+            folded: _why(cut, folded in tried)
+            for folded, cut in found.items()
+            if folded not in tried or not cut.provable
+        }
         if not more:
             break
         held |= more
@@ -74,8 +100,16 @@ def plan(settings: Iterable[Setting], observed: Observed, connection: Connection
             for one in changes
             if one.setting.target.folded in held
         ),
-        risks=tuple(risks({one.setting.target.folded: one.after for one in made})),
+        staged=frozenset(
+            one.setting.id
+            for one in made
+            if one.setting.id in forced or is_way_in(one.setting.target, observed.identity)
+        ),
     )
+
+
+def _why(cut: Cut, tried: bool) -> str:
+    return f"{cut.why}, and no new session can prove otherwise" if tried else cut.why
 
 
 def _after(setting: Setting, before: Value | None) -> Value | None:
@@ -104,8 +138,9 @@ def table(plan_: Plan) -> tuple[str, str]:
     after: list[str] = []
     for change in plan_.changes:
         name = f"{change.setting.id} {change.setting.target}"
+        stage = "  # in the second stage" if change.setting.id in plan_.staged else ""
         before.append(f"{name}: {shown(change.before)}\n")
-        after.append(f"{name}: {shown(change.after)}\n")
+        after.append(f"{name}: {shown(change.after)}{stage}\n")
     for held in plan_.held:
         name = f"{held.change.setting.id} {held.change.setting.target}"
         as_is = f"{name}: {shown(held.change.before)}"

@@ -19,19 +19,26 @@ from opsproof.policy.command import audit_command
 from opsproof.policy.lockout import Connection
 from opsproof.policy.observed import Observed, observe
 from opsproof.policy.plan import Plan, plan, shown, table
-from opsproof.policy.targets import Value
+from opsproof.policy.targets import SystemAccess, Value
 
 _AUTHS = {"basic", "ntlm", "kerberos", "credssp", "certificate", "negotiate"}
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a host shall have. ``folder`` holds the baselines; ``overrides`` are by setting id."""
+    """What a host shall have, and how Ansible gets in.
+
+    ``folder`` holds the baselines; ``overrides`` are by setting id; ``stage`` are ids of settings
+    to try although they should cut the connection; ``login_after`` is the connecting account's name
+    once it is renamed.
+    """
 
     folder: str
     baselines: list[str]
     overrides: dict[str, Any] = {}
     auth: str
     tls: bool
+    stage: list[str] = []
+    login_after: str = ""
 
 
 def command(wanted: Wanted, *, now: datetime, confirm: bool = False) -> str:
@@ -50,8 +57,9 @@ def planned(
     """Compare a host with what it shall have.
 
     ``apply_to`` and ``restore_to`` are the files that the cabinets are written to when something is
-    to be changed. The answer is JSON: ``changes``, ``held``, ``risks``, ``before`` and ``after``
-    (texts for ``--diff``), ``facts`` for the evidence.
+    to be changed. The answer is JSON: ``changes``, ``held``, ``stages`` (ids, in the order of their
+    pushes), ``login`` (the connecting account's new name when the plan renames it, else ""),
+    ``before`` and ``after`` (texts for ``--diff``), ``facts`` for the evidence.
 
     Raises:
         RefusedError: an earlier apply waits for being taken back.
@@ -65,8 +73,9 @@ def planned(
             remedy="run again when the revert has run",
         )
     chosen = for_host(everything, release=observed.release, overrides=_overrides(wanted))
-    connection = Connection("ntlm" if wanted.auth == "negotiate" else wanted.auth, wanted.tls)
-    made = plan(chosen, observed, connection)
+    auth = "ntlm" if wanted.auth == "negotiate" else wanted.auth
+    connection = Connection(auth, wanted.tls, wanted.login_after)
+    made = plan(chosen, observed, connection, forced=_forced(wanted, everything))
     restore_sha256 = None
     if made.changes and apply_to is not None and restore_to is not None:
         back = restore_cabinet(made, observed)
@@ -77,7 +86,9 @@ def planned(
     return {
         "changes": _changes(made),
         "held": _held(made),
-        "risks": list(made.risks),
+        "stages": [[change.setting.id for change in stage] for stage in made.stages],
+        "login": _login(made, observed),
+        "pending": observed.revert_pending,
         "before": before,
         "after": after,
         "facts": _facts(wanted, everything, observed)
@@ -85,19 +96,22 @@ def planned(
     }
 
 
-def outcome(stdout: str) -> list[str]:
-    """The steps of an apply that failed on the host, by name.
+def pushed(result: Mapping[str, Any]) -> dict[str, Any]:
+    """How a stage ended, from the result of the task that sent it.
 
-    Raises:
-        IncompleteError: the apply did not come to its end.
+    ``lost``: no answer came, so nobody knows; ``failed``: the steps that failed, by name, with
+    "end" when the stage did not come to its end. A stage that was not sent is neither.
     """
-    sections = split_batch(stdout).sections
-    if "done" not in sections:
-        raise IncompleteError(
-            "the apply did not come to its end",
-            remedy="the host takes it back by itself; look at what it printed",
-        )
-    return [name for name, section in sections.items() if not section.ok]
+    if result.get("skipped"):
+        return {"lost": False, "failed": []}
+    if "stdout" not in result:
+        return {"lost": True, "failed": []}
+    try:
+        sections = split_batch(str(result["stdout"])).sections
+    except IncompleteError:
+        return {"lost": True, "failed": []}
+    failed = [name for name, section in sections.items() if not section.ok]
+    return {"lost": False, "failed": failed if "done" in sections else [*failed, "end"]}
 
 
 def _keep(path: Path, data: bytes) -> None:
@@ -109,6 +123,23 @@ def _all(wanted: Wanted) -> tuple[Setting, ...]:
     if wanted.auth not in _AUTHS:
         raise UsageError(f"{wanted.auth!r} is not one of {', '.join(sorted(_AUTHS))}")
     return layered(load_layers(wanted.baselines, Path(wanted.folder)))
+
+
+def _forced(wanted: Wanted, settings: Sequence[Setting]) -> frozenset[str]:
+    for name in wanted.stage:
+        if name not in {setting.id for setting in settings}:
+            raise UsageError(
+                f"there is no setting {name}",
+                where="hardening_stage",
+                remedy="opsproof baseline show lists the ids",
+            )
+    return frozenset(wanted.stage)
+
+
+def _login(made: Plan, observed: Observed) -> str:
+    renamed = SystemAccess("NewAdministratorName").folded
+    names = [c.after for c in made.changes if c.setting.target.folded == renamed]
+    return str(names[0]) if names and observed.identity.builtin_administrator else ""
 
 
 def _overrides(wanted: Wanted) -> dict[str, Value | None]:

@@ -34,7 +34,8 @@ class HeldFact(Record, frozen=True, kw_only=True):
 class HostFacts(Record, frozen=True, kw_only=True):
     """A host after the run. ``settings`` has the id in lower case with underscores as key.
 
-    ``changes`` are those of this run; with ``applied`` false they were only planned.
+    ``changes`` are those of this run; with ``applied`` false none of them stayed. ``taken_back`` are
+    ids of those that the host took back by itself, because no new session got in.
     ``restore_sha256`` is of the cabinet that takes them back, None when nothing was changed.
     """
 
@@ -46,3 +47,4 @@ class HostFacts(Record, frozen=True, kw_only=True):
     left_alone: tuple[str, ...]
     applied: bool
     restore_sha256: str | None
+    taken_back: tuple[str, ...] = ()
