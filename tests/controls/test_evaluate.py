@@ -85,3 +85,23 @@ def test_the_id_follows_from_the_content() -> None:
     assert finding.id == content_id("FND", finding)
     assert finding.id != judge({"disks": [disk(8)]}).id
     assert msgspec.json.decode(msgspec.json.encode(finding), type=Finding) == finding
+
+
+def test_an_owner_is_named_beside_what_was_seen_and_changes_no_verdict() -> None:
+    text = (
+        "activity: inspection\nowner_remedy: {zh: '{owner}', en: '{owner}'}\ncontrols:\n"
+        "  - {id: A-1, title: {zh: a, en: a}, remedy: {zh: a, en: a}, subject: host,\n"
+        "     severity: low, demands: [B-3], clauses: [], owner: length.gpo,\n"
+        "     test: {path: length.value, at_least: 14}}\n"
+    )
+    (control,) = parse_controls({"a.yml": text.encode()})
+
+    def seen(**length: Any) -> tuple[State, Any]:
+        about = subject(SubjectKind.HOST, "app-01", "app-01")
+        found = evaluate(control, observation("run", about, {"length": length}), [], NOW)
+        return found.state, found.observed
+
+    assert seen(value=8, gpo="x") == (State.FAIL, {"length.value": 8, "length.gpo": "x"})
+    assert seen(value=20, gpo="x") == (State.PASS, {"length.value": 20, "length.gpo": "x"})
+    assert seen(value=8) == (State.FAIL, {"length.value": 8})
+    assert seen(gpo="x")[0] is State.ERROR

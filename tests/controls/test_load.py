@@ -147,3 +147,32 @@ def test_a_folder_is_read_sorted_by_id(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text(changed("INS-DISK-001", "INS-Z-1"), encoding="utf-8")
     (tmp_path / "b.yml").write_text(GOOD, encoding="utf-8")
     assert [control.id for control in load(tmp_path)] == ["INS-DISK-001", "INS-Z-1"]
+
+
+OWNED = GOOD.replace(
+    "activity: inspection\n",
+    'activity: inspection\nowner_remedy: {zh: "由 {owner} 决定", en: "Ask {owner}"}\n',
+).replace("    applies:", "    owner: policy.gpo\n    applies:")
+
+
+def test_an_owner_is_part_of_the_control_and_none_leaves_its_hash_as_it_was() -> None:
+    (owned,) = parse_controls({"a.yml": OWNED.encode()})
+    (plain,) = parse_controls({"a.yml": GOOD.encode()})
+    assert owned.owner is not None
+    assert owned.owner.path == "policy.gpo"
+    assert owned.as_json()["owner"]["remedy"] == {"zh": "由 {owner} 决定", "en": "Ask {owner}"}
+    assert "owner" not in plain.as_json()
+    assert owned.sha256 != plain.sha256
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('owner_remedy: {zh: "由 {owner} 决定", en: "Ask {owner}"}\n', "", "no remedy for owners"),
+        ("Ask {owner}", "Ask somebody", "does not name the owner"),
+        ("policy.gpo", "Policy GPO", "is not a path"),
+    ],
+)
+def test_an_owner_that_nobody_could_name_is_refused(old: str, new: str, said: str) -> None:
+    with pytest.raises(YamlError, match=said):
+        controls(OWNED.replace(old, new))

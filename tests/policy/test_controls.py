@@ -10,6 +10,7 @@ from opsproof.controls import Control, check_schemas, parse_controls
 from opsproof.controls.conditions import holds
 from opsproof.policy.baseline import Setting, meets
 from opsproof.policy.baseline_yaml import load_layers
+from opsproof.policy.controls import DOMAIN_ID
 from opsproof.policy.targets import Right, Service, Value
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ def test_the_file_of_controls_is_what_the_baselines_say() -> None:
 def test_every_setting_has_a_control_that_asks_for_facts_that_exist(
     controls: dict[str, Control],
 ) -> None:
-    assert set(controls) == {one.id for one in SETTINGS}
+    assert set(controls) == {one.id for one in SETTINGS} | {DOMAIN_ID}
     check_schemas(controls.values())
 
 

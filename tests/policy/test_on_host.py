@@ -243,21 +243,3 @@ def test_odd_types_survive_a_restore() -> None:
     assert planned(host, wanted)[0].changes == ()
     restore(host, made, observed)
     assert host.dump()["registry"] == before
-
-
-def test_what_a_domain_policy_sets_is_told_apart_and_left_alone(
-    settings: tuple[Setting, ...],
-) -> None:
-    host = make()
-    applied = (
-        '[Unicode]\r\nUnicode=yes\r\n[Version]\r\nsignature="$CHICAGO$"\r\nRevision=1\r\n'
-        "[System Access]\r\nMinimumPasswordLength = 8\r\n[Privilege Rights]\r\n"
-        "SeBackupPrivilege = *S-1-5-32-544,*S-1-5-32-551\r\n"
-    )
-    folder = "C:\\Windows\\security\\templates\\policies"
-    host.files.mkdir(folder)
-    host.files.write(f"{folder}\\gpt00000.dom", b"\xff\xfe" + applied.encode("utf-16-le"))
-    made, _ = planned(host, settings)
-    domain = {h.change.setting.id for h in made.held if h.why.startswith("a domain policy")}
-    assert domain == {"HRD-ACC-004", "HRD-URA-005"}
-    assert not domain & {change.setting.id for change in made.changes}

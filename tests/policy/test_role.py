@@ -106,7 +106,7 @@ def test_an_account_without_rights_is_told_so() -> None:
     host = make()
     host.accounts.create_user("weak", "x")
     text = run_cmd(host, command(WANTED, now=NOW), user="weak").stdout.decode(errors="replace")
-    with pytest.raises(IncompleteError, match="the step 'audit' failed"):
+    with pytest.raises(IncompleteError, match="the step 'security' failed"):
         planned(WANTED, text, apply_to=None, restore_to=None, revert_after=LATER)
 
 

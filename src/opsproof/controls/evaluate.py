@@ -10,6 +10,7 @@ from opsproof.controls.conditions import (
     NotCollectedError,
     as_json,
     holds,
+    lookup,
     observed,
 )
 from opsproof.controls.model import Control
@@ -31,6 +32,9 @@ def evaluate(
     control can be waived.
     """
     state, seen = _judge(control, observation.facts)
+    if control.owner is not None and state in (State.PASS, State.FAIL):
+        owner = lookup(observation.facts, control.owner.path)
+        seen = seen if owner is None else seen | {control.owner.path: owner}
     waiver: str | None = None
     if state is State.FAIL:
         covering = (w.id for w in waivers if w.covers(control.id, observation.subject, now))

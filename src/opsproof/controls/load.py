@@ -1,8 +1,9 @@
 """Reading ``controls/*.yml``. Strict: an unknown key or a wrong type is an error with file and line.
 
-A file holds one activity::
+A file holds one activity; ``owner_remedy`` stands for a control's own where its owner is there::
 
     activity: inspection
+    owner_remedy: {zh: "... {owner} ...", en: ...}         # needed by controls with an owner
     controls:
       - id: INS-DISK-001
         title: {zh: 磁盘剩余空间不低于 10%, en: At least 10 % of every disk is free}
@@ -13,6 +14,7 @@ A file holds one activity::
         clauses:
           - {id: "gbt22239-2019:8.1.7.5.a", reviewed: false}
         applies: {path: disks, present: true}          # optional
+        owner: policy.gpo                              # optional: a fact that names who decides
         test: {every: disks, holds: {path: free_percent, at_least: 10}}
 """
 
@@ -32,7 +34,7 @@ from opsproof.controls.conditions import (
     Condition,
     Quantified,
 )
-from opsproof.controls.model import Clause, Control, Text
+from opsproof.controls.model import Clause, Control, Owner, Text
 from opsproof.controls.strict_yaml import Document, YamlError, parse
 from opsproof.evidence.model import Json, Severity, SubjectKind
 
@@ -81,7 +83,7 @@ def parse_controls(files: Mapping[str, bytes], *, where: str = "controls") -> li
 
 
 def _controls(document: Document) -> Iterable[tuple[Place, Control]]:
-    top = _keys(document, (), needed={"activity", "controls"})
+    top = _keys(document, (), needed={"activity", "controls"}, allowed={"owner_remedy"})
     activity = _text(document, ("activity",))
     if not isinstance(top["controls"], list) or not top["controls"]:
         raise YamlError("'controls' is not a list of controls", where=document.where("controls"))
@@ -91,7 +93,7 @@ def _controls(document: Document) -> Iterable[tuple[Place, Control]]:
 
 
 def _control(document: Document, place: Place, activity: str) -> Control:
-    raw = _keys(document, place, needed=_NEEDED, allowed={"applies"})
+    raw = _keys(document, place, needed=_NEEDED, allowed={"applies", "owner"})
     return Control(
         id=_matching(document, (*place, "id"), _CONTROL_ID, "a control id such as INS-DISK-001"),
         title=_both(document, (*place, "title")),
@@ -109,7 +111,26 @@ def _control(document: Document, place: Place, activity: str) -> Control:
         ),
         applies=_condition(document, (*place, "applies")) if "applies" in raw else None,
         test=_condition(document, (*place, "test")),
+        owner=_owner(document, (*place, "owner")) if "owner" in raw else None,
     )
+
+
+def _owner(document: Document, place: Place) -> Owner:
+    if "owner_remedy" not in document.value:
+        raise YamlError(
+            "has an owner and the file no remedy for owners",
+            where=document.where(*place),
+            remedy="add owner_remedy beside activity",
+        )
+    remedy = _both(document, ("owner_remedy",))
+    for language, text in (("zh", remedy.zh), ("en", remedy.en)):
+        if "{owner}" not in text:
+            raise YamlError(
+                "does not name the owner",
+                where=document.where("owner_remedy", language),
+                remedy="write {owner} where the name belongs",
+            )
+    return Owner(_path(document, place), remedy)
 
 
 def _clause(document: Document, place: Place) -> Clause:

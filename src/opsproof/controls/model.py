@@ -32,6 +32,18 @@ class Clause:
     reviewer: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Somebody else who decides what the facts are: the fact at ``path``, where it is there, names them.
+
+    ``remedy`` then takes the place of the control's own, with the name for ``{owner}``. The verdict
+    is not touched.
+    """
+
+    path: str
+    remedy: Text
+
+
 @dataclass(frozen=True)
 class Control:
     """One statement that must hold for every subject of a kind.
@@ -49,10 +61,11 @@ class Control:
     clauses: tuple[Clause, ...]
     applies: Condition | None
     test: Condition
+    owner: Owner | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The control as plain JSON, every field written out."""
-        return {
+        """The control as plain JSON, every field written out but an owner that there is not."""
+        plain: dict[str, Any] = {
             "id": self.id,
             "title": {"zh": self.title.zh, "en": self.title.en},
             "remedy": {"zh": self.remedy.zh, "en": self.remedy.en},
@@ -66,6 +79,10 @@ class Control:
             "applies": None if self.applies is None else as_json(self.applies),
             "test": as_json(self.test),
         }
+        if self.owner is not None:
+            remedy = {"zh": self.owner.remedy.zh, "en": self.owner.remedy.en}
+            plain["owner"] = {"path": self.owner.path, "remedy": remedy}
+        return plain
 
     @cached_property
     def sha256(self) -> str:

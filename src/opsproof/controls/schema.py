@@ -37,6 +37,10 @@ def check_schemas(controls: Iterable[Control]) -> None:
             if condition is not None:
                 for problem in _problems(condition, facts):
                     raise UsageError(problem, where=control.id)
+        if control.owner is not None and not isinstance(
+            _at(facts, control.owner.path), (inspect.StrType, inspect.AnyType)
+        ):
+            raise UsageError(f"there is no text {control.owner.path!r}", where=control.id)
 
 
 def _problems(condition: Condition, facts: inspect.Type) -> Iterator[str]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from opsproof.errors import UsageError
 from opsproof.inspection.command import LAST, MARKER, MAX_LINE, asked, step
 from opsproof.policy.baseline import Setting
+from opsproof.policy.origin import AUDIT_HISTORY, CLASSES
 from opsproof.policy.targets import Firewall, Profile, Registry, Service
 
 FIREWALL_KEY = "SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy"
@@ -48,8 +49,8 @@ there, which rules out %TEMP% and %ProgramData%."""
 CABINET = f"{FOLDER}.cab"
 """The one file that is copied to the host."""
 
-APPLIED = "%SystemRoot%\\security\\templates\\policies"
-"""Folder with the templates of applied GPOs."""
+APPLIED_AUDIT = "%SystemRoot%\\security\\audit"
+"""Folder with the audit table that Group Policy copied to the host."""
 
 REVERT_TASK = "opsproof-hardening-revert"
 """Name of the scheduled task that takes an apply back."""
@@ -57,7 +58,7 @@ REVERT_TASK = "opsproof-hardening-revert"
 
 def parent_keys(settings: Iterable[Setting]) -> tuple[str, ...]:
     """The keys below HKLM whose exports hold every value of the settings, in order."""
-    wanted = set(WAYS_IN)
+    wanted = {*WAYS_IN, AUDIT_HISTORY}
     for setting in settings:
         match setting.target:
             case Registry(path):
@@ -127,12 +128,7 @@ def audit_command(
         f"(for %k in ({quoted}) do @(echo {MARKER}begin key %~k& reg export %k k.reg /y >nul 2>nul "
         f"&& type k.reg && echo {MARKER}end ok || echo {MARKER}end failed))",
     ]
-    # The security extension keeps the templates of the GPOs that it applied here ("Fixing Security
-    # Settings Problems", cc737602); on a host without a domain there are none.
-    steps.append(
-        f'(for %f in ("{APPLIED}\\gpt*") do @(echo {MARKER}begin gpo %~nxf& type "%f" '
-        f"&& echo {MARKER}end ok || echo {MARKER}end failed))"
-    )
+    steps += _origin_steps()
     if services:
         steps.append(
             f"(for %s in ({named}) do @(echo {MARKER}begin service %~s& sc qc %s "
@@ -147,3 +143,24 @@ def audit_command(
             remedy="put registry settings below fewer parent keys",
         )
     return line
+
+
+def _origin_steps() -> list[str]:
+    """What :func:`opsproof.policy.origin.origins` reads. wmic waits for an input that never ends."""
+    rsop = " ".join(f'"{name} get {asked}"' for name, asked in CLASSES.items())
+    wmic = "wmic /namespace:\\\\root\\rsop\\computer path"
+    return [
+        step("domain", "wmic computersystem get Domain,PartOfDomain /value <nul"),
+        step(
+            "merged",
+            "(secedit /export /mergedpolicy /cfg m.inf /areas SECURITYPOLICY USER_RIGHTS SERVICES "
+            ">nul && type m.inf)",
+        ),
+        # A host without a domain is spared eight starts of wmic.
+        f'(wmic computersystem get PartOfDomain /value <nul | find "TRUE" >nul '
+        f"&& (for %c in ({rsop}) do @(echo {MARKER}begin rsop %~c& {wmic} %~c /value <nul 2>nul "
+        f"&& echo {MARKER}end ok || echo {MARKER}end failed)))",
+        # The wildcard makes a host without the file no step at all instead of a failed one.
+        f'(for %f in ("{APPLIED_AUDIT}\\audit*.csv") do @(echo {MARKER}begin gpoaudit %~nxf& '
+        f'type "%f" && echo {MARKER}end ok || echo {MARKER}end failed))',
+    ]

@@ -18,6 +18,31 @@ _REMEDY_ZH = "核对差异后执行 harden 剧本；确需例外时登记审批�
 _REMEDY_EN = (
     "Look at the difference and run the playbook harden; else record a waiver with approver and end"
 )
+_OWNER_ZH = (
+    "由域组策略“{owner}”设定，本机修改会被覆盖：请修改该 GPO；"
+    "若 GPO 已正确，在主机上执行 gpupdate /force"
+)
+_OWNER_EN = (
+    'The domain\'s GPO "{owner}" sets it and would overwrite a local change: change it in the GPO; '
+    "where that is right already, run gpupdate /force on the host"
+)
+DOMAIN_ID = "HRD-DOM-001"
+"""The control that a domain member says which settings are the domain's."""
+_DOMAIN = f"""\
+  - id: {DOMAIN_ID}
+    title:
+      zh: 域成员能说明哪些设置由域组策略设定（RSoP 可读）
+      en: A domain member says which settings Group Policy sets (RSoP can be read)
+    remedy:
+      zh: 检查 WMI 服务以及策略“关闭策略的结果集日志”未启用，再执行 gpupdate /force
+      en: See that the WMI service runs and that RSoP logging is not turned off, then gpupdate /force
+    subject: host
+    severity: medium
+    demands: [B-3, F-2]
+    clauses:
+      - {{id: "gbt22239-2019:8.1.10.8.a", reviewed: false}}
+    applies: {{not: {{path: domain.name, empty: true}}}}
+    test: {{path: domain.known, equals: true}}"""
 
 
 def controls_yaml(baselines: Iterable[Baseline]) -> str:
@@ -26,11 +51,15 @@ def controls_yaml(baselines: Iterable[Baseline]) -> str:
         "---",
         "# Written by scripts/hardening_controls.py from baselines/; a test holds the two together.",
         "activity: hardening",
+        "owner_remedy:",
+        f"  zh: {_text(_OWNER_ZH)}",
+        f"  en: {_text(_OWNER_EN)}",
         "controls:",
     ]
     for baseline in baselines:
         for setting in baseline.settings:
             lines += _control(baseline, setting)
+    lines.append(_DOMAIN)
     return "\n".join(lines) + "\n"
 
 
@@ -53,6 +82,7 @@ def _control(baseline: Baseline, setting: Setting) -> list[str]:
     applies = _applies(baseline, setting)
     if applies:
         lines += ["    applies:", *(f"      {line}" for line in applies)]
+    lines.append(f"    owner: settings.{setting.slug}.gpo")
     return [*lines, "    test:", *(f"      {line}" for line in _test(setting))]
 
 

@@ -12,6 +12,7 @@ from opsproof.inspection.batch import Batch, Section
 from opsproof.policy import auditcsv, regtext, security
 from opsproof.policy.baseline import Setting
 from opsproof.policy.command import FIREWALL_KEY, PROFILE_KEYS, parent_keys
+from opsproof.policy.origin import NO_DOMAIN, Origins, firewall_policies, origins
 from opsproof.policy.registry import RegistryPath, RegistryValue
 from opsproof.policy.targets import (
     Audit,
@@ -63,8 +64,7 @@ class Observed:
     audit: Mapping[str, int]
     registry: Mapping[tuple[str, str, str], RegistryValue]
     services: Mapping[str, StartMode]
-    managed: frozenset[tuple[str, ...]] = frozenset()
-    """Targets that a GPO's security settings set: a local change would not last."""
+    origins: Origins = NO_DOMAIN
 
     def registry_value(self, key: str, name: str) -> RegistryValue | None:
         """A value below HKLM as it is, with its type."""
@@ -83,9 +83,17 @@ class Observed:
                 mode = self.services.get(name.lower())
                 return None if mode is None else mode.value
             case Firewall():
-                return _plain(self.registry.get(firewall_path(target).folded))
+                return _plain(self._firewall(target))
             case Registry(path):
                 return _plain(self.registry.get(path.folded))
+
+    def _firewall(self, target: Firewall) -> RegistryValue | None:
+        """A profile's property as it counts: what a GPO sets, else the local store."""
+        if self.origins.gpo(target) is not None:
+            paths = firewall_policies(target)
+            found = (self.registry.get(path.folded) for path in paths)
+            return next((value for value in found if value is not None), None)
+        return self.registry.get(firewall_path(target).folded)
 
 
 def firewall_path(target: Firewall) -> RegistryPath:
@@ -128,20 +136,8 @@ def observe(batch: Batch, settings: Iterable[Setting]) -> Observed:
         audit={line.guid: line.flags for line in audit if line.machine_wide},
         registry=registry,
         services=services,
-        managed=_managed(batch),
+        origins=origins(batch, registry.values()),
     )
-
-
-def _managed(batch: Batch) -> frozenset[tuple[str, ...]]:
-    found: set[tuple[str, ...]] = set()
-    for name, section in batch.named("gpo").items():
-        if not section.ok:
-            raise IncompleteError(f"the applied policy {name} could not be read")
-        template = security.read(section.text.lstrip("\ufeff").encode(), name=name)
-        found |= {SystemAccess(key).folded for key in template.system_access}
-        found |= {Right(right).folded for right in template.rights}
-        found |= {Registry(value.path, value.type).folded for value in template.registry}
-    return frozenset(found)
 
 
 def _text(batch: Batch, name: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from opsproof.policy.baseline import Comparison, Setting, meets
 from opsproof.policy.lockout import Connection, Cut, cuts, is_way_in
 from opsproof.policy.observed import Observed
-from opsproof.policy.targets import Value
+from opsproof.policy.origin import Origins
+from opsproof.policy.targets import Target, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ def plan(
         if not meets(one, before := observed.value(one.target))
     ]
     held = {
-        one.setting.target.folded: "a domain policy sets it: change the GPO"
+        one.setting.target.folded: why
         for one in changes
-        if one.setting.target.folded in observed.managed
+        if (why := _not_ours(observed.origins, one.setting.target)) is not None
     }
     tried = {one.setting.target.folded for one in changes if one.setting.id in forced}
     # Holding one change back can leave another that cuts on its own, or lift the reason for it.
@@ -110,6 +111,19 @@ def plan(
 
 def _why(cut: Cut, tried: bool) -> str:
     return f"{cut.why}, and no new session can prove otherwise" if tried else cut.why
+
+
+def _not_ours(origins: Origins, target: Target) -> str | None:
+    """Why a local change would not last, or may not."""
+    gpo = origins.gpo(target)
+    if gpo is not None:
+        return f"the domain policy {gpo!r} sets it: change it there"
+    if origins.unknown(target):
+        return (
+            f"the host is a member of {origins.domain} and does not say what Group Policy sets: "
+            "see that RSoP logging is on"
+        )
+    return None
 
 
 def _after(setting: Setting, before: Value | None) -> Value | None:

@@ -19,7 +19,7 @@ from opsproof.policy.command import audit_command
 from opsproof.policy.lockout import Connection
 from opsproof.policy.observed import Observed, observe
 from opsproof.policy.plan import Plan, plan, shown, table
-from opsproof.policy.targets import SystemAccess, Value
+from opsproof.policy.targets import SystemAccess, Target, Value
 
 _AUTHS = {"basic", "ntlm", "kerberos", "credssp", "certificate", "negotiate"}
 
@@ -179,15 +179,25 @@ def _facts(wanted: Wanted, settings: Sequence[Setting], observed: Observed) -> d
     return {
         "release": observed.release,
         "baselines": layers,
-        "settings": {one.slug: _fact(observed.value(one.target)) for one in own},
+        "domain": {
+            "name": observed.origins.domain,
+            "known": observed.origins.readable,
+            "gpos": sorted(set(observed.origins.gpos.values())),
+        },
+        "settings": {one.slug: _fact(one.target, observed) for one in own},
         "left_alone": sorted(wanted.overrides),
         "applied": False,
     }
 
 
-def _fact(value: Value | None) -> Mapping[str, Any]:
-    shown_value = sorted(value) if isinstance(value, tuple) else value
-    return {"present": value is not None, "value": shown_value}
+def _fact(target: Target, observed: Observed) -> Mapping[str, Any]:
+    value, gpo = observed.value(target), observed.origins.gpo(target)
+    found = {"present": value is not None, "value": _plain(value)}
+    return found if gpo is None else found | {"gpo": gpo}
+
+
+def _plain(value: Value | None) -> Any:
+    return sorted(value) if isinstance(value, tuple) else value
 
 
 def now() -> datetime:

@@ -26,6 +26,8 @@ def controls_of(inputs: Mapping[str, bytes]) -> dict[str, ControlRecord]:
             id=control.id,
             sha256=control.sha256,
             file=f"inputs/{CONTROLS_INPUT}{name}",
+            owner=control.owner.path if control.owner else "",
+            owner_remedy=_both(control.owner.remedy) if control.owner else {},
             activity=control.activity,
             subject=control.subject.value,
             severity=control.severity.value,

@@ -10,6 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
+import msgspec
+
 from opsproof.evidence.model import Artifact, Json, Record, State
 from opsproof.reports.calendar import CalendarDay
 
@@ -152,11 +154,17 @@ class Clause(Record, frozen=True, kw_only=True):
 
 
 class ControlRecord(Record, frozen=True, kw_only=True):
-    """What the sheet needs of a control, as the run used it; ``file`` is its path in the bundle."""
+    """What the sheet needs of a control, as the run used it; ``file`` is its path in the bundle.
+
+    ``owner`` is the path of a fact that names somebody else who decides, ``owner_remedy`` what to do
+    then.
+    """
 
     id: str
     sha256: str
     file: str = ""
+    owner: str = ""
+    owner_remedy: Bilingual = msgspec.field(default_factory=dict)
     activity: str
     subject: str
     severity: str

@@ -12,6 +12,7 @@ from opsproof.reports.labels import both, labels
 from opsproof.reports.model import (
     LANGUAGES,
     Asset,
+    Bilingual,
     ControlRecord,
     FollowUp,
     Group,
@@ -197,11 +198,22 @@ def _row(
         state=item.state,
         severity=finding.severity.value,
         title=control.title if control else {"zh-CN": finding.control, "en": finding.control},
-        remedy=control.remedy if control else both("row.host.remedy"),
+        remedy=remedy(finding, control),
         threshold=threshold(finding),
         measured=measured(finding, item.state),
         follow_up=_follow_up(later),
     )
+
+
+def remedy(finding: Finding, control: ControlRecord | None) -> Bilingual:
+    """What to do about it; where somebody else decides what the fact is, what they have to do."""
+    if control is None:
+        return both("row.host.remedy")
+    seen = finding.observed
+    owner = seen.get(control.owner) if control.owner and isinstance(seen, dict) else None
+    if owner is None:
+        return control.remedy
+    return {tag: text.replace("{owner}", str(owner)) for tag, text in control.owner_remedy.items()}
 
 
 def subject_name(finding: Finding) -> str:

@@ -15,6 +15,8 @@ MODULES = (
     "find",
     "findstr",
     "fsutil",
+    "gpresult",
+    "gpupdate",
     "hostname",
     "ipconfig",
     "makecab",

@@ -11,6 +11,7 @@ from winlab.estate import schema
 from winlab.estate.build_logs import fill_logs, read_controller_file
 from winlab.estate.build_roles import add_role
 from winlab.estate.errors import EstateError
+from winlab.estate.schema_policy import built as policies
 from winlab.estate.updates import add_updates
 from winlab.host.certificates import Certificate
 from winlab.host.files import Drive
@@ -112,6 +113,10 @@ def build_host(plan: Plan, spec: schema.HostSpec, number: int, address: str) -> 
         for item in spec.registry:
             host.registry.set_value(item.key, item.name, item.value)
         host.power.require_reboot(*spec.pending_reboot)
+        if spec.member:
+            host.network.domain = plan.estate.domain
+            host.group_policy.assign(policies(plan.estate.gpos, spec.gpos, plan.estate.domain))
+            host.group_policy.refresh()
         if spec.updates is not None:
             add_updates(host, plan.estate.updates, spec.updates, plan.estate.domain)
         fill_logs(plan.estate, spec, host, plan.start, plan.folder, plan.file)

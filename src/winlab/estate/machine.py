@@ -181,6 +181,7 @@ class LabHost:
         self.counters.bytes_out += bytes_out
 
     def _run_due_tasks(self) -> None:
+        self.host.group_policy.tick()
         for task in self.host.tasks.take_due(self.host.now()):
             run_cmd(self.host, task.command, user=task.user)
 

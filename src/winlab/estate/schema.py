@@ -15,6 +15,8 @@ import msgspec
 import yaml
 
 from winlab.estate.errors import EstateError
+from winlab.estate.schema_policy import GpoSpec as GpoSpec
+from winlab.estate.schema_policy import unknown_gpo
 from winlab.estate.schema_updates import HostUpdatesSpec as HostUpdatesSpec
 from winlab.estate.schema_updates import TroubleSpec as TroubleSpec
 from winlab.estate.schema_updates import UpdateSpec as UpdateSpec
@@ -173,7 +175,10 @@ class RebootSpec(Spec, frozen=True, kw_only=True):
 
 
 class HostSpec(Spec, frozen=True, kw_only=True):
-    """One host, or one of the equal hosts of a group. What is left out is taken from defaults."""
+    """One host, or one of the equal hosts of a group. What is left out is taken from defaults.
+
+    A ``member`` is in the estate's domain; ``gpos`` are those that apply to it, the last one wins.
+    """
 
     name: Name
     os: Literal["2008R2", "2012R2", "2016", "2019", "2022"] | None = None
@@ -203,6 +208,8 @@ class HostSpec(Spec, frozen=True, kw_only=True):
     registry: tuple[RegistrySpec, ...] = ()
     users: tuple[UserSpec, ...] = ()
     updates: HostUpdatesSpec | None = None
+    member: bool = False
+    gpos: tuple[str, ...] = ()
     peers: tuple[Name, ...] = ()
 
 
@@ -234,6 +241,7 @@ class EstateSpec(Spec, frozen=True, kw_only=True):
     history_hours: Annotated[int, msgspec.Meta(ge=1, le=24 * 62)] = 48
     defaults: DefaultsSpec = DefaultsSpec()
     updates: tuple[UpdateSpec, ...] = ()
+    gpos: tuple[GpoSpec, ...] = ()
     hosts: tuple[HostSpec, ...] = ()
     groups: tuple[GroupSpec, ...] = ()
 
@@ -318,7 +326,16 @@ def _cross_check(spec: EstateSpec, file: str) -> None:
             raise EstateError(
                 file, f"{where}.updates", f"no update has KB{unknown[0]}", "add it under updates"
             )
+        _check_policy(spec, host, where, file)
         _check_host(host, where, file)
+
+
+def _check_policy(spec: EstateSpec, host: HostSpec, where: str, file: str) -> None:
+    unknown = unknown_gpo(spec.gpos, host.gpos)
+    if unknown is not None:
+        raise EstateError(file, f"{where}.gpos", f"there is no GPO {unknown!r}", "add it to gpos")
+    if host.gpos and not host.member:
+        raise EstateError(file, f"{where}.gpos", "is no member of the domain", "say member: true")
 
 
 def _check_host(host: HostSpec, where: str, file: str) -> None:

@@ -15,6 +15,7 @@ from winlab.host.clock import ZONES, HostClock
 from winlab.host.deferred import DeferredWrites
 from winlab.host.eventlogs import EventLogs
 from winlab.host.files import Drive, FileSystem
+from winlab.host.grouppolicy import GroupPolicy
 from winlab.host.guard import WriteGuard
 from winlab.host.hardware import Hardware
 from winlab.host.ids import SeededIds, stable_number
@@ -74,6 +75,7 @@ class Host:
         "environment",
         "eventlogs",
         "files",
+        "group_policy",
         "guard",
         "hardware",
         "ids",
@@ -144,6 +146,7 @@ class Host:
             self.iis = Iis(self._running, write)
             self.processes = Processes(self.services.all, write)
             self.hardware = spec.hardware
+            self.group_policy = GroupPolicy(self)
             self.environment: dict[str, str] = dict(image.environment)
             self._identify(spec)
         self._saved_parts = (
@@ -163,6 +166,7 @@ class Host:
             "iis",
             "processes",
             "updates",
+            "group_policy",
         )
 
     def _identify(self, spec: HostSpec) -> None:
@@ -263,6 +267,7 @@ class Host:
             self.services.break_starts(broken, mended)
             self.services.boot()
             self.iis.boot()
+        self.group_policy.refresh()
 
     # -- state -----------------------------------------------------------------------------------
 
@@ -305,6 +310,7 @@ class Host:
             "eventlogs": self.eventlogs.dump(),
             "processes": self.processes.dump(),
             "updates": self.updates.dump(),
+            "group_policy": self.group_policy.dump(),
             "environment": dict(sorted(self.environment.items())),
             "guard": {
                 "armed": self.guard.armed,

@@ -7,11 +7,26 @@ from typing import Any
 from opsproof.evidence.model import Record
 
 
-class SettingFact(Record, frozen=True, kw_only=True):
-    """One setting. ``value`` is a number, a text, or a sorted list of texts; None when not present."""
+class SettingFact(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One setting. ``value`` is a number, a text, or a sorted list of texts; None when not present.
+
+    ``gpo`` names the GPO of the domain that sets it; a setting of the host's own has none.
+    """
 
     present: bool
     value: Any
+    gpo: str | None = None
+
+
+class DomainFact(Record, frozen=True, kw_only=True):
+    """The domain of the host, "" for none, and the GPOs that set something on it.
+
+    ``known`` is false where a member does not say which administrative templates GPOs set.
+    """
+
+    name: str
+    known: bool
+    gpos: tuple[str, ...]
 
 
 class ChangeFact(Record, frozen=True, kw_only=True):
@@ -24,7 +39,7 @@ class ChangeFact(Record, frozen=True, kw_only=True):
 
 
 class HeldFact(Record, frozen=True, kw_only=True):
-    """A setting that was not changed because it would have cut the connection."""
+    """A setting that was not changed: it would have cut the connection, or is a domain's to set."""
 
     id: str
     target: str
@@ -41,6 +56,7 @@ class HostFacts(Record, frozen=True, kw_only=True):
 
     release: str
     baselines: tuple[str, ...]
+    domain: DomainFact
     settings: dict[str, SettingFact]
     changes: tuple[ChangeFact, ...]
     held: tuple[HeldFact, ...]

@@ -1,19 +1,26 @@
 """secedit.exe: export and configure. Sources: "secedit" (Microsoft Learn), [MS-GPSB] 2.2.
 
-An export into a new file is UTF-16 with a mark, into an existing one without a mark ANSI
-(ansible.windows win_security_policy.ps1 relies on it). A section that Windows refuses leaves the
+An export holds what is in force; with /mergedpolicy it holds what GPOs deliver and nothing else, on a
+host without a domain nothing, and without an elevated token secedit ends with 740 and writes no file
+(tomstryhn/RemoteSecEdit, read on Windows Server 2016 to 2025). An export into a new file is UTF-16
+with a mark, into an existing one without a mark ANSI (ansible.windows win_security_policy.ps1
+relies on it). A section that Windows refuses leaves the
 others applied and ends with 3; that 3 also stands for SIDs of nobody is assumed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from winlab.commands.call import Call, codec, program
 from winlab.host import paths
 from winlab.host.errors import NotModelledError, WindowsError
+from winlab.host.grouppolicy import Gpo, template_lines
 from winlab.host.registry import RegData, RegType
 
 _AREAS = {"securitypolicy", "group_mgmt", "user_rights", "regkeys", "filestore", "services"}
 _SECTIONS = {"unicode", "version", "system access", "registry values", "privilege rights"}
+_NOT_ELEVATED = 740
 _TEXT_KEYS = {"newadministratorname", "newguestname"}
 
 # What an export shows of the registry: values that sceregvl.inf registers, when they are there.
@@ -66,25 +73,14 @@ def _areas(options: dict[str, list[str]]) -> set[str]:
 
 
 def _export(call: Call, options: dict[str, list[str]]) -> int:
-    if not options.get("cfg") or set(options) - {"cfg", "areas", "log", "quiet"}:
-        if "mergedpolicy" in options or "db" in options:
-            raise NotModelledError(f"secedit /export /{min(set(options) - {'cfg'})}")
+    if not options.get("cfg") or set(options) - {"cfg", "areas", "log", "quiet", "mergedpolicy"}:
+        if "db" in options:
+            raise NotModelledError("secedit /export /db")
         return _usage(call)
-    areas, policy = _areas(options), call.host.policy
-    lines = ["[Unicode]", "Unicode=yes"]
-    if "securitypolicy" in areas:
-        lines.append("[System Access]")
-        for key, value in policy.account_policy().items():
-            lines.append(f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}")
-        lines += ["[Registry Values]", *_registry_lines(call)]
-    if "user_rights" in areas:
-        lines.append("[Privilege Rights]")
-        lines += [
-            f"{right} = {','.join(f'*{sid}' for sid in sids)}"
-            for right, sids in policy.rights.items()
-            if sids
-        ]
-    lines += ["[Version]", 'signature="$CHICAGO$"', "Revision=1"]
+    if not call.admin:
+        return _NOT_ELEVATED
+    areas = _areas(options)
+    lines = _merged(call, areas) if "mergedpolicy" in options else _in_force(call, areas)
     text = "".join(f"{line}\r\n" for line in lines)
     target = paths.normalise(options["cfg"][0], call.cwd)
     files = call.host.files
@@ -92,8 +88,41 @@ def _export(call: Call, options: dict[str, list[str]]) -> int:
     ansi_codec = codec(936 if call.host.locale.chinese else 1252)
     data = text.encode(ansi_codec, "replace") if ansi else b"\xff\xfe" + text.encode("utf-16-le")
     files.write(target, data)
-    _done(call)
+    if "quiet" not in options:
+        _done(call)
     return 0
+
+
+def _in_force(call: Call, areas: set[str]) -> Iterator[str]:
+    policy = call.host.policy
+    yield from ("[Unicode]", "Unicode=yes")
+    if "securitypolicy" in areas:
+        yield "[System Access]"
+        for key, value in policy.account_policy().items():
+            yield f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}"
+        yield "[Registry Values]"
+        yield from _registry_lines(call)
+    if "user_rights" in areas:
+        yield "[Privilege Rights]"
+        for right, sids in policy.rights.items():
+            if sids:
+                yield f"{right} = {','.join(f'*{sid}' for sid in sids)}"
+    yield from ("[Version]", 'signature="$CHICAGO$"', "Revision=1")
+
+
+def _merged(call: Call, areas: set[str]) -> Iterator[str]:
+    policy, security = call.host.group_policy, "securitypolicy" in areas
+    yield from template_lines(
+        Gpo(
+            name="",
+            guid="",
+            domain="",
+            access=policy.access() if security else {},
+            security_values=tuple(policy.security_values().values()) if security else (),
+            rights=policy.rights() if "user_rights" in areas else {},
+            services=policy.services() if "services" in areas else {},
+        )
+    )
 
 
 def _registry_lines(call: Call) -> list[str]:

@@ -6,11 +6,12 @@ Lines end in CR CR LF when wmic writes to a pipe, as the real tool's do.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TypeAlias
 
 from winlab.commands.call import Call, program
+from winlab.commands.tools import wmic_rsop
 from winlab.commands.tools.wmic_classes import CLASSES, WRITABLE
+from winlab.commands.tools.wmic_query import InvalidQueryError, parse_where
 from winlab.host.errors import NotModelledError
 from winlab.host.host import Host
 
@@ -18,13 +19,11 @@ Row: TypeAlias = "dict[str, str]"
 
 _RPC = 0x800706BA
 _INVALID_CLASS = 0x80041010
+_INVALID_NAMESPACE = 0x8004100E
 _INVALID_QUERY = 0x80041017
 _END = "\r\r\n"
 _TOKEN = re.compile(r'"[^"]*"|\'[^\']*\'|\([^()]*\)|/[A-Za-z]+:"[^"]*"|[^\s"\'(]+')
-_CONDITION = re.compile(
-    r"\s*([A-Za-z_]\w*)\s*(<=|>=|<>|!=|=|<|>|\blike\b)\s*('[^']*'|\"[^\"]*\"|[^\s)]+)\s*",
-    re.IGNORECASE,
-)
+_NAMESPACES = {"root\\cimv2": CLASSES, wmic_rsop.NAMESPACE: wmic_rsop.CLASSES}
 
 
 def _signed(code: int) -> int:
@@ -42,53 +41,6 @@ def _fail(call: Call, node: str, code: int, english: str, chinese: str) -> int:
     )
     call.error(text)
     return _signed(code)
-
-
-def _condition(text: str) -> Callable[[Row], bool]:
-    """Return a test for ``a=b and c like 'x%'``; NotModelledError for anything else."""
-    parts: list[tuple[str, str, str]] = []
-    rest = text.strip()
-    while rest.startswith("(") and rest.endswith(")"):
-        rest = rest[1:-1].strip()
-    while rest:
-        found = _CONDITION.match(rest)
-        if found is None:
-            raise NotModelledError(f"wmic where {text}")
-        parts.append((found[1].lower(), found[2].lower(), found[3].strip("'\"")))
-        rest = rest[found.end() :]
-        if not rest:
-            break
-        if rest[:4].lower() != "and ":
-            raise NotModelledError(f"wmic where {text}")
-        rest = rest[4:]
-
-    def keep(row: Row) -> bool:
-        low = {k.lower(): v for k, v in row.items()}
-        return all(name in low and _holds(low[name], op, value) for name, op, value in parts)
-
-    return keep
-
-
-def _holds(have: str, operator: str, want: str) -> bool:
-    if operator == "like":
-        pattern = re.escape(want).replace("%", ".*").replace("_", ".")
-        return re.fullmatch(pattern, have, re.IGNORECASE) is not None
-    a: str | int = have.lower()
-    b: str | int = want.lower()
-    if have.isdecimal() and want.isdecimal():
-        a, b = int(have), int(want)
-    order = 0 if a == b else (1 if str(a) > str(b) else -1)
-    if isinstance(a, int) and isinstance(b, int):
-        order = (a > b) - (a < b)
-    return {
-        "=": order == 0,
-        "<>": order != 0,
-        "!=": order != 0,
-        "<": order < 0,
-        ">": order > 0,
-        "<=": order <= 0,
-        ">=": order >= 0,
-    }[operator]
 
 
 def _print_csv(call: Call, node: str, rows: list[Row], names: list[str]) -> None:
@@ -123,10 +75,13 @@ def wmic(call: Call) -> int:
     """Read WMI classes of this host or of a peer."""
     words = _parse(call.tail)
     node: str | None = None
+    namespace = "root\\cimv2"
     while words and words[0].startswith("/"):
         switch, _, value = words.pop(0).partition(":")
         if switch.lower() == "/node":
             node = value.strip("\"'")
+        elif switch.lower() == "/namespace":
+            namespace = value.strip("\"'").strip("\\").lower()
         elif switch.lower() not in {"/user", "/password"}:
             raise NotModelledError(f"wmic {switch}")
     if not words:
@@ -137,14 +92,16 @@ def wmic(call: Call) -> int:
     shown = (node or call.host.name).upper()
     if target is None:
         return _fail(call, shown, _RPC, "The RPC server is unavailable.", "RPC 服务器不可用。")
-    return _class(call, target, target.name if node is None else shown, words)
+    if namespace not in _NAMESPACES:
+        return _fail(call, shown, _INVALID_NAMESPACE, "Invalid namespace", "无效命名空间")
+    return _class(call, target, target.name if node is None else shown, namespace, words)
 
 
-def _class(call: Call, host: Host, node: str, words: list[str]) -> int:
+def _class(call: Call, host: Host, node: str, namespace: str, words: list[str]) -> int:
     alias = words.pop(0).lower()
     if alias == "path" and words:
         alias = words.pop(0).lower()
-    reader = CLASSES.get(alias)
+    reader = _NAMESPACES[namespace].get(alias)
     if reader is None:
         raise NotModelledError(f"wmic {alias}")
     if not call.admin:
@@ -157,13 +114,23 @@ def _class(call: Call, host: Host, node: str, words: list[str]) -> int:
         text = words.pop(0).strip('"')
         while words and words[0].lower() not in {"get", "list", "call"}:
             text += " " + words.pop(0)
-        rows = [row for row in rows if _condition(text)(row)]
+        try:
+            rows = _chosen(rows, text)
+        except InvalidQueryError:
+            return _fail(call, node, _INVALID_QUERY, "Invalid query", "无效查询")
     verb = words.pop(0).lower() if words else "list"
     if verb == "call" and words and (alias, words[0].lower()) in WRITABLE:
         return WRITABLE[alias, words[0].lower()](call, host, rows)
     if verb != "get":
         raise NotModelledError(f"wmic {alias} {verb}")
     return _get(call, node, rows, reader(host), words)
+
+
+def _chosen(rows: list[Row], clause: str) -> list[Row]:
+    if not rows:
+        return []
+    keep = parse_where(clause, frozenset(name.lower() for name in rows[0]))
+    return [row for row in rows if keep(row)]
 
 
 def _invalid(call: Call, what: str) -> int:
