@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -131,3 +132,20 @@ def test_help_has_an_example_and_the_exit_codes() -> None:
     text = CliRunner().invoke(command, ["--help"]).output
     assert "opsproof audit events.evtx" in text
     assert "Ends with 0" in text
+
+
+def test_statistics_of_web_logs_are_shown_with_and_without_rules(log: Path) -> None:
+    log.write_text(ATTACK)
+    line = "web: 2 requests of 1 clients for 2 paths; 2xx 1, 5xx 1; GET 2"
+    assert line in run(log)[1].stdout.splitlines()
+    code, result = run(log, "--no-rules")
+    assert (code, line in result.stdout.splitlines()) == (ExitCode.OK, True)
+    assert "web: answered with 5xx: /a.asp 1" in result.stdout
+    traffic = json.loads(run(log, "--no-rules", "--format", "json")[1].stdout)["items"]["traffic"]
+    assert (traffic["requests"], traffic["complete"]) == (2, True)
+
+
+def test_no_rules_and_rules_exclude_each_other(log: Path) -> None:
+    log.write_text(CLEAN)
+    with pytest.raises(click.UsageError, match="exclude each other"):
+        run(log, "--no-rules", "--rules", log)

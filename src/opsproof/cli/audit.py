@@ -20,9 +20,9 @@ from opsproof.logs import times
 from opsproof.logs.audit import Options, audit
 from opsproof.logs.cluster import Cluster, load_manifest
 from opsproof.logs.explain import explain
-from opsproof.logs.model import AuditReport, Hit, Reason
+from opsproof.logs.model import AuditReport, Count, Hit, Reason, Traffic
 from opsproof.logs.options import cores
-from opsproof.logs.rules.load import default_cache, default_rules, load
+from opsproof.logs.rules.load import compile_texts, default_cache, default_rules, load
 from opsproof.logs.schema import load_schemas
 from opsproof.logs.suppress import load_suppressions
 
@@ -83,6 +83,9 @@ class _Zone(click.ParamType[ZoneInfo]):
     metavar="DIR",
     help="Folder or file of Sigma rules; may be repeated. Default: the project's rules/.",
 )
+@click.option(
+    "--no-rules", is_flag=True, help="Evaluate no rule: only completeness, gaps and statistics."
+)
 @click.option("--since", type=_Moment(), help="Only records from this time on.")
 @click.option("--until", type=_Moment(), help="Only records before this time.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
@@ -136,6 +139,7 @@ def command(
     form: str,
     explain: str | None,
     quiet: bool,
+    no_rules: bool,
     **asked: Any,
 ) -> ExitCode:
     """Look for what the rules describe in event logs (EVTX), IIS logs (W3C) and cabinets of them."""
@@ -145,6 +149,8 @@ def command(
         return ExitCode.OK
     if not paths:
         raise click.UsageError("name at least one file or folder, or --explain RULE")
+    if rules and no_rules:
+        raise click.UsageError("--no-rules and --rules exclude each other")
     console = Console(stderr=True, highlight=False)
 
     def progress(name: str, number: int, total: int) -> None:
@@ -152,7 +158,7 @@ def command(
 
     report = audit(
         list(paths),
-        chosen,
+        compile_texts([]) if no_rules else chosen,
         cluster=_cluster(asked),
         options=_options(since, until, **asked),
         progress=None if quiet else progress,
@@ -265,8 +271,33 @@ def _table(report: AuditReport) -> None:
         for one in report.suppressions
         if one.expired
     ]
-    for line in lines:
+    for line in [*lines, *_traffic(report.traffic)]:
         click.echo(line)
+
+
+def _traffic(traffic: Traffic | None) -> list[str]:
+    """What the web logs say apart from rules, in a few lines."""
+    if traffic is None:
+        return []
+    least = "" if traffic.complete else "at least "
+    listed = {
+        "paths": traffic.top_paths,
+        "clients": traffic.top_clients,
+        "answered with 5xx": traffic.failed_paths,
+        "not found": traffic.missed_paths,
+        "slow": traffic.slow_paths,
+    }
+    return [
+        f"web: {traffic.requests} requests of {least}{traffic.clients} clients for "
+        f"{least}{traffic.paths} paths; {_named(traffic.classes)}; {_named(traffic.methods)}",
+        f"web: {traffic.sent_bytes} bytes sent, {traffic.received_bytes} received; "
+        f"{traffic.slow} slow requests, the slowest took {traffic.slowest_ms} ms",
+        *(f"web: {name}: {_named(counts[:5])}" for name, counts in listed.items() if counts),
+    ]
+
+
+def _named(counts: tuple[Count, ...]) -> str:
+    return ", ".join(f"{one.name} {one.count}" for one in counts)
 
 
 def _json(report: AuditReport) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 import ahocorasick_rs
@@ -20,7 +21,7 @@ import re2
 
 from opsproof.logs import globs, times
 from opsproof.logs.rules.compiled import Atom
-from opsproof.logs.table import Column, Longs, Mask
+from opsproof.logs.table import Longs
 
 Predicate = Callable[[str], bool]
 
@@ -49,6 +50,11 @@ class FieldAtoms:
                 self.patterns.append((number, atom))
             else:
                 self.lazy[number] = atom
+        self._equal: dict[str, list[int]] = {}
+        self._equal_cased: dict[str, list[int]] = {}
+        for number, atom in self.equal:
+            wanted = self._equal_cased if atom.flags else self._equal
+            wanted.setdefault(atom.value, []).append(number)
         needles = [atom.value for _, atom in self.searched]
         needles += [needle(atom) for _, atom in self.patterns]
         self._automaton = _automaton(needles)
@@ -61,35 +67,46 @@ class FieldAtoms:
         """All atoms by number."""
         return dict([*self.equal, *self.searched, *self.patterns, *self.lazy.items()])
 
-    def searches(self, values: Values) -> dict[int, Mask]:
+    def equals(self, values: Values) -> Iterator[tuple[int, Longs]]:
+        """For each equality atom that holds for any value: the codes of these."""
+        for wanted, cased in ((self._equal, False), (self._equal_cased, True)):
+            if wanted:
+                texts = values.texts if cased else values.lower
+                pairs = [
+                    (number, index)
+                    for index, text in enumerate(texts)
+                    if text in wanted
+                    for number in wanted[text]
+                ]
+                array: Longs = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+                yield from values.grouped(array[:, 0], array[:, 1])
+
+    def searches(self, values: Values) -> Iterator[tuple[int, Longs]]:
         """For each text atom (all but equality and the lazy ones) that holds for any value: which."""
         if self._automaton is None or not values.texts:
-            return {}
+            return
         haystack, starts, ends = values.haystack()
         found = self._automaton.find_matches_as_indexes(haystack, overlapping=True)
         if not found:
-            return {}
+            return
         matches: Longs = np.array(found, dtype=np.int64)
         which, begin, stop = matches[:, 0], matches[:, 1], matches[:, 2]
         text = np.searchsorted(starts, begin, side="right") - 1
         plain = which < len(self.searched)
-        masks = self._patterns(which[~plain] - len(self.searched), text[~plain], values)
+        yield from self._patterns(which[~plain] - len(self.searched), text[~plain], values)
         which, begin, stop, text = which[plain], begin[plain], stop[plain], text[plain]
         good = ~self._at_start[which] | (begin == starts[text])
         good &= ~self._at_end[which] | (stop == ends[text])
-        masks.update(values.masks(self._numbers[which[good]], text[good]))
-        return masks
+        yield from values.grouped(self._numbers[which[good]], text[good])
 
-    def _patterns(self, which: Longs, texts: Longs, values: Values) -> dict[int, Mask]:
+    def _patterns(self, which: Longs, texts: Longs, values: Values) -> Iterator[tuple[int, Longs]]:
         """Patterns are only tried on values that hold their longest plain part."""
-        masks: dict[int, Mask] = {}
         for place in np.unique(which).tolist():
             number, atom = self.patterns[place]
             candidates = np.unique(texts[which == place])
             found = values.matching(atom, candidates.tolist())
             if len(found):
-                masks.update(values.masks(np.full(len(found), number), found))
-        return masks
+                yield number, values.codes(found)
 
 
 def needle(atom: Atom) -> str:
@@ -105,20 +122,33 @@ def _automaton(patterns: list[str]) -> ahocorasick_rs.AhoCorasick | None:
 
 
 class Values:
-    """The distinct values of a column in the forms that atoms compare with."""
+    """Distinct values of a column in the forms that atoms compare with.
 
-    def __init__(self, column: Column) -> None:
-        """Reads the column's values; a value with several forms stands several times."""
-        names = column.names()
-        self.size = len(names)
-        if column.forms is None:
+    ``first`` is the code of the first of them. A value with several forms stands several times.
+    """
+
+    def __init__(
+        self,
+        names: list[str],
+        forms: Callable[[str], tuple[str, ...]] | None = None,
+        first: int = 0,
+    ) -> None:
+        """``forms`` are those of the column."""
+        self.first = first
+        if forms is None:
             self.texts, self._codes = names, None
         else:
-            forms = [(form, code) for code, name in enumerate(names) for form in column.forms(name)]
-            self.texts = [form for form, _ in forms]
-            self._codes = np.array([code for _, code in forms], dtype=np.int64)
+            every = list(map(forms, names))
+            self.texts = list(chain.from_iterable(every))
+            sizes = np.fromiter(map(len, every), dtype=np.int64, count=len(every))
+            same = len(self.texts) == len(names)
+            self._codes = None if same else np.repeat(np.arange(len(names)), sizes)
         self._lower: list[str] | None = None
         self._addresses: list[_Address | None] | None = None
+
+    def codes(self, indices: Longs) -> Longs:
+        """The codes of the values that forms (by index) are of; a code may stand several times."""
+        return (indices if self._codes is None else self._codes[indices]) + self.first
 
     @property
     def lower(self) -> list[str]:
@@ -135,45 +165,14 @@ class Values:
         ends = np.cumsum(lengths + 1) - 1
         return SEPARATOR.join(self.lower), ends - lengths, ends
 
-    def masks(self, numbers: Longs, texts: Longs) -> dict[int, Mask]:
-        """Masks over codes from pairs of an atom's number and a form's index."""
+    def grouped(self, numbers: Longs, indices: Longs) -> Iterator[tuple[int, Longs]]:
+        """Pairs of an atom's number and a form's index, as codes for each number."""
         if not len(numbers):
-            return {}
-        codes = texts if self._codes is None else self._codes[texts]
+            return
         order = np.argsort(numbers, kind="stable")
-        numbers, codes = numbers[order], codes[order]
+        numbers, codes = numbers[order], self.codes(indices)[order]
         distinct, first = np.unique(numbers, return_index=True)
-        masks: dict[int, Mask] = {}
-        for number, part in zip(distinct.tolist(), np.split(codes, first[1:]), strict=True):
-            mask = np.zeros(self.size, dtype=np.bool_)
-            mask[part] = True
-            masks[number] = mask
-        return masks
-
-    def equals(self, atoms: Sequence[tuple[int, Atom]]) -> dict[int, Mask]:
-        """For each equality atom that holds for any value: which."""
-        if not atoms:
-            return {}
-        wanted: dict[str, list[int]] = {}
-        wanted_cased: dict[str, list[int]] = {}
-        for number, atom in atoms:
-            (wanted_cased if atom.flags else wanted).setdefault(atom.value, []).append(number)
-        pairs = [
-            (number, index)
-            for index, text in enumerate(self.lower)
-            if text in wanted
-            for number in wanted[text]
-        ]
-        if wanted_cased:
-            pairs += [
-                (number, index)
-                for index, text in enumerate(self.texts)
-                for number in wanted_cased.get(text, ())
-            ]
-        if not pairs:
-            return {}
-        array: Longs = np.array(pairs, dtype=np.int64)
-        return self.masks(array[:, 0], array[:, 1])
+        yield from zip(distinct.tolist(), np.split(codes, first[1:]), strict=True)
 
     def matching(self, atom: Atom, indices: list[int]) -> Longs:
         """Which of some forms a text atom holds for."""
@@ -181,9 +180,8 @@ class Values:
         texts = self.texts if atom.flags == "c" else self.lower
         return np.array([index for index in indices if holds(texts[index])], dtype=np.int64)
 
-    def test(self, atom: Atom) -> Mask:
-        """Which values one atom holds for, value by value."""
-        mask = np.zeros(self.size, dtype=np.bool_)
+    def test(self, atom: Atom) -> Longs:
+        """The codes of the values that one atom holds for, tried one by one."""
         if atom.op == "cidr":
             found = self._inside(atom.value)
         else:
@@ -191,10 +189,7 @@ class Values:
             cased = atom.flags == "c" or atom.op not in _TEXT
             texts = self.texts if cased else self.lower
             found = [index for index, text in enumerate(texts) if holds(text)]
-        if found:
-            indices: Longs = np.array(found, dtype=np.int64)
-            mask[indices if self._codes is None else self._codes[indices]] = True
-        return mask
+        return self.codes(np.array(found, dtype=np.int64))
 
     def _inside(self, network: str) -> list[int]:
         if self._addresses is None:

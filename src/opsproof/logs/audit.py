@@ -19,6 +19,7 @@ from opsproof.logs.readers.base import Damage, Log, Notes
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import default_cache, load
 from opsproof.logs.summary import Summarizer
+from opsproof.logs.traffic import TrafficCounter
 from opsproof.logs.workers import examined
 
 __all__ = ["Limits", "Options", "Progress", "audit"]
@@ -82,7 +83,7 @@ class _Run:
         self._rules, self._options, self._cluster = rules, options, cluster
         self._examiner = Examiner(rules, options)
         self._collector = self._examiner.collector()
-        self._summary = Summarizer()
+        self._summary, self._traffic = Summarizer(), TrafficCounter()
         self._finder = GapFinder(options.micros(options.retained_since))
         self._known: list[_Known] = []
         self._sources: list[Source] = []
@@ -149,6 +150,7 @@ class _Run:
             tally.merge(part.tally)
             notes.merge(part.notes)
             self._summary.merge(part.summary)
+            self._traffic.merge(part.traffic)
             self._finder.merge(part.finder)
         self._note(known, tally, notes)
 
@@ -242,6 +244,7 @@ class _Run:
             gaps=self._finder.result(summary.log_cleared),
             summary=summary,
             suppressions=suppressed,
+            traffic=self._traffic.result(),
         )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from opsproof.logs.atoms import FieldAtoms, Values
+from opsproof.logs.atoms import FieldAtoms
+from opsproof.logs.findings import Findings
 from opsproof.logs.keywords import FieldKeywords, Keywords, TextKeywords, own
 from opsproof.logs.readers.evtx_fields import OWN
 from opsproof.logs.rules.compiled import Atom, Rule, RuleSet, Tree
@@ -25,6 +26,8 @@ class Evaluator:
             if atom.op not in {"ex", "ref"}:
                 by_field[atom.field].append((number, atom))
         self._by_field = {name: FieldAtoms(atoms) for name, atoms in by_field.items()}
+        self._findings: dict[str, Findings] = {}
+        self._searched: dict[int, Findings] = {}
         self._rules = [(rule, _ordered(rule.tree, rules.atoms)) for rule in rules.rules]
 
     @property
@@ -39,7 +42,7 @@ class Evaluator:
     def hits(self, table: Table) -> Iterator[tuple[Rule, Ints]]:
         """Each rule that describes any record of the batch, with the numbers of these records."""
         forms, of = table.forms or (table, None)
-        batch = _Batch(self._atoms, self._by_field, forms)
+        batch = _Batch(self._atoms, self._seen(forms), self._keywords(forms), forms)
         for rule, tree in self._rules:
             if batch.possible(tree):
                 mask = batch.mask(tree)
@@ -47,30 +50,59 @@ class Evaluator:
                 if len(rows):
                     yield rule, rows.astype(np.int32)
 
+    def _seen(self, table: Table | Forms) -> dict[str, Findings]:
+        """What is known of the batch's columns by field, from earlier batches where values go on."""
+        seen = {}
+        for name, column in table.columns.items():
+            atoms = self._by_field.get(name)
+            if atoms is not None:
+                found = self._findings.get(name)
+                if found is None or found.values is not column.values:
+                    found = self._findings[name] = Findings(atoms, column)
+                found.see(column)
+                seen[name] = found
+        return seen
+
+    def _keywords(self, table: Table | Forms) -> Keywords | None:
+        atoms = self._by_field.get(RAW)
+        if atoms is None:
+            return None
+        if table.raw is not None:
+            return TextKeywords(atoms, table.raw, table.size)
+        if table.parts is None:
+            return None
+        searched = {}
+        for column in table.parts:
+            key = id(column.values)
+            found = self._searched.get(key)
+            if found is None or found.values is not column.values:
+                found = Findings(atoms, column)
+            found.see(column)
+            searched[key] = found
+        # What is no longer there is forgotten: memory must not grow with the files.
+        self._searched = searched
+        parts = [(column, searched[id(column.values)]) for column in table.parts]
+        return FieldKeywords(atoms, parts, table.size)
+
 
 class _Batch:
     """Atom results of one batch, each computed once."""
 
     def __init__(
-        self, atoms: tuple[Atom, ...], by_field: dict[str, FieldAtoms], table: Table | Forms
+        self,
+        atoms: tuple[Atom, ...],
+        findings: dict[str, Findings],
+        keywords: Keywords | None,
+        table: Table | Forms,
     ) -> None:
         self._atoms = atoms
         self._table = table
+        self._findings = findings
+        self._keywords = keywords
         self._masks: dict[int, Mask] = {}
-        self._codes: dict[int, Mask] = {}
-        self._lazy: dict[int, Values] = {}
-        self._keywords: Keywords | None = None
-        for name, column in table.columns.items():
-            found = by_field.get(name)
-            if found is not None:
-                values = Values(column)
-                self._codes.update(values.equals(found.equal))
-                self._codes.update(found.searches(values))
-                self._lazy.update(dict.fromkeys(found.lazy, values))
-        if RAW in by_field and table.raw is not None:
-            self._keywords = TextKeywords(by_field[RAW], table.raw, table.size)
-        elif RAW in by_field and table.parts is not None:
-            self._keywords = FieldKeywords(by_field[RAW], table.parts, table.size)
+        self._alive: set[int] = set()
+        for found in findings.values():
+            self._alive |= found.alive
 
     def possible(self, tree: Tree) -> bool:
         """False where a part that is needed holds for no value of the batch at all."""
@@ -82,12 +114,16 @@ class _Batch:
                 return atom.field in self._table.columns
             if atom.field == RAW and self._keywords is not None:
                 return self._keywords.possible(tree)
-            return tree in self._codes or tree in self._lazy
+            return tree in self._alive or self._lazy(tree, atom)
         if tree[0] == "&":
             return all(self.possible(part) for part in tree[1:])
         if tree[0] == "|":
             return any(self.possible(part) for part in tree[1:])
         return True
+
+    def _lazy(self, number: int, atom: Atom) -> bool:
+        found = self._findings.get(atom.field)
+        return found is not None and found.lazy(number)
 
     def mask(self, tree: Tree, alive: Mask | None = None) -> Mask:
         """The records that the tree holds for; right for those ``alive`` (None: for all).
@@ -129,15 +165,11 @@ class _Batch:
             self._reference(atom, result)
         elif atom.op == "ex":
             result[column.row_array()] = True
-        else:
-            codes = self._codes.get(number)
-            if codes is None and number in self._lazy:
-                codes = self._codes[number] = self._lazy[number].test(atom)
-            if codes is not None:
-                chosen = codes[column.code_array()]
-                if len(chosen) == self._table.size:
-                    return chosen
-                result[column.row_array()[chosen]] = True
+        elif atom.field in self._findings:
+            chosen = self._findings[atom.field].mask(number, atom)[column.code_array()]
+            if len(chosen) == self._table.size:
+                return chosen
+            result[column.row_array()[chosen]] = True
         return result
 
     def _reference(self, atom: Atom, result: Mask) -> None:

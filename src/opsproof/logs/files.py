@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -119,13 +120,15 @@ def identify(file: LogFile, schemas: Sequence[Schema], part: int) -> Identity:
     kind: Kind | None = None
     schema = schema_for(file.name, schemas)
     lines = w3c.Cutter(part)
-    with file.path.open("rb") as binary:
+    # Hashing and looking for lines both leave the interpreter to others: they go side by side.
+    with file.path.open("rb") as binary, ThreadPoolExecutor(1) as beside:
         while block := binary.read(_BLOCK):
+            hashing = beside.submit(total.update, block)
             if kind is None:
                 kind = _kind(block[:_HEAD]) if schema is None else Kind.DATA
             if kind is Kind.W3C:
                 lines.feed(block)
-            total.update(block)
+            hashing.result()
             size += len(block)
     kind = kind or (Kind.UNKNOWN if schema is None else Kind.DATA)
     cuts: tuple[Cut, ...] = (Cut(),)

@@ -8,7 +8,7 @@ over distinct values: a keyword that spans two fields is not found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Protocol
@@ -17,7 +17,8 @@ import ahocorasick_rs
 import numpy as np
 
 from opsproof.logs import globs
-from opsproof.logs.atoms import FieldAtoms, Values, needle, predicate
+from opsproof.logs.atoms import FieldAtoms, needle, predicate
+from opsproof.logs.findings import Findings
 from opsproof.logs.rules.compiled import Atom
 from opsproof.logs.table import Column, Mask, RawText
 
@@ -38,17 +39,15 @@ class Keywords(Protocol):
 class FieldKeywords:
     """Keywords in records that are all there as columns."""
 
-    def __init__(self, atoms: FieldAtoms, columns: Iterable[Column], size: int) -> None:
-        """Searches the distinct values of every column."""
+    def __init__(
+        self, atoms: FieldAtoms, columns: Sequence[tuple[Column, Findings]], size: int
+    ) -> None:
+        """``columns`` with what is known of their distinct values."""
         self._size = size
         self._atoms = atoms.every()
         self._lazy = frozenset(atoms.lazy)
-        self._columns = [(column, Values(column)) for column in columns]
-        self._codes: dict[tuple[int, int], Mask] = {}
-        for place, (_, values) in enumerate(self._columns):
-            found = {**values.equals(atoms.equal), **atoms.searches(values)}
-            self._codes.update(((number, place), mask) for number, mask in found.items())
-        self._found = {number for number, _ in self._codes}
+        self._columns = columns
+        self._found = frozenset().union(*(found.alive for _, found in columns))
 
     def possible(self, number: int) -> bool:
         """Whether the atom may hold for any record."""
@@ -57,11 +56,9 @@ class FieldKeywords:
     def mask(self, number: int, alive: Mask | None) -> Mask:  # noqa: ARG002 - all rows cost the same
         """The records that the atom holds for."""
         result = np.zeros(self._size, dtype=np.bool_)
-        for place, (column, values) in enumerate(self._columns):
-            codes = self._codes.get((number, place))
-            if codes is None and number in self._lazy:
-                codes = self._codes[number, place] = values.test(self._atoms[number])
-            if codes is not None:
+        for column, found in self._columns:
+            if number in found.alive or number in self._lazy:
+                codes = found.mask(number, self._atoms[number])
                 result[column.row_array()[codes[column.code_array()]]] = True
         return result
 

@@ -190,6 +190,34 @@ class Logons(Record, frozen=True, kw_only=True):
     by_source: tuple[Count, ...]
 
 
+class Traffic(Record, frozen=True, kw_only=True):
+    """What the web logs say apart from rules. Times in milliseconds, lists with the most first.
+
+    ``clients`` and ``paths`` are how many there are; ``failed_paths`` those answered with 5xx,
+    ``missed_paths`` with 404; ``slow`` requests took five seconds or more. ``complete`` is False
+    where there were too many distinct names to keep: then those two are lower bounds, and the lists
+    may be counted too low.
+    """
+
+    requests: int
+    statuses: tuple[Count, ...]
+    classes: tuple[Count, ...]
+    methods: tuple[Count, ...]
+    days: tuple[Count, ...]
+    clients: int
+    paths: int
+    top_clients: tuple[Count, ...]
+    top_paths: tuple[Count, ...]
+    failed_paths: tuple[Count, ...]
+    missed_paths: tuple[Count, ...]
+    slow: int
+    slow_paths: tuple[Count, ...]
+    slowest_ms: int | str
+    sent_bytes: int | str
+    received_bytes: int | str
+    complete: bool
+
+
 class Cleared(Record, frozen=True, kw_only=True):
     """A log that somebody cleared (Security 1102, System 104)."""
 
@@ -260,6 +288,8 @@ class AuditReport(Record, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...]
     summary: Summary
     suppressions: tuple[Suppressed, ...] = ()
+    traffic: Traffic | None = None
+    """None where no web log was read."""
 
 
 def exact(number: int | None) -> int | str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from opsproof.logs import times
+from opsproof.logs import times, traffic
 from opsproof.logs.collect import Collector
 from opsproof.logs.evaluate import Evaluator
 from opsproof.logs.files import READERS
@@ -23,6 +23,7 @@ from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.summary import WANTED, Summarizer
 from opsproof.logs.suppress import Suppressions
 from opsproof.logs.table import Mask, Table
+from opsproof.logs.traffic import TrafficCounter
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class Part:
     notes: Notes
     collector: Collector
     summary: Summarizer
+    traffic: TrafficCounter
     finder: GapFinder
 
 
@@ -85,7 +87,7 @@ class Examiner:
         """Makes the rules ready, once for all units."""
         self._rules, self._options = rules, options
         self._evaluator = Evaluator(rules)
-        self._wanted = self._evaluator.wanted | self.collector().wanted | WANTED
+        self._wanted = self._evaluator.wanted | self.collector().wanted | WANTED | traffic.WANTED
         self._since = options.micros(options.since)
         self._until = options.micros(options.until)
 
@@ -99,7 +101,7 @@ class Examiner:
         """Read the unit and evaluate all rules on it."""
         log = unit.log
         finder = GapFinder(self._options.micros(self._options.retained_since))
-        part = Part(Tally(), Notes(), self.collector(), Summarizer(), finder)
+        part = Part(Tally(), Notes(), self.collector(), Summarizer(), TrafficCounter(), finder)
         part.collector.source(log.name, unit.sha256)
         for table in READERS[unit.kind](log, self._wanted, part.notes):
             table.source = 0
@@ -108,6 +110,7 @@ class Examiner:
             part.collector.see(table)
             part.finder.add(table, log.name, unit.sha256)
             part.summary.add(table, inside, log.name, unit.sha256)
+            part.traffic.add(table, inside)
             for rule, rows in self._evaluator.hits(table):
                 kept = rows[inside[rows]]
                 if len(kept):

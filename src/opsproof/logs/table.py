@@ -26,15 +26,17 @@ Mask = npt.NDArray[np.bool_]
 class Column:
     """One field. ``rows[i]`` is the number of a record, ``codes[i]`` the index of its value.
 
-    ``forms`` gives the ways to read a value (a URL as it stands, and decoded): a test holds for the
-    value when it holds for one of them. None: only as it stands.
+    ``values`` may be that of earlier batches too, and only grows: what is known of a value stays
+    true. ``known``, where given, are the same values by their code. ``forms`` gives the ways to read
+    a value (a URL as it stands, and decoded): a test holds for the value when it holds for one of
+    them. None: only as it stands.
     """
 
     values: dict[str, int] = field(default_factory=dict)
     rows: array[int] | Ints = field(default_factory=lambda: array("i"))
     codes: array[int] | Ints = field(default_factory=lambda: array("i"))
     forms: Callable[[str], tuple[str, ...]] | None = None
-    _names: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
 
     def add(self, row: int, value: str) -> None:
         """Give one record its value. A record gets one value: the caller sees to it."""
@@ -47,14 +49,18 @@ class Column:
     @classmethod
     def constant(cls, value: str, size: int) -> Column:
         """A field that all ``size`` records have, with the same value."""
-        zeros = array("i", bytes(4 * size))
-        return cls(values={value: 0}, rows=array("i", range(size)), codes=zeros)
+        rows, zeros = np.arange(size, dtype=np.int32), np.zeros(size, dtype=np.int32)
+        return cls(values={value: 0}, rows=rows, codes=zeros)
+
+    def again(self) -> Column:
+        """The same column, for another name."""
+        return Column(self.values, self.rows, self.codes, known=self.known)
 
     def names(self) -> list[str]:
         """The distinct values by code."""
-        if len(self._names) != len(self.values):
-            self._names = list(self.values)
-        return self._names
+        if len(self.known) != len(self.values):
+            self.known = list(self.values)
+        return self.known
 
     def dense(self, size: int) -> Ints:
         """The code of every one of ``size`` records, -1 for those without the field."""

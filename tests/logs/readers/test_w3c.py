@@ -217,6 +217,14 @@ _line = st.sampled_from(
         b"#",
         b"",
         b"2026-01-05  10:00:04 GET /c 200",
+        b" 2026-01-05 10:00:04 GET /c 200",
+        b"2026-01-05 10:00:04 GET /c 200 ",
+        b"2026-01-05 10:00:05 GET /tab\there 200\r",
+        b"2026-01-05 10:00:05 GET /cr\rhere 200\r",
+        b"2026-01-05 24:00:05 GET \xe3\x80\x80\xc2\x85wide 200",
+        b"2026-01-05 10:00:61 GET /" + b"long" * 20 + b" 200",
+        b"\r",
+        b" ",
         b"x\0y",
         b"\xff\xfe",
     ]
@@ -235,6 +243,34 @@ def test_columns_and_single_lines_give_the_same(content: list[bytes], ended: boo
         slow = read(folder, data)
     assert fast[0] == slow[0]
     assert sorted(map(repr, fast[1].damage)) == sorted(map(repr, slow[1].damage))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(_line, max_size=40),
+    st.lists(st.integers(1, 90), min_size=1, max_size=9),
+    st.integers(20, 300),
+)
+def test_cuts_do_not_depend_on_how_the_bytes_come(
+    content: list[bytes], sizes: list[int], part: int
+) -> None:
+    data = b"\n".join(content)
+    whole, pieces = w3c.Cutter(part), w3c.Cutter(part)
+    if data:
+        whole.feed(data)
+    at, turn = 0, 0
+    while at < len(data):
+        size = sizes[turn % len(sizes)]
+        pieces.feed(data[at : at + size])
+        at, turn = at + size, turn + 1
+    cuts = whole.cuts(len(data))
+    assert pieces.cuts(len(data)) == cuts
+    for cut in cuts[1:]:
+        before = data[: cut.offset]
+        assert before.endswith(b"\n")
+        assert cut.line == before.count(b"\n") + 1
+        fields = [line[8:].split() for line in before.split(b"\n") if line.startswith(b"#Fields:")]
+        assert [name.encode() for name in cut.names] == (fields[-1] if fields else [])
 
 
 _FOLDER: Path

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
+import numpy as np
+
 from opsproof.logs.readers.base import Cut, Damage, Notes
 
-BLOCK: Final = 1 << 22
+BLOCK: Final = 1 << 21
 LONGEST: Final = 1 << 20
 """Bytes of the longest line that is read. HTTP.sys refuses requests far shorter than that."""
 
 _START: Final = Cut()
 _MARK: Final = b"\xef\xbb\xbf"
+_FEED: Final = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ def blocks(
         end = data.rfind(b"\n") + 1
         if end:
             yield Block(number, offset, data[:end])
-            number += data.count(b"\n", 0, end)
+            array = np.frombuffer(data, dtype=np.uint8, count=end)
+            number += int(np.count_nonzero(array == _FEED))
             offset += end
         rest = data[end:]
         if len(rest) > LONGEST:

@@ -5,7 +5,7 @@ Extended Log File Examples". Directives (lines that begin with ``#``) may stand 
 a block of them at every start, and its field list may differ from the one before. Elsewhere ``#``
 is a character like any other. ``-`` is "no value". Times are UTC.
 
-A block of lines is read as a whole: line ends and spaces are counted by numpy, lines with the right
+A block of lines is read as a whole: line ends and spaces are found by numpy, lines with the right
 number of values go into columns at once (:mod:`opsproof.logs.readers.w3c_columns`), all others one
 by one.
 """
@@ -25,7 +25,7 @@ from opsproof.logs import times
 from opsproof.logs.readers import web
 from opsproof.logs.readers.base import Cut, Damage, Fields, Log, Notes
 from opsproof.logs.readers.lines import LONGEST, Block, blocks, cleaned, note_long
-from opsproof.logs.readers.w3c_columns import Lines, columns_table
+from opsproof.logs.readers.w3c_columns import Chosen, Columns, Lines
 from opsproof.logs.table import Longs, Table, TableBuilder
 
 _IIS_10: Final = (
@@ -37,7 +37,7 @@ _IIS_7: Final = tuple(name for name in _IIS_10 if name != "cs(Referer)")
 _DEFAULTS: Final = {len(_IIS_10): _IIS_10, len(_IIS_7): _IIS_7}
 
 _DATED: Final = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ \S+ ")
-_HASH, _SPACE, _FEED, _NUL = b"# \n\0"
+_HASH, _FEED = b"#\n"
 _FEW: Final = 64
 """A directive for fewer lines than this does not pay for columns of its own."""
 
@@ -72,42 +72,57 @@ class Cutter:
         self._part = part
         self._cuts = [Cut()]
         self._offset, self._line = 0, 1
-        self._tail = b""
+        self._last = _FEED
+        self._open = b""
         self._names: tuple[str, ...] = ()
         self._date = ""
 
     def feed(self, block: bytes) -> None:
         """The next bytes of the file."""
-        data = self._tail + block
-        end = data.rfind(b"\n") + 1
-        # A line without end must not pile up here either; no directive is that long.
-        self._tail = data[end:] if len(data) - end <= LONGEST else data[end : end + 1]
+        array = np.frombuffer(block, dtype=np.uint8)
+        begin = block.find(b"\n") + 1 or len(block) if self._open else 0
+        if self._open:
+            # A directive that the last block broke off. None is as long as a line may be.
+            self._open = (self._open + block[:begin])[:LONGEST]
+            if self._open.endswith(b"\n"):
+                self._directive(self._open)
+                self._open = b""
+        marks = np.flatnonzero(array == _HASH)
+        before = array[marks - 1]
+        before[marks == 0] = self._last
+        marks = marks[(before == _FEED) & (marks >= begin)]
         begin = 0
-        while self._offset - self._cuts[-1].offset + end - begin >= self._part:
+        while self._offset + len(block) - self._cuts[-1].offset >= self._part:
             wanted = max(begin, self._cuts[-1].offset + self._part - self._offset)
-            stop = data.find(b"\n", wanted, end) + 1
+            stop = block.find(b"\n", wanted) + 1
             if not stop:
                 break
-            self._pass(data, begin, stop)
+            self._pass(block, array, marks, begin, stop)
             cut = Cut(self._offset + stop, self._line, self._names, self._date)
             self._cuts.append(cut)
             begin = stop
-        self._pass(data, begin, end)
-        self._offset += len(data) - len(self._tail)
+        self._pass(block, array, marks, begin, len(block))
+        self._offset += len(block)
+        self._last = block[-1]
 
-    def _pass(self, data: bytes, begin: int, end: int) -> None:
-        """Lines go by: they are counted, and the last directives remembered."""
-        self._line += data.count(b"\n", begin, end)
-        at = begin if data.startswith(b"#", begin) else data.find(b"\n#", begin, end) + 1
-        while begin <= at < end and data[at] == _HASH:
-            name, _, rest = data[at : data.find(b"\n", at, end)].partition(b":")
-            words = _words(rest)
-            if name == b"#Fields":
-                self._names = words
-                self._date = "" if "date" in words else self._date
-            elif name == b"#Date" and "date" not in self._names:
-                self._date = words[0] if words else ""
-            at = data.find(b"\n#", at, end) + 1 or end
+    def _pass(self, block: bytes, array: np.ndarray, marks: Longs, begin: int, end: int) -> None:
+        """Lines go by: they are counted, and the last directives (at ``marks``) remembered."""
+        self._line += int(np.count_nonzero(array[begin:end] == _FEED))
+        for at in marks[(marks >= begin) & (marks < end)].tolist():
+            stop = block.find(b"\n", at, end)
+            if stop < 0:
+                self._open = block[at:end][:LONGEST]
+            else:
+                self._directive(block[at:stop])
+
+    def _directive(self, line: bytes) -> None:
+        name, _, rest = line.partition(b":")
+        words = _words(rest)
+        if name == b"#Fields":
+            self._names = words
+            self._date = "" if "date" in words else self._date
+        elif name == b"#Date" and "date" not in self._names:
+            self._date = words[0] if words else ""
 
     def cuts(self, size: int) -> tuple[Cut, ...]:
         """The cuts of the whole file, of ``size`` bytes."""
@@ -133,36 +148,31 @@ class _Parser:
     """The state of reading one file: what the directives so far said."""
 
     def __init__(self, log: Log, wanted: Fields, notes: Notes) -> None:
-        self._log, self._wanted, self._notes = log, wanted, notes
+        self._log, self._notes = log, notes
+        self._columns = Columns(wanted)
         self._channel = web.site(f"{log.path.absolute()}/{log.name}")
         names = log.begin.names if log.begin.offset else _first_fields(log)
         self._layout = Layout(names, log.begin.date)
 
     def block(self, block: Block) -> Iterator[Table]:
         """The batches of one block of lines."""
-        data = np.frombuffer(block.data, dtype=np.uint8)
-        ends = np.flatnonzero(data == _FEED)
-        starts = np.concatenate(([0], ends[:-1] + 1))
-        spaces = np.add.reduceat(data == _SPACE, starts, dtype=np.int32)
+        lines = Lines(block.data, block.number)
+        ends, starts = lines.ends, lines.starts
         odd = ends - starts > LONGEST
         for row in np.flatnonzero(odd).tolist():
             note_long(block.offset + int(starts[row]), block.number + row, self._notes)
-        plain = ~odd
-        if b"\0" in block.data:
-            plain &= np.add.reduceat(data == _NUL, starts, dtype=np.int32) == 0
+        plain = lines.plain & ~odd
         if block.number == 1 and not self._layout.names:
             plain[0] = False
         slow: dict[Layout, list[int]] = defaultdict(list)
-        for layout, rows in self._runs(block, data, starts, ends):
-            names = layout.names or _DEFAULTS.get(int(np.median(spaces[rows])) + 1, ())
+        for layout, rows in self._runs(block, lines.bytes.array, starts, ends):
+            names = layout.names or _DEFAULTS.get(int(np.median(lines.width[rows])), ())
             layout = Layout(names, layout.date)
-            right = plain[rows] & (spaces[rows] == len(names) - 1)
+            right = plain[rows] & (lines.width[rows] == len(names))
             good = rows[right]
-            table = None
             if len(good) >= _FEW:
-                lines = Lines(block.data, starts[good], ends[good], block.number + good)
-                table = columns_table(self._log.source, self._channel, lines, layout, self._wanted)
-            if table is not None:
+                chosen = Chosen(lines, good)
+                table = self._columns.table(self._log.source, self._channel, chosen, layout)
                 table.block = block.offset
                 yield table
                 rows = rows[~right]
@@ -224,7 +234,7 @@ class _Parser:
     def _values(
         self, line: str, names: tuple[str, ...], number: int, offset: int, *, unfinished: bool
     ) -> list[str] | None:
-        values = line.split()
+        values = split(line)
         if len(values) == len(names) or (not names and len(values) in _DEFAULTS):
             return values
         if '"' in line:
@@ -239,6 +249,11 @@ class _Parser:
             what = f"a line has {len(values)} values, not {len(names)}"
         self._notes.damage.append(Damage(what, offset=offset, record=number, records=1))
         return None
+
+
+def split(line: str) -> list[str]:
+    """The values of a line: only spaces part them, several (Exchange writes two) as one."""
+    return [value for value in line.split(" ") if value]
 
 
 def _fields(names: tuple[str, ...], values: list[str], date: str) -> tuple[int, dict[str, str]]:
@@ -266,7 +281,7 @@ def _unquoted(text: str) -> list[str]:
 
 def shown(line: str, names: tuple[str, ...]) -> dict[str, str]:
     """The fields of one line in their own spelling, for a report."""
-    values = line.split()
+    values = split(line)
     if len(values) != len(names):
         values = _unquoted(line)
     return {name: value for name, value in zip(names, values, strict=True) if value != "-"}

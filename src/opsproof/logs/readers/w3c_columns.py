@@ -1,20 +1,21 @@
-"""Many well-formed lines of a W3C log as columns: split once, each distinct value looked at once."""
+"""Many well-formed lines of a W3C log as columns: each distinct value of a file is looked at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 
 from opsproof.logs import times
+from opsproof.logs.parsed import Parsed
 from opsproof.logs.readers import web
 from opsproof.logs.readers.base import KIND, Fields
+from opsproof.logs.readers.dictionary import Bytes, Dictionary
 from opsproof.logs.readers.lines import decode
-from opsproof.logs.table import RAW, Column, Ints, Longs, Table
+from opsproof.logs.table import RAW, Column, Longs, Table
 
 _DAY: Final = 86_400_000_000
+_SPACE, _FEED, _RETURN = b" \n\r"
 
 
 class _Layout(Protocol):
@@ -25,110 +26,238 @@ class _Layout(Protocol):
     def date(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines of a block, each from ``starts`` to ``ends``, with their ``numbers`` in the file."""
+    """The lines of a block, and where their values are.
 
-    data: bytes
-    starts: Longs
-    ends: Longs
-    numbers: Longs
+    ``width`` is the number of values of each line, if it is ``plain``: values parted by one space
+    each, no control characters but the line end.
+    """
 
-    def joined(self) -> bytes:
-        """The lines with a space for every line end."""
-        breaks = np.flatnonzero(self.starts[1:] != self.ends[:-1] + 1) + 1
-        begins = self.starts[np.concatenate(([0], breaks))].tolist()
-        stops = self.ends[np.concatenate((breaks - 1, [len(self.ends) - 1]))].tolist()
-        pieces = [self.data[begin:stop] for begin, stop in zip(begins, stops, strict=True)]
-        text = b"\n".join(pieces)
-        return text.replace(b"\r\n", b" ").replace(b"\n", b" ").removesuffix(b"\r")
+    def __init__(self, data: bytes, number: int) -> None:
+        """``data`` ends with a line feed; ``number`` is that of its first line."""
+        self.bytes = Bytes(data)
+        self.number = number
+        array = self.bytes.array
+        self.marks = np.flatnonzero(array <= _SPACE)
+        kinds = array[self.marks]
+        self.feeds = np.flatnonzero(kinds == _FEED)
+        self.first = np.concatenate(([0], self.feeds[:-1] + 1))
+        self.ends = self.marks[self.feeds]
+        self.starts = np.concatenate(([0], self.ends[:-1] + 1))
+        inside = self.feeds - self.first
+        before = np.maximum(self.feeds - 1, 0)
+        returned = (inside > 0) & (kinds[before] == _RETURN) & (self.marks[before] == self.ends - 1)
+        self.stops = self.ends - returned
+        self.width = inside - returned + 1
+        self.plain = self.starts < self.stops
+        strange = (kinds != _SPACE) & (kinds != _FEED)
+        strange[before[returned]] = False
+        # Beside another space or a line end stands an empty value.
+        strange[:-1] |= (np.diff(self.marks) == 1) & (kinds[:-1] == _SPACE)
+        rows = np.searchsorted(self.feeds, np.flatnonzero(strange))
+        self.plain[rows] = False
+        self.plain &= (self.marks[self.first] != self.starts) | (inside == 0)
 
     def line(self, row: int) -> bytes:
         """One line, without its end."""
-        return self.data[self.starts[row] : self.ends[row]]
-
-    def text(self, row: int) -> str:
-        """One line as text."""
-        return decode(self.line(row)).rstrip("\r")
+        return self.bytes.data[self.starts[row] : self.stops[row]]
 
 
-def columns_table(
-    source: int, channel: str, lines: Lines, layout: _Layout, wanted: Fields
-) -> Table | None:
-    """The lines, all with as many values as the layout has names; None where a value is empty."""
-    names = [web.field_name(name) for name in layout.names]
-    tokens = lines.joined().split(b" ")
-    width, size = len(names), len(lines.starts)
-    if len(tokens) != width * size or b"" in tokens:
-        return None
-    maker = _Maker(tokens, width, size)
-    places = {name: place for place, name in reversed(list(enumerate(names)))}
-    searched = wanted is None or RAW in wanted
-    columns = {
-        name: maker.column(place)
-        for name, place in places.items()
-        if wanted is None
-        or name in wanted
-        or name in _ALWAYS
-        or (searched and name not in web.NUMBERS)
-    }
-    parts = [column for name, column in columns.items() if name not in web.NUMBERS]
-    moments = _times(columns, layout.date, size)
-    _derive(columns, wanted, maker, places)
-    found = {
-        name: column
-        for name, column in columns.items()
-        if len(column.rows) and (wanted is None or name in wanted)
-    }
-    for name in web.FORMS.keys() & columns.keys():
-        columns[name].forms = web.FORMS[name]
-    for name, site in (("channel", "s-sitename"), ("computer", "s-computername")):
-        if site in places:
-            base = columns[site] if site in columns else maker.column(places[site])
-            found[name] = Column(base.values, base.rows, base.codes)
-    found[KIND] = Column.constant(web.kind(layout.names), size)
+class Chosen:
+    """Some plain lines of a block, all of the same width."""
 
-    def fields(row: int) -> dict[str, str]:
-        pairs = zip(layout.names, lines.text(row).split(" "), strict=True)
-        return {name: value for name, value in pairs if value != "-"}
+    def __init__(self, lines: Lines, rows: Longs) -> None:
+        """``rows`` are the lines' places in the block."""
+        self.lines, self.rows = lines, rows
+        self._first = lines.first[rows]
+        self._width = int(lines.width[rows[0]])
 
-    return Table(
-        source=source,
-        size=size,
-        columns=found,
-        times=moments,
-        record_ids=lines.numbers.astype(np.int64),
-        fields=fields,
-        channel=channel,
-        parts=parts if searched else None,
-    )
+    def __len__(self) -> int:
+        """The number of lines."""
+        return len(self.rows)
+
+    def places(self, field: int) -> tuple[Longs, Longs]:
+        """Where the values of one field begin and end."""
+        lines = self.lines
+        marks, first = lines.marks, self._first
+        starts = marks[first + field - 1] + 1 if field else lines.starts[self.rows]
+        last = field == self._width - 1
+        return starts, lines.stops[self.rows] if last else marks[first + field]
 
 
-_ALWAYS: Final = frozenset({"date", "time"})
+class Columns:
+    """Makes tables of the lines of one file; distinct values are remembered from block to block."""
+
+    def __init__(self, wanted: Fields) -> None:
+        """Only the ``wanted`` fields become columns."""
+        self._wanted = wanted
+        self._searched = wanted is None or RAW in wanted
+        self._dictionaries: dict[str, Dictionary] = {}
+        self._pairs: dict[str, _Pairs] = {}
+        self._clock = Parsed(_clock)
+        self._days = Parsed(times.parse)
+
+    def table(self, source: int, channel: str, chosen: Chosen, layout: _Layout) -> Table:
+        """The lines, all with as many values as the layout has names."""
+        names = [web.field_name(name) for name in layout.names]
+        places = {name: place for place, name in reversed(list(enumerate(names)))}
+        maker = _Maker(self, chosen, places)
+        columns = {name: maker.column(name) for name in places if self._shown(name)}
+        parts = [column for name, column in columns.items() if name not in web.NUMBERS]
+        moments = self._times(maker, layout.date)
+        self._derive(columns, maker)
+        found = {name: column for name, column in columns.items() if self._asked(name)}
+        for name in web.FORMS.keys() & columns.keys():
+            columns[name].forms = web.FORMS[name]
+        for name, site in (("channel", "s-sitename"), ("computer", "s-computername")):
+            if site in places:
+                base = maker.column(site)
+                found[name] = Column(base.values, base.rows, base.codes)
+        found = {name: column for name, column in found.items() if len(column.rows)}
+        found[KIND] = Column.constant(web.kind(layout.names), len(chosen))
+
+        def fields(row: int) -> dict[str, str]:
+            values = decode(chosen.lines.line(chosen.rows[row])).split(" ")
+            pairs = zip(layout.names, values, strict=True)
+            return {name: value for name, value in pairs if value != "-"}
+
+        return Table(
+            source=source,
+            size=len(chosen),
+            columns=found,
+            times=moments,
+            record_ids=chosen.rows + chosen.lines.number,
+            fields=fields,
+            channel=channel,
+            parts=parts if self._searched else None,
+        )
+
+    def dictionary(self, name: str) -> Dictionary:
+        """The dictionary of a field; a new one where the old is full."""
+        found = self._dictionaries.get(name)
+        if found is None or found.full:
+            found = self._dictionaries[name] = Dictionary()
+        return found
+
+    def _asked(self, name: str) -> bool:
+        return self._wanted is None or name in self._wanted
+
+    def _shown(self, name: str) -> bool:
+        return self._asked(name) or (self._searched and name not in web.NUMBERS)
+
+    def _times(self, maker: _Maker, date: str) -> Longs:
+        """The time of every record from its date and time, each distinct one read once."""
+        size = len(maker.chosen)
+        day = times.parse(date)
+        days: Longs = np.full(size, times.UNKNOWN if day is None else day, dtype=np.int64)
+        if "date" in maker.places:
+            days = self._days.of(maker.column("date"), size)
+        clock: Longs = np.zeros(size, dtype=np.int64)
+        if "time" in maker.places:
+            quick = _clocks(maker.chosen, maker.places["time"])
+            clock = self._clock.of(maker.column("time"), size) if quick is None else quick
+        unknown = (days == times.UNKNOWN) | (clock == times.UNKNOWN)
+        moments: Longs = np.where(unknown, times.UNKNOWN, days + clock)
+        return moments
+
+    def _derive(self, columns: dict[str, Column], maker: _Maker) -> None:
+        """The fields that :func:`opsproof.logs.readers.web.derive` makes, for columns."""
+
+        def missing(name: str) -> bool:
+            return self._asked(name) and name not in columns
+
+        whole = [name for name in ("c-uri", "cs-uri") if missing(name)]
+        if whole and "cs-uri-stem" in maker.places:
+            joined = self._joined(maker, "cs-uri-stem", "cs-uri-query", "?", "")
+            for name in whole:
+                columns[name] = joined.again()
+        if missing("c-useragent") and "cs-user-agent" in maker.places:
+            columns["c-useragent"] = maker.column("cs-user-agent").again()
+        if missing("sc-status-full") and "sc-status" in maker.places:
+            columns["sc-status-full"] = self._joined(maker, "sc-status", "sc-substatus", ".", ".0")
+
+    def _joined(self, maker: _Maker, left: str, right: str, joint: str, alone: str) -> Column:
+        first = maker.column(left)
+        second = maker.column(right) if right in maker.places else Column()
+        pairs = self._pairs.get(left)
+        if pairs is None or pairs.left is not first.values or pairs.right is not second.values:
+            pairs = self._pairs[left] = _Pairs(first.values, second.values, joint, alone)
+        return pairs.column(first, second, len(maker.chosen))
 
 
 class _Maker:
-    """Columns from the flat list of all values."""
+    """Columns of the chosen lines, each made once."""
 
-    def __init__(self, tokens: list[bytes], width: int, size: int) -> None:
-        self._tokens, self._width, self._size = tokens, width, size
+    def __init__(self, owner: Columns, chosen: Chosen, places: dict[str, int]) -> None:
+        self._owner, self.chosen, self.places = owner, chosen, places
+        self._made: dict[str, Column] = {}
 
-    def column(self, place: int) -> Column:
+    def column(self, name: str) -> Column:
         """One field: distinct values decoded once, ``-`` left out."""
-        values = self._tokens[place :: self._width]
-        index = {value: code for code, value in enumerate(dict.fromkeys(values))}
-        codes = np.fromiter(map(index.__getitem__, values), dtype=np.int32, count=self._size)
-        texts: dict[str, int] = {}
-        translation = np.fromiter(
-            (texts.setdefault(decode(value), len(texts)) for value in index),
-            dtype=np.int32,
-            count=len(index),
-        )
-        if len(texts) != len(index):
-            codes = translation[codes]
-        return without(
-            Column(values=texts, rows=np.arange(self._size, dtype=np.int32), codes=codes)
-        )
+        made = self._made.get(name)
+        if made is None:
+            dictionary = self._owner.dictionary(name)
+            block = self.chosen.lines.bytes
+            codes = dictionary.encode(block, *self.chosen.places(self.places[name]))
+            rows = np.arange(len(codes), dtype=np.int32)
+            made = without(Column(dictionary.values, rows, codes, known=dictionary.texts))
+            self._made[name] = made
+        return made
+
+
+class _Pairs:
+    """Two fields joined: each pair of values made text once.
+
+    ``left`` joined with ``right`` where there is one, else ``left`` and ``alone``.
+    """
+
+    def __init__(self, left: dict[str, int], right: dict[str, int], joint: str, alone: str) -> None:
+        self.left, self.right = left, right
+        self._joint, self._alone = joint, alone
+        self._codes: dict[int, int] = {}
+        self._values: dict[str, int] = {}
+        self._texts: list[str] = []
+
+    def column(self, left: Column, right: Column, size: int) -> Column:
+        """The joined column; ``size`` is that of the batch."""
+        rows = left.row_array()
+        combined = left.code_array().astype(np.int64) << 32
+        combined |= right.dense(size)[rows].astype(np.int64) + 1
+        distinct, back = np.unique(combined, return_inverse=True)
+        ours, theirs, codes = left.names(), right.names(), self._codes
+        for pair in distinct.tolist():
+            if pair not in codes:
+                low = pair & 0xFFFFFFFF
+                end = self._joint + theirs[low - 1] if low else self._alone
+                text = ours[pair >> 32] + end
+                code = codes[pair] = self._values.setdefault(text, len(self._texts))
+                if code == len(self._texts):
+                    self._texts.append(text)
+        table = np.array([codes[pair] for pair in distinct.tolist()], dtype=np.int32)
+        chosen = table[back.ravel()] if len(table) else table
+        return Column(self._values, rows, chosen, known=self._texts)
+
+
+def _clocks(chosen: Chosen, field: int) -> Longs | None:
+    """The times of day of all lines, if each is written ``HH:MM:SS`` (read as numbers at once)."""
+    starts, ends = chosen.places(field)
+    if not (ends - starts == len("HH:MM:SS")).all():
+        return None
+    text = chosen.lines.bytes.array[starts[:, None] + np.arange(8)].astype(np.int64)
+    digits = text[:, [0, 1, 3, 4, 6, 7]] - ord("0")
+    hours = digits[:, 0] * 10 + digits[:, 1]
+    minutes = digits[:, 2] * 10 + digits[:, 3]
+    seconds = digits[:, 4] * 10 + digits[:, 5]
+    good = (digits >= 0).all() and (digits <= 9).all() and (text[:, [2, 5]] == ord(":")).all()
+    if not good or (hours > 23).any() or (minutes > 59).any() or (seconds > 59).any():
+        return None
+    clock: Longs = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
+    return clock
+
+
+def _clock(text: str) -> int | None:
+    moment = times.parse(f"1970-01-01 {text}")
+    return moment if moment is not None and 0 <= moment <= _DAY else None
 
 
 def without(column: Column, value: str = "-") -> Column:
@@ -139,94 +268,5 @@ def without(column: Column, value: str = "-") -> Column:
     kept = column.code_array() != code
     # The value stays in the dictionary, else all codes would move; it has no record any more, so a
     # rule that names it finds none.
-    return Column(
-        values=column.values, rows=column.row_array()[kept], codes=column.code_array()[kept]
-    )
-
-
-def _dense(column: Column | None, size: int) -> Ints:
-    """The code of every record, -1 for none."""
-    codes = np.full(size, -1, dtype=np.int32)
-    if column is not None:
-        codes[column.row_array()] = column.code_array()
-    return codes
-
-
-def _times(columns: dict[str, Column], date: str, size: int) -> Longs:
-    """The time of every record from its date and time, each distinct one read once."""
-    day = times.parse(date)
-    days = _parsed(columns.get("date"), size, times.parse, times.UNKNOWN if day is None else day)
-    clock = _parsed(
-        columns.get("time"), size, _clock, 0 if "time" not in columns else times.UNKNOWN
-    )
-    moments = np.where(
-        (days == times.UNKNOWN) | (clock == times.UNKNOWN), times.UNKNOWN, days + clock
-    )
-    return moments.astype(np.int64)
-
-
-def _clock(text: str) -> int | None:
-    moment = times.parse(f"1970-01-01 {text}")
-    return moment if moment is not None and 0 <= moment <= _DAY else None
-
-
-def _parsed(
-    column: Column | None, size: int, parse: Callable[[str], int | None], default: int
-) -> Longs:
-    if column is None:
-        return np.full(size, default, dtype=np.int64)
-    read = [parse(name) for name in column.names()]
-    known = [times.UNKNOWN if moment is None else moment for moment in read]
-    table = np.array([*known, default], dtype=np.int64)
-    return table[_dense(column, size)]
-
-
-def _derive(
-    columns: dict[str, Column], wanted: Fields, maker: _Maker, places: dict[str, int]
-) -> None:
-    """The fields that :func:`opsproof.logs.readers.web.derive` makes, for columns."""
-
-    def base(name: str) -> Column | None:
-        if name in columns:
-            return columns[name]
-        return maker.column(places[name]) if name in places else None
-
-    def asked(name: str) -> bool:
-        return (wanted is None or name in wanted) and name not in columns
-
-    whole = [name for name in ("c-uri", "cs-uri") if asked(name)]
-    if whole and "cs-uri-stem" in places:
-        joined = _pairs(base("cs-uri-stem"), base("cs-uri-query"), "?", "")
-        for name in whole:
-            columns[name] = Column(joined.values, joined.rows, joined.codes)
-    if asked("c-useragent") and "cs-user-agent" in places:
-        agent = base("cs-user-agent")
-        assert agent is not None
-        columns["c-useragent"] = Column(agent.values, agent.rows, agent.codes)
-    if asked("sc-status-full") and "sc-status" in places:
-        columns["sc-status-full"] = _pairs(base("sc-status"), base("sc-substatus"), ".", ".0")
-
-
-def _pairs(left: Column | None, right: Column | None, joint: str, alone: str) -> Column:
-    """``left`` joined with ``right`` where there is one, else ``left`` and ``alone``."""
-    assert left is not None
-    rows = left.row_array()
-    size = int(rows[-1]) + 1 if len(rows) else 0
-    other = right or Column()
-    if len(other.rows):
-        size = max(size, int(other.row_array()[-1]) + 1)
-    width = len(other.values) + 1
-    combined = left.code_array().astype(np.int64) * width + _dense(other, size)[rows] + 1
-    distinct, codes = np.unique(combined, return_inverse=True)
-    ours, theirs = left.names(), other.names()
-    texts: dict[str, int] = {}
-    translation = [
-        texts.setdefault(
-            ours[pair // width]
-            + (alone if pair % width == 0 else joint + theirs[pair % width - 1]),
-            len(texts),
-        )
-        for pair in distinct.tolist()
-    ]
-    table = np.array(translation, dtype=np.int32)
-    return Column(values=texts, rows=rows, codes=table[codes] if len(table) else codes)
+    rows, codes = column.row_array()[kept], column.code_array()[kept]
+    return Column(column.values, rows, codes, known=column.known)

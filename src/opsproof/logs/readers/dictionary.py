@@ -1,0 +1,220 @@
+"""Values of one field, many at a time, as numbers of distinct values.
+
+Millions of values stand in a block of bytes, each from a start to an end. Short ones are compared
+eight bytes at a time by numpy, without a Python object for each; long ones by a dictionary. A
+dictionary lives through many blocks, so that what a value means is worked out once.
+
+Numbers are exact: the hash only proposes a value, whose bytes are then compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from opsproof.logs.readers.lines import decode
+from opsproof.logs.table import Ints, Longs
+
+_Words = npt.NDArray[np.uint64]
+
+_WORD: Final = 8
+_SHORT: Final = 24
+"""Bytes up to which, on the average, numpy is faster than a dictionary of Python."""
+
+_LONGEST: Final = 64
+"""Bytes of a value above which it is never compared word by word: all others would wait for it."""
+
+_MOST_VALUES: Final = 1 << 16
+_MOST_BYTES: Final = 1 << 23
+
+_MASKS: Final = np.array(
+    [(1 << 8 * min(max(left, 0), _WORD)) - 1 for left in range(-_LONGEST, _LONGEST + 1)],
+    dtype=np.uint64,
+)
+"""The bytes of a word that belong to a value, by how much of it is left, from ``-_LONGEST`` on."""
+
+_FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT: Final = np.uint64(29)
+_HALF: Final = np.uint64(32)
+
+
+class Bytes:
+    """A block of bytes that can also be read eight at a time, from any place on."""
+
+    def __init__(self, data: bytes) -> None:
+        """``data`` is kept."""
+        self.data = data
+        padded = data + bytes(_LONGEST + _WORD)
+        self.array = np.frombuffer(padded, dtype=np.uint8)[: len(data)]
+        self.words: _Words = np.ndarray(
+            shape=(len(padded) - _WORD + 1,), dtype="<u8", buffer=padded, strides=(1,)
+        )
+
+
+class Dictionary:
+    """Distinct values, numbered as they come.
+
+    ``values`` gives the number of a text, ``texts`` the text of a number. Two byte strings that are
+    the same text (UTF-8 and Latin-1) have one number.
+    """
+
+    def __init__(self) -> None:
+        """No value yet."""
+        self.values: dict[str, int] = {}
+        self.texts: list[str] = []
+        self._numbers = _Numbers(self)
+        self._bytes = 0
+        self._table = _Table()
+
+    @property
+    def full(self) -> bool:
+        """Whether it is so large that a new one should be begun: memory must not grow with the file."""
+        return len(self._numbers) > _MOST_VALUES or self._bytes > _MOST_BYTES
+
+    def encode(self, block: Bytes, starts: Longs, ends: Longs) -> Ints:
+        """The number of each value, from ``starts`` to ``ends``."""
+        sizes = ends - starts
+        longest = int(sizes.max(initial=0))
+        if longest > _LONGEST or int(sizes.sum()) > _SHORT * len(sizes):
+            return self._one_by_one(block.data, starts, ends)
+        if longest == sizes.min(initial=0) and _equal(block.words, starts, longest):
+            only = self._numbers[block.data[starts[0] : ends[0]]] if len(starts) else 0
+            return np.full(len(starts), only, dtype=np.int32)
+        hashes, words = _hashed(block.words, starts, sizes, -(-longest // _WORD))
+        codes = self._table.find(hashes, sizes, words)
+        missing = np.flatnonzero(codes < 0)
+        if len(missing):
+            # Of each new value one is learnt and kept; the others are found then, or looked up.
+            first = missing[np.unique(hashes[missing], return_index=True)[1]]
+            codes[first] = self._one_by_one(block.data, starts[first], ends[first], new=True)
+            self._table.keep(hashes[first], sizes[first], [w[first] for w in words], codes[first])
+            rest = missing[codes[missing] < 0]
+            codes[rest] = self._table.find(hashes[rest], sizes[rest], [w[rest] for w in words])
+            rest = rest[codes[rest] < 0]
+            codes[rest] = self._one_by_one(block.data, starts[rest], ends[rest])
+        return codes
+
+    def _one_by_one(self, data: bytes, starts: Longs, ends: Longs, *, new: bool = False) -> Ints:
+        pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+        values = [data[start:end] for start, end in pairs]
+        if new:
+            self._learn_all(values)
+        return np.fromiter(
+            map(self._numbers.__getitem__, values), dtype=np.int32, count=len(values)
+        )
+
+    def learn(self, value: bytes) -> int:
+        """A number for a value that has none."""
+        text = decode(value)
+        code = self.values.setdefault(text, len(self.texts))
+        if code == len(self.texts):
+            self.texts.append(text)
+        self._bytes += len(value)
+        return code
+
+    def _learn_all(self, values: list[bytes]) -> None:
+        """Numbers for many values at once, those that have none yet."""
+        new = [value for value in values if value not in self._numbers]
+        texts = list(map(decode, new))
+        codes = range(len(self.texts), len(self.texts) + len(texts))
+        if len(set(texts)) == len(texts) and self.values.keys().isdisjoint(texts):
+            self.values.update(zip(texts, codes, strict=True))
+            self._numbers.update(zip(new, codes, strict=True))
+            self.texts += texts
+            self._bytes += sum(map(len, new))
+
+
+class _Numbers(dict[bytes, int]):
+    """The number of a value; a new value gets one as it is asked for."""
+
+    def __init__(self, owner: Dictionary) -> None:
+        super().__init__()
+        self._learn = owner.learn
+
+    def __missing__(self, value: bytes) -> int:
+        code = self[value] = self._learn(value)
+        return code
+
+
+class _Table:
+    """Short values by their hash: what stands in a slot is compared, what finds no slot is not kept."""
+
+    def __init__(self) -> None:
+        # The first entry is none: no value has its size.
+        self._slots = np.zeros(1 << 12, dtype=np.int32)
+        self._hashes = np.zeros(1, dtype=np.uint64)
+        self._sizes = np.full(1, -1, dtype=np.int64)
+        self._codes = np.full(1, -1, dtype=np.int32)
+        self._words: list[_Words] = []
+
+    def find(self, hashes: _Words, sizes: Longs, words: Sequence[_Words]) -> Ints:
+        """The codes of values; -1 for those that are not kept."""
+        first, second = self._places(hashes)
+        codes = self._compared(self._slots[first], sizes, words)
+        left = np.flatnonzero(codes < 0)
+        if len(left) and len(self._codes) > 1:
+            entries = self._slots[second[left]]
+            codes[left] = self._compared(entries, sizes[left], [word[left] for word in words])
+        return codes
+
+    def _compared(self, entries: Ints, sizes: Longs, words: Sequence[_Words]) -> Ints:
+        same = self._sizes[entries] == sizes
+        for own, word in zip(self._words, words, strict=False):
+            same &= own[entries] == word
+        return np.where(same, self._codes[entries], np.int32(-1))
+
+    def keep(self, hashes: _Words, sizes: Longs, words: Sequence[_Words], codes: Ints) -> None:
+        """Keep values that were not found."""
+        before = len(self._codes)
+        while len(self._words) < len(words):
+            self._words.append(np.zeros(before, dtype=np.uint64))
+        nothing = np.zeros(len(codes), dtype=np.uint64)
+        self._words = [
+            np.concatenate((own, words[place] if place < len(words) else nothing))
+            for place, own in enumerate(self._words)
+        ]
+        self._hashes = np.concatenate((self._hashes, hashes))
+        self._sizes = np.concatenate((self._sizes, sizes))
+        self._codes = np.concatenate((self._codes, codes))
+        if len(self._codes) * 4 > len(self._slots):
+            self._slots = np.zeros(len(self._slots) * 8, dtype=np.int32)
+            before = 1
+        self._place(np.arange(before, len(self._codes), dtype=np.int32))
+
+    def _place(self, entries: Ints) -> None:
+        for which in range(2):
+            places = self._places(self._hashes[entries])[which]
+            free = self._slots[places] == 0
+            self._slots[places[free]] = entries[free]
+            # Of several that wanted one slot the last has it.
+            entries = entries[self._slots[places] != entries]
+
+    def _places(self, hashes: _Words) -> tuple[Longs, Longs]:
+        """The two slots in which a value may stand."""
+        mask = np.uint64(len(self._slots) - 1)
+        return (hashes & mask).astype(np.int64), ((hashes >> _HALF) & mask).astype(np.int64)
+
+
+def _equal(block: _Words, starts: Longs, size: int) -> bool:
+    """Whether all values, of one size, are the same: most fields of a log hardly change."""
+    for at in range(0, size, _WORD):
+        word = block[starts + at] & _MASKS[_LONGEST + size - at]
+        if (word != word[0]).any():
+            return False
+    return True
+
+
+def _hashed(block: _Words, starts: Longs, sizes: Longs, width: int) -> tuple[_Words, list[_Words]]:
+    """A hash of each value, and the ``width`` words that hold it, zero behind its end."""
+    hashes = sizes.astype(np.uint64) * _FACTOR
+    words = []
+    for place in range(width):
+        at = place * _WORD
+        word = block[starts + at] & _MASKS[sizes + (_LONGEST - at)]
+        hashes = (hashes ^ word) * _FACTOR
+        hashes ^= hashes >> _SHIFT
+        words.append(word)
+    return hashes, words
