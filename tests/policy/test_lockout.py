@@ -84,6 +84,7 @@ def cut(target: Target, value: Value, *, by: Connection = NTLM, on: Observed | N
         (reg(TLS12, "DisabledByDefault"), 1, NTLM, True),
         (reg(TLS12, "Enabled"), 0, Connection("ntlm", tls=False), False),
         (reg(FIREWALL, "DoNotAllowExceptions"), 1, NTLM, True),
+        (Firewall(Profile.PUBLIC, FirewallProperty.SHIELDS), 1, NTLM, True),
         (reg(FIREWALL, "AllowLocalPolicyMerge"), 0, NTLM, True),
         (reg(FIREWALL, "EnableFirewall"), 1, NTLM, False),
         (SystemAccess("NewAdministratorName"), "Boss", Connection("ntlm", True, "BOSS"), False),

@@ -20,13 +20,15 @@ from opsproof.policy.observed import Observed, observe
 from opsproof.policy.plan import Plan, plan, table
 from opsproof.policy.registry import RegistryType
 from opsproof.policy.role import pushed
-from opsproof.policy.targets import Registry, Right, Service
+from opsproof.policy.targets import Firewall, Registry, Right, Service
 from winlab.commands import run_cmd
+from winlab.host.firewall import STORE
 from winlab.host.host import Host, HostSpec
 from winlab.host.policy_logon import may_log_on
 
 BASELINES = Path(__file__).resolve().parents[2] / "baselines"
 NOW = datetime(2026, 11, 22, 1, 15, tzinfo=UTC)
+KEYS = ("DomainProfile", "StandardProfile", "PublicProfile")
 LATER = timedelta(minutes=10)
 NTLM = Connection("ntlm", tls=False)
 
@@ -209,6 +211,36 @@ def test_a_confirmed_apply_leaves_neither_task_nor_files(settings: tuple[Setting
     assert host.tasks.dump() == []
     for path in (FOLDER, CABINET):
         assert not host.files.exists(path.replace("%SystemRoot%", "C:\\Windows"))
+
+
+def firewall(host: Host) -> list[tuple[str, object]]:
+    """All values of the local store's profiles, in one order."""
+    keys = [f"{STORE}\\{key}{below}" for key in KEYS for below in ("", "\\Logging")]
+    there = [key for key in keys if host.registry.exists(key)]
+    found = [(v.name, v.data) for key in there for v in host.registry.values(key)]
+    return sorted(found, key=str)
+
+
+def test_a_firewall_goes_back_to_what_it_was_whatever_that_was(
+    settings: tuple[Setting, ...],
+) -> None:
+    chosen = [one for one in settings if isinstance(one.target, Firewall)]
+    for before in (
+        "firewallpolicy allowinbound,allowoutbound",
+        "firewallpolicy blockinboundalways,blockoutbound",
+        "logging droppedconnections enable",
+        "state off",
+    ):
+        host = make()
+        run_cmd(host, f"netsh advfirewall set allprofiles {before}", user="Administrator")
+        state = firewall(host)
+        made, observed = planned(host, chosen)
+        apply(host, made, observed)
+        assert planned(host, chosen)[0].changes == ()
+        if "always" in before:
+            assert ("DoNotAllowExceptions", 1) in firewall(host), "netsh must not open it"
+        restore(host, made, observed)
+        assert firewall(host) == state
 
 
 def test_the_table_shows_is_and_should_be(settings: tuple[Setting, ...]) -> None:

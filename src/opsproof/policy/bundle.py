@@ -51,6 +51,10 @@ _NETSH = {
 }
 
 
+# One word of netsh says all three.
+_POLICY_WORD = {FirewallProperty.INBOUND, FirewallProperty.OUTBOUND, FirewallProperty.SHIELDS}
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """One target and what is to stand there; None removes it. ``kind`` is for registry values."""
@@ -60,9 +64,10 @@ class Write:
     exact: RegistryValue | None = None
 
 
-def forward(changes: Iterable[Change]) -> list[Write]:
+def forward(changes: Iterable[Change], observed: Observed) -> list[Write]:
     """What changes write."""
-    return [Write(change.setting.target, change.after) for change in changes]
+    found = [Write(change.setting.target, change.after) for change in changes]
+    return found + [one for one in _shields(found, observed) if one.value is not None]
 
 
 def backward(changes: Iterable[Change], observed: Observed) -> list[Write]:
@@ -74,7 +79,19 @@ def backward(changes: Iterable[Change], observed: Observed) -> list[Write]:
         path = firewall_path(target) if isinstance(target, Firewall) else path
         exact = None if path is None else observed.registry.get(path.folded)
         found.append(Write(target, change.before, exact))
-    return found
+    return found + _shields(found, observed)
+
+
+def _shields(writes: Sequence[Write], observed: Observed) -> list[Write]:
+    """What netsh would change along with a profile's policy: whether any exception counts."""
+    named = {write.target for write in writes}
+    profiles = {
+        target.profile
+        for target in named
+        if isinstance(target, Firewall) and target.name in _POLICY_WORD
+    }
+    targets = [Firewall(profile, FirewallProperty.SHIELDS) for profile in sorted(profiles)]
+    return [Write(one, observed.value(one)) for one in targets if one not in named]
 
 
 def template(writes: Iterable[Write]) -> security.SecurityTemplate:
@@ -113,7 +130,7 @@ def cabinet(plan: Plan, observed: Observed, *, revert_after: timedelta) -> bytes
     """The one file for a host. The same plan and state give the same bytes."""
     files: dict[str, bytes] = {}
     for number, changes in enumerate(plan.stages, start=1):
-        files |= _files(str(number), forward(changes))
+        files |= _files(str(number), forward(changes, observed))
         files |= _files(f"{number}-back", backward(changes, observed), final=True)
         files[f"{number}.xml"] = _task(number, revert_after)
     return _packed(files)
@@ -186,10 +203,11 @@ def command_file(name: str, writes: Sequence[Write], *, final: bool = False) -> 
             f"if %errorlevel%==0 (echo {MARKER}end ok) else if %errorlevel%==3 "
             f"(echo {MARKER}end ok) else (echo {MARKER}end failed)",
         ]
-    if script(writes) is not None:
-        lines.append(step("registry", f"reg import {name}.reg >nul 2>nul"))
     for number, line in enumerate(commands(writes), start=1):
         lines.append(step(f"command {number}", f"{line} >nul 2>nul"))
+    # Last: it removes what a command of netsh had to name along with something else.
+    if script(writes) is not None:
+        lines.append(step("registry", f"reg import {name}.reg >nul 2>nul"))
     if final:
         lines.append(f"schtasks /delete /tn {REVERT_TASK} /f >nul 2>nul")
     lines += [f"echo {MARKER}begin done", f"echo {MARKER}end ok", "exit /b 0"]
@@ -283,16 +301,18 @@ def _firewall(write: Write, target: Firewall) -> list[str]:
 
 
 def _firewall_policies(writes: Iterable[Write]) -> list[str]:
-    """netsh sets both directions in one word, so they are joined; "notconfigured" is not a state."""
+    """netsh sets both directions together, so they are joined; "notconfigured" is not a state."""
     asked: dict[Profile, dict[FirewallProperty, int]] = {}
     for write in writes:
         if isinstance(write.target, Firewall) and isinstance(write.value, int):
             asked.setdefault(write.target.profile, {})[write.target.name] = write.value
     lines = []
     for profile, values in asked.items():
-        if values.keys() & {FirewallProperty.INBOUND, FirewallProperty.OUTBOUND}:
+        if values.keys() & _POLICY_WORD:
             # Windows' own defaults stand in for a direction that is not asked for.
             inbound = "blockinbound" if values.get(FirewallProperty.INBOUND, 1) else "allowinbound"
+            if values.get(FirewallProperty.SHIELDS):
+                inbound = "blockinboundalways"
             outbound = (
                 "blockoutbound" if values.get(FirewallProperty.OUTBOUND, 0) else "allowoutbound"
             )

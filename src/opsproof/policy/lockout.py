@@ -18,6 +18,8 @@ from opsproof.policy.observed import Identity, Observed
 from opsproof.policy.registry import RegistryPath, RegistryType
 from opsproof.policy.targets import (
     Firewall,
+    FirewallProperty,
+    Profile,
     Registry,
     Right,
     Service,
@@ -172,10 +174,14 @@ def _firewall(after: _After, who: Identity, connection: Connection) -> dict[Targ
         "AllowLocalPolicyMerge": (0, "the local firewall rule for WinRM would no longer count"),
         "DoNotAllowExceptions": (1, "the firewall would block every incoming connection"),
     }
-    targets = [
+    targets: list[tuple[Target, int, str]] = [
         (_value(f"{_FIREWALL}\\{profile}", name), cutting, text)
         for profile in ("DomainProfile", "PrivateProfile", "PublicProfile")
         for name, (cutting, text) in why.items()
+    ]
+    targets += [
+        (Firewall(profile, FirewallProperty.SHIELDS), *why["DoNotAllowExceptions"])
+        for profile in Profile
     ]
     return {target: Cut(text) for target, cutting, text in targets if after(target) == cutting}
 

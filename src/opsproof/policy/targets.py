@@ -27,6 +27,7 @@ class FirewallProperty(StrEnum):
     ENABLED = "EnableFirewall"
     INBOUND = "DefaultInboundAction"
     OUTBOUND = "DefaultOutboundAction"
+    SHIELDS = "DoNotAllowExceptions"
     UNICAST = "DisableUnicastResponsesToMulticastBroadcast"
     LOG_SIZE = "LogFileSize"
     LOG_DROPPED = "LogDroppedPackets"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import os
 import time
@@ -19,6 +20,9 @@ from winlab.server.lab import LabServer
 from winlab.server.site_tls import SiteCa
 from winlab.server.sites import Sites
 from winlab.server.tls import LabCa
+
+# The host's own clock decides when a task is due; look a little later than that.
+_TASK_SECONDS = 0.01
 
 
 def _utc_now() -> dt.datetime:
@@ -70,6 +74,7 @@ class Lab:
         self._server = LabServer(
             [host for host in self.hosts.values() if host.listens], ca=self.ca, now=clock
         )
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._sites = Sites(clock)
         for host in self.hosts.values():
             if host.host.iis.installed:
@@ -91,6 +96,8 @@ class Lab:
 
     async def stop(self) -> None:
         """Close everything and give the addresses back."""
+        for timer in self._timers.values():
+            timer.cancel()
         await self._sites.stop()
         await self._server.stop()
         self._blocks.release()
@@ -98,6 +105,20 @@ class Lab:
     def _changed(self, host: LabHost) -> None:
         if host.host.iis.installed:
             self._sites.refresh(host.address)
+        if host.listens and self._server.running:
+            # Not now: a process that stops WinRM is being answered over it.
+            asyncio.get_running_loop().call_soon(self._server.follow, host.name)
+            self._expect_task(host)
+
+    def _expect_task(self, host: LabHost) -> None:
+        """Wake the host when its next scheduled task is due: it may let nobody in until then."""
+        waiting = self._timers.pop(host.key, None)
+        if waiting is not None:
+            waiting.cancel()
+        seconds = host.seconds_to_next_task()
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._timers[host.key] = loop.call_later(seconds + _TASK_SECONDS, host.tick)
 
     def _power_changed(self, host: LabHost) -> None:
         if host.listens:

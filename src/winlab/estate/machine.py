@@ -13,9 +13,10 @@ from winlab.estate.counters import Counters
 from winlab.estate.schema import RebootSpec
 from winlab.exec.process import Process, ProcessResult
 from winlab.exec.run import execute
+from winlab.host import firewall
 from winlab.host.host import Host, HostSnapshot
 from winlab.host.logons import Logon, note_logon
-from winlab.host.policy_logon import may_log_on, winrm_allows
+from winlab.host.policy_logon import NtlmPolicy, may_log_on, ntlm_policy, winrm_allows
 from winlab.server.errors import LabError
 from winlab.server.ports import Fault, FaultKind
 from winlab.session.quotas import WinrmSettings
@@ -53,6 +54,8 @@ class LabHost:
         self._settings = self._make_settings()
         self._asked_at = -1
         self._allowed: WinrmSettings | None = None
+        self._ntlm: NtlmPolicy | None = None
+        self._let_in: dict[int, bool] = {}
         self._passwords: dict[str, str | None] = {}
 
     def _trouble(self) -> None:
@@ -87,7 +90,7 @@ class LabHost:
 
     @property
     def settings(self) -> WinrmSettings:
-        """The WinRM settings; policy can take from them what the listener offers."""
+        """The WinRM settings; policy and a service that is stopped take from what was set up."""
         self._forget_if_written()
         if self._allowed is None:
             self._allowed = self._what_policy_leaves()
@@ -95,11 +98,33 @@ class LabHost:
 
     def _what_policy_leaves(self) -> WinrmSettings:
         settings, host = self._settings, self.host
-        if settings.basic and not winrm_allows(host, "AllowBasic"):
-            settings = replace(settings, basic=False)
-        if settings.allow_unencrypted and not winrm_allows(host, "AllowUnencryptedTraffic"):
-            settings = replace(settings, allow_unencrypted=False)
-        return settings
+        # http.sys listens for WinRM only while the service asks it to.
+        runs = host.pid_of("WinRM") != 0
+        return replace(
+            settings,
+            http=settings.http and runs,
+            https=settings.https and runs,
+            basic=settings.basic and winrm_allows(host, "AllowBasic"),
+            negotiate=settings.negotiate and winrm_allows(host, "AllowNegotiate"),
+            allow_unencrypted=settings.allow_unencrypted
+            and winrm_allows(host, "AllowUnencryptedTraffic"),
+            allow_shells=winrm_allows(host, "AllowRemoteShellAccess"),
+        )
+
+    @property
+    def ntlm(self) -> NtlmPolicy:
+        """What the host takes of NTLM now."""
+        self._forget_if_written()
+        if self._ntlm is None:
+            self._ntlm = ntlm_policy(self.host)
+        return self._ntlm
+
+    def lets_in(self, port: int) -> bool:
+        """Whether the host's firewall passes a connection to a port."""
+        self._forget_if_written()
+        if port not in self._let_in:
+            self._let_in[port] = firewall.lets_in(self.host, port)
+        return self._let_in[port]
 
     def _make_settings(self) -> WinrmSettings:
         winrm = self.built.winrm
@@ -130,7 +155,8 @@ class LabHost:
         """Policy is asked for many times a request, and changes only by a write."""
         now = self.host.guard.changes
         if now != self._asked_at:
-            self._asked_at, self._allowed = now, None
+            self._asked_at, self._allowed, self._ntlm = now, None, None
+            self._let_in.clear()
             self._passwords.clear()
 
     def logged_on(self, logon: Logon) -> None:
@@ -180,10 +206,23 @@ class LabHost:
         self.counters.bytes_in += bytes_in
         self.counters.bytes_out += bytes_out
 
-    def _run_due_tasks(self) -> None:
+    def _run_due_tasks(self) -> bool:
         self.host.group_policy.tick()
-        for task in self.host.tasks.take_due(self.host.now()):
+        due = self.host.tasks.take_due(self.host.now())
+        for task in due:
             run_cmd(self.host, task.command, user=task.user)
+        return bool(due)
+
+    def seconds_to_next_task(self) -> float | None:
+        """How long until a scheduled task is due, 0 when it is; None without any."""
+        due = self.host.tasks.next_due()
+        return None if due is None else max(0.0, (due - self.host.now()).total_seconds())
+
+    def tick(self) -> None:
+        """Run the tasks that are due; a host that lets nobody in has nobody else to do it."""
+        if self.is_up() and self._run_due_tasks():
+            self.host.guard.settle()
+            self._on_change(self)
 
     # -- power -----------------------------------------------------------------------------------
 
@@ -202,6 +241,7 @@ class LabHost:
         self.host.reboot()
         self.host.eventlogs.extend(boot_events(self.host))
         self.reboots += 1
+        self._asked_at = -1
         self._refuse = self.reboot.reads
         self._on_change(self)
 

@@ -1,12 +1,20 @@
 """Whether policy lets somebody in over the network, so that a lock-out in the lab is a real one.
 
 Sources: "Access this computer from the network", "Deny access to this computer from the network"
-(Microsoft Learn); KB951016 for the filtered token of local administrators. What a client is told
-is assumed: 401, as for a wrong password.
+(Microsoft Learn): a change counts from the next logon, and a session that is open goes on; KB951016
+for the filtered token of local administrators; "Network security: LAN Manager authentication level",
+"... Minimum session security for NTLM SSP based servers" and "... Restrict NTLM: Incoming NTLM
+traffic" (Microsoft Learn), all without a restart; WindowsRemoteManagement.admx and
+WindowsRemoteShell.admx for the values of WinRM's policy.
+
+assumed: what a client is told is 401, as for a wrong password; policy values that are written count
+at once, EnableLUA too, which Windows looks at when it starts; AllowAutoConfig counts when WinRM
+starts, which the lab does not model.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from winlab.host.errors import WindowsError
@@ -16,7 +24,19 @@ if TYPE_CHECKING:
 
 _SYSTEM = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System"
 _WINRM = "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows\\WinRM\\Service"
+_LSA = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa"
 _ADMINISTRATORS = "S-1-5-32-544"
+_REFUSES_NTLM_1 = 5
+_DENY_ALL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class NtlmPolicy:
+    """What a host takes of NTLM: at all, version 1 of it, and session flags that must be agreed on."""
+
+    allowed: bool = True
+    version_1: bool = True
+    required_flags: int = 0
 
 
 def token_sids(host: Host, user: str) -> tuple[str, ...]:
@@ -57,5 +77,16 @@ def _filtered(host: Host, sid: str, sids: set[str]) -> bool:
 
 
 def winrm_allows(host: Host, what: str) -> bool:
-    """Whether policy leaves a WinRM service setting alone (AllowBasic, AllowUnencryptedTraffic)."""
-    return _number(host, _WINRM, what) != 0
+    """Whether policy leaves a WinRM service setting alone (AllowBasic, AllowNegotiate ...)."""
+    key = f"{_WINRM}\\WinRS" if what == "AllowRemoteShellAccess" else _WINRM
+    return _number(host, key, what) != 0
+
+
+def ntlm_policy(host: Host) -> NtlmPolicy:
+    """What the host's policy says of NTLM now; local accounts are checked by the host itself."""
+    level = _number(host, _LSA, "LmCompatibilityLevel")
+    return NtlmPolicy(
+        allowed=_number(host, f"{_LSA}\\MSV1_0", "RestrictReceivingNTLMTraffic") != _DENY_ALL,
+        version_1=level is None or level < _REFUSES_NTLM_1,
+        required_flags=_number(host, f"{_LSA}\\MSV1_0", "NTLMMinServerSec") or 0,
+    )

@@ -54,6 +54,10 @@ class Tasks:
         except KeyError:
             raise WindowsError(2, name) from None
 
+    def next_due(self) -> datetime | None:
+        """When the next task is due; None when none is."""
+        return min((task.due for task in self._tasks.values() if task.due), default=None)
+
     def take_due(self, now: datetime) -> list[Task]:
         """Return the tasks whose time has come; each comes once and stays registered."""
         due = [task for task in self._tasks.values() if task.due is not None and task.due <= now]

@@ -36,6 +36,7 @@ class HttpConnection(asyncio.Protocol):
         self._listener = listener
         self._host = listener.host
         self._secure = secure
+        self._scheme, self._port = ("https", 5986) if secure else ("http", 5985)
         self._asked: Fault | None = fault
         self._first = True
         self._sticky: Fault | None = None
@@ -119,6 +120,8 @@ class HttpConnection(asyncio.Protocol):
             self._listener.fell()
             self.reset()
             return
+        if not self._host.lets_in(self._port):
+            return  # a firewall says nothing
         fault = self._next_fault()
         if fault and fault.kind is FaultKind.REFUSE:
             self.reset()
@@ -215,11 +218,10 @@ class HttpConnection(asyncio.Protocol):
 
     async def _ask(self, request: Request, login: Login) -> answers.Answer:
         slow = self._sticky is not None and self._sticky.kind is FaultKind.SLOW
-        scheme, port = ("https", 5986) if self._secure else ("http", 5985)
         caller = Caller(
             user=login.user,
             client_ip=self._peer,
-            address=f"{scheme}://{self._host.address}:{port}/wsman",
+            address=f"{self._scheme}://{self._host.address}:{self._port}/wsman",
             slow=self._sticky.seconds if slow and self._sticky else 0.0,
         )
         try:

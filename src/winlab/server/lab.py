@@ -91,6 +91,16 @@ class LabServer:
         for listener in chosen:
             self._follow(listener)
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._running
+
+    def follow(self, name: str) -> None:
+        """Make the sockets of a host follow its state, unless everything is closed by now."""
+        if self._running:
+            self._follow(self._listeners[name])
+
     def restart(self, name: str) -> None:
         """Lose a host's shells and connections, then follow ``is_up``: a reboot or a reset."""
         listener = self._listeners[name]

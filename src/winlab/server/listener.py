@@ -42,6 +42,7 @@ class HostListener:
         self._follow = follow
         self._sockets: dict[int, socket.socket] = {}
         self._tasks: dict[asyncio.Task[None], socket.socket] = {}
+        self._dropped: set[socket.socket] = set()
 
     @cached_property
     def service(self) -> Service:
@@ -72,8 +73,13 @@ class HostListener:
         return bool(self._sockets)
 
     def open(self) -> None:
-        """Listen. Raises :class:`LabError` when an address is taken or not of this machine."""
+        """Listen where the settings say, and nowhere else.
+
+        Raises :class:`LabError` when an address is taken or not of this machine.
+        """
         loop = asyncio.get_running_loop()
+        for port in self._sockets.keys() - set(self.ports):
+            self._close(port)
         for port in self.ports:
             if port in self._sockets:
                 continue
@@ -95,11 +101,13 @@ class HostListener:
 
     def close(self) -> None:
         """Stop listening; the kernel refuses connections from now on."""
-        loop = asyncio.get_running_loop()
-        for listening in self._sockets.values():
-            loop.remove_reader(listening.fileno())
-            listening.close()
-        self._sockets.clear()
+        for port in list(self._sockets):
+            self._close(port)
+
+    def _close(self, port: int) -> None:
+        listening = self._sockets.pop(port)
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+        listening.close()
 
     def forget(self) -> None:
         """Lose all shells and cut all connections, as a restart does."""
@@ -109,6 +117,8 @@ class HostListener:
             connection.reset()
         for task in self._tasks:
             task.cancel()
+        for dropped in list(self._dropped):
+            self._end(dropped)
 
     async def settled(self) -> None:
         """When everything that :meth:`forget` cut is really gone."""
@@ -116,11 +126,13 @@ class HostListener:
 
     def refresh(self) -> bool:
         """Make the sockets follow :meth:`HostPort.is_up`; the answer says whether it is up."""
-        up = self.host.is_up()
+        up, was_open = self.host.is_up(), self.is_open
         if up:
             self.open()
-        elif self.is_open:
+        else:
             self.close()
+        # Without a listener there is no WinRM service either, and its shells are gone.
+        if was_open and not self.is_open:
             self.forget()
         return up
 
@@ -145,6 +157,13 @@ class HostListener:
                 connection.close()
                 self.fell()
                 return
+            if not self.host.lets_in(port):
+                # The kernel has shaken hands already, which Windows would not: the client waits for
+                # the first answer instead of for that.
+                self._dropped.add(connection)
+                loop = asyncio.get_running_loop()
+                loop.add_reader(connection.fileno(), self._swallow, connection)
+                continue
             fault = self.host.fault()
             # assumed: a reset; the documentation of MaxConnections does not say how it refuses.
             full = len(self.connections) >= self.host.settings.max_connections
@@ -159,6 +178,22 @@ class HostListener:
             )
             self._tasks[task] = connection
             task.add_done_callback(self._attached)
+
+    def _swallow(self, dropped: socket.socket) -> None:
+        """Take what a client sends that gets no answer, until it gives up."""
+        try:
+            gone = not dropped.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            gone = True
+        if gone:
+            self._end(dropped)
+
+    def _end(self, dropped: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(dropped.fileno())
+        self._dropped.discard(dropped)
+        dropped.close()
 
     def _attached(self, task: asyncio.Task[None]) -> None:
         connection = self._tasks.pop(task)

@@ -125,7 +125,7 @@ class Gate:
         )
 
     def _negotiate(self, value: bytes) -> Login:
-        settings = self._host.settings
+        settings, policy = self._host.settings, self._host.ntlm
         if not settings.negotiate:
             return Login(Verdict.REFUSED)
         context = None if self._user else self._context
@@ -139,6 +139,7 @@ class Gate:
                 bindings=b"tls-server-end-point:" + (self._digest or b"") if bindings else None,
                 strict_bindings=settings.channel_binding == "Strict",
                 claimed=self._take_claim,
+                policy=policy,
             )
             self._context = context
             self._claim = ("", "")

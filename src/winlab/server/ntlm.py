@@ -18,7 +18,15 @@ from spnego import ContextProxy, NTLMHash
 from spnego._context import GSSMech
 from spnego._negotiate import NegotiateProxy
 from spnego._ntlm import NTLMProxy
-from spnego._ntlm_raw.crypto import compute_response_v2, md5, ntowfv1, ntowfv2, rc4k
+from spnego._ntlm_raw.crypto import (
+    compute_response_v1,
+    compute_response_v2,
+    lmowfv1,
+    md5,
+    ntowfv1,
+    ntowfv2,
+    rc4k,
+)
 from spnego._ntlm_raw.messages import (
     Authenticate,
     AvFlags,
@@ -34,6 +42,8 @@ from spnego._ntlm_raw.messages import (
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import BadBindingsError, InvalidTokenError
 
+from winlab.host.policy_logon import NtlmPolicy
+
 _SESSION_FLAGS = (
     NegotiateFlags.request_target
     | NegotiateFlags.ntlm
@@ -43,6 +53,8 @@ _SESSION_FLAGS = (
     | NegotiateFlags.unicode
 )
 _NO_BINDINGS = b"\x00" * 16
+_V1_LENGTH = 24
+_ANYTHING = NtlmPolicy()
 
 PasswordOf = Callable[[str], str | None]
 Claimed = Callable[[str, str], None]
@@ -56,6 +68,7 @@ def acceptor(
     bindings: bytes | None = None,
     strict_bindings: bool = False,
     claimed: Claimed = lambda _account, _workstation: None,
+    policy: NtlmPolicy = _ANYTHING,
 ) -> ContextProxy:
     """A context that takes raw NTLM tokens and SPNEGO alike.
 
@@ -64,7 +77,13 @@ def acceptor(
     ``strict_bindings`` refuses a client that sends none.
     """
     inner = HostNtlm(
-        host, password_of, os_version, bindings, strict=strict_bindings, claimed=claimed
+        host,
+        password_of,
+        os_version,
+        bindings,
+        strict=strict_bindings,
+        claimed=claimed,
+        policy=policy,
     )
     inner._is_wrapped = True  # noqa: SLF001 - pyspnego's own mark for a context inside SPNEGO
     return NegotiateProxy(usage="accept", _negotiate_contexts={GSSMech.ntlm: inner})
@@ -88,6 +107,7 @@ class HostNtlm(NTLMProxy):
         *,
         strict: bool,
         claimed: Claimed = lambda _account, _workstation: None,
+        policy: NtlmPolicy = _ANYTHING,
     ) -> None:
         """An acceptor for one connection."""
         # The base class wants its credential file for an acceptor, so it begins as an initiator
@@ -102,6 +122,7 @@ class HostNtlm(NTLMProxy):
         self._bindings = bindings
         self._claimed = claimed
         self._strict = strict
+        self._policy = policy
 
     @property
     def client_principal(self) -> str | None:
@@ -143,17 +164,61 @@ class HostNtlm(NTLMProxy):
         assert self._temp_challenge is not None
         message = Authenticate.unpack(token)
         proof = message.nt_challenge_response or b""
-        if not message.user_name or len(proof) <= 24:
-            raise InvalidTokenError(context_msg="anonymous or NTLM v1 login")
+        if not message.user_name or len(proof) < _V1_LENGTH:
+            raise InvalidTokenError(context_msg="anonymous or LM login")
         domain = message.domain_name or ""
         account = f"{domain}\\{message.user_name}" if domain else message.user_name
         self._claimed(account, message.workstation or "")
         password = self._password_of(account)
         if password is None:
             raise InvalidTokenError(context_msg="no such account")
+        old = len(proof) == _V1_LENGTH
+        if not self._policy.allowed or (old and not self._policy.version_1):
+            raise InvalidTokenError(context_msg="policy refuses NTLM, or this version of it")
+        if self._policy.required_flags & ~message.flags:
+            raise InvalidTokenError(context_msg="policy demands more of the session")
+        pairs = TargetInfo()
+        if old:
+            key = self._check_v1(message, proof, password)
+        else:
+            pairs, key = self._check_v2(message, proof, password)
+        sealed = message.flags & (NegotiateFlags.sign | NegotiateFlags.seal)
+        if message.flags & NegotiateFlags.key_exch and sealed:
+            key = rc4k(key, message.encrypted_random_session_key or b"")
+        if pairs.get(AvId.flags, 0) & AvFlags.mic:
+            self._check_integrity(message, key)
+        self._session_key = key
+        self._context_attr = message.flags
+        self._complete = True
+        self.account = account
+
+    def _check_v1(self, message: Authenticate, proof: bytes, password: str) -> bytes:
+        """[MS-NLMP] 3.3.1: return the key exchange key."""
+        assert self._temp_challenge is not None
+        ours = message.lm_challenge_response or b""
+        extended = message.flags & NegotiateFlags.extended_session_security
+        expected, _lm, key = compute_response_v1(
+            message.flags,
+            _password_hash(password),
+            b"" if extended else lmowfv1(password),
+            self._temp_challenge.server_challenge,
+            ours[:8],
+            no_lm_response=ours == proof,
+        )
+        if not hmac.compare_digest(proof, expected):
+            raise InvalidTokenError(context_msg="wrong password")
+        # Version 1 has no place for channel bindings.
+        self._check_bindings(TargetInfo())
+        return key
+
+    def _check_v2(
+        self, message: Authenticate, proof: bytes, password: str
+    ) -> tuple[TargetInfo, bytes]:
+        """[MS-NLMP] 3.3.2: return what the client says of itself and the key exchange key."""
+        assert self._temp_challenge is not None
         client = NTClientChallengeV2.unpack(proof[16:])
         expected, _lm, key = compute_response_v2(
-            ntowfv2(message.user_name, _password_hash(password), message.domain_name),
+            ntowfv2(message.user_name or "", _password_hash(password), message.domain_name),
             self._temp_challenge.server_challenge,
             client.challenge_from_client,
             client.time_stamp,
@@ -162,15 +227,7 @@ class HostNtlm(NTLMProxy):
         if not hmac.compare_digest(proof[:16], expected[:16]):
             raise InvalidTokenError(context_msg="wrong password")
         self._check_bindings(client.av_pairs)
-        sealed = message.flags & (NegotiateFlags.sign | NegotiateFlags.seal)
-        if message.flags & NegotiateFlags.key_exch and sealed:
-            key = rc4k(key, message.encrypted_random_session_key or b"")
-        if client.av_pairs.get(AvId.flags, 0) & AvFlags.mic:
-            self._check_integrity(message, key)
-        self._session_key = key
-        self._context_attr = message.flags
-        self._complete = True
-        self.account = account
+        return client.av_pairs, key
 
     def _check_bindings(self, pairs: TargetInfo) -> None:
         if self._bindings is None:

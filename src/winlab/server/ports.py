@@ -8,6 +8,7 @@ from typing import Protocol
 
 from winlab.exec.process import Process, ProcessResult
 from winlab.host.logons import Logon
+from winlab.host.policy_logon import NtlmPolicy
 from winlab.session.quotas import WinrmSettings
 
 
@@ -62,6 +63,16 @@ class HostPort(Protocol):
         r"""The password of an enabled account; None for any other.
 
         ``user`` comes in the forms ``user``, ``.\user`` and ``HOST\user``.
+        """
+
+    @property
+    def ntlm(self) -> NtlmPolicy:
+        """What the host takes of NTLM now."""
+
+    def lets_in(self, port: int) -> bool:
+        """Whether the host's firewall passes packets to a port; asked for each request too.
+
+        A packet that it does not pass gets no answer at all.
         """
 
     def logged_on(self, logon: Logon) -> None:

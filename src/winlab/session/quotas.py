@@ -30,6 +30,7 @@ class WinrmSettings:
     basic: bool = True
     negotiate: bool = True
     allow_unencrypted: bool = True
+    allow_shells: bool = True
     channel_binding: Literal["None", "Relaxed", "Strict"] = "Relaxed"
     os_version: str = "10.0.20348"
     max_envelope_size_kb: int = 500
@@ -73,7 +74,7 @@ class WinrmSettings:
                 "Auth": auth,
             },
             "Winrs": {
-                "AllowRemoteShellAccess": "true",
+                "AllowRemoteShellAccess": flag(self.allow_shells),
                 "IdleTimeout": str(self.idle_timeout_ms),
                 "MaxConcurrentUsers": str(self.max_concurrent_users),
                 "MaxShellRunTime": str(NO_LIMIT),

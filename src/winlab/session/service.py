@@ -111,6 +111,8 @@ class Service:
         return shell
 
     def _create(self, request: Request, body: requests.CreateShell, caller: Caller) -> Answer:
+        if not self._machine.settings.allow_shells:
+            raise FaultError(faults.no_shells())
         self._check_shells(caller)
         shell_id = body.shell_id or self._around.guid()
         shell = self._opened(shell_id, request, caller)

@@ -267,6 +267,15 @@ def access_denied() -> Fault:
     return _sender("w:AccessDenied", ACCESS_DENIED, "Access is denied. ")
 
 
+def no_shells() -> Fault:
+    """Policy says AllowRemoteShellAccess 0; that it comes as access denied is assumed."""
+    reason = (
+        "The WS-Management service cannot process the request. The service is configured to not "
+        "accept any remote shell requests. "
+    )
+    return _sender("w:AccessDenied", ACCESS_DENIED, reason)
+
+
 def invalid_enumeration_context() -> Fault:
     """A Pull names no enumeration that is open."""
     return Fault(

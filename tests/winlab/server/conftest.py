@@ -17,6 +17,7 @@ from winrm.protocol import Protocol
 
 from winlab.exec.process import Process, ProcessResult
 from winlab.host.logons import Logon
+from winlab.host.policy_logon import NtlmPolicy
 from winlab.server import Fault, LabServer, WinrmSettings
 
 T = TypeVar("T")
@@ -55,6 +56,11 @@ class FakeHost:
     counted: dict[str, int] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
     logons: list[Logon] = field(default_factory=list)
+    ntlm: NtlmPolicy = field(default_factory=NtlmPolicy)
+    blocked: set[int] = field(default_factory=set)
+
+    def lets_in(self, port: int) -> bool:
+        return port not in self.blocked
 
     def password_of(self, user: str) -> str | None:
         domain, _, name = user.rpartition("\\")

@@ -78,6 +78,38 @@ def test_drop_cuts_the_connection_once_the_command_ran(
     assert [process.command_line for process in host.processes] == ["x"]
 
 
+def test_a_firewall_answers_nothing_to_old_connections_and_new_ones(
+    clients: Clients, host: FakeHost
+) -> None:
+    old = clients.pywinrm("basic")
+    shell = old.open_shell()
+    host.blocked = {5985}
+    with pytest.raises(http.exceptions.Timeout):
+        old.transport.session.get(clients.url("http"), timeout=0.3)
+    with pytest.raises(http.exceptions.Timeout):
+        http.get(clients.url("http"), timeout=0.3)
+    clients.pywinrm("basic", "https").open_shell()
+    host.blocked = set()
+    clients.pywinrm("basic").run_command(shell, "x")
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("leaky_client")
+def test_a_winrm_that_stops_takes_its_sessions_along(
+    clients: Clients, lab: RunningLab, host: FakeHost
+) -> None:
+    client = clients.pywinrm("ntlm")
+    shell = client.open_shell()
+    host.set(http=False, https=False)
+    lab.do(lab.lab.follow, host.name)
+    assert not listens(host)
+    with pytest.raises(http.exceptions.ConnectionError):
+        client.run_command(shell, "x")
+    host.set(http=True)
+    lab.do(lab.lab.follow, host.name)
+    assert (listens(host), listens(host, 5986)) == (True, False)
+
+
 def test_slow_makes_commands_last(clients: Clients, host: FakeHost) -> None:
     host.lasting = Fault(kind=FaultKind.SLOW, seconds=0.3)
     client = clients.pywinrm()

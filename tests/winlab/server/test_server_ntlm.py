@@ -13,6 +13,7 @@ from spnego._ntlm_raw.messages import Challenge, Negotiate, NegotiateFlags
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import SpnegoError
 
+from winlab.host.policy_logon import NtlmPolicy
 from winlab.server.ntlm import HostNtlm, acceptor
 
 PASSWORD = "pass"
@@ -83,11 +84,34 @@ def test_wrong_credentials_are_refused(user: str, password: str) -> None:
         login(acceptor("web1", password_of), user, password)
 
 
-def test_ntlm_v1_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("level", ["0", "1", "2"])
+def test_ntlm_v1_is_taken_unless_policy_refuses_it(
+    level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LM_COMPAT_LEVEL", level)
     server = acceptor("web1", password_of)
-    monkeypatch.setenv("LM_COMPAT_LEVEL", "1")
-    with pytest.raises(SpnegoError, match="NTLM v1"):
-        login(server)
+    client = login(server)
+    assert server.complete
+    sealed = client.wrap_winrm(b"question")
+    assert server.unwrap_winrm(sealed.header, sealed.data) == b"question"
+    with pytest.raises(SpnegoError, match="policy refuses NTLM"):
+        login(acceptor("web1", password_of, policy=NtlmPolicy(version_1=False)))
+    with pytest.raises(SpnegoError, match="wrong password"):
+        login(acceptor("web1", password_of), password="wrong")
+
+
+def test_ntlm_that_policy_denies_is_refused_in_every_version() -> None:
+    with pytest.raises(SpnegoError, match="policy refuses NTLM"):
+        login(acceptor("web1", password_of, policy=NtlmPolicy(allowed=False)))
+
+
+def test_a_session_must_have_what_policy_demands(monkeypatch: pytest.MonkeyPatch) -> None:
+    strict = NtlmPolicy(required_flags=0x20080000)
+    login(acceptor("web1", password_of, policy=strict))
+    # Level 0 is a client without extended session security.
+    monkeypatch.setenv("LM_COMPAT_LEVEL", "0")
+    with pytest.raises(SpnegoError, match="policy demands more"):
+        login(acceptor("web1", password_of, policy=strict))
 
 
 def test_a_client_without_unicode_is_refused() -> None:

@@ -1,14 +1,17 @@
-"""netsh advfirewall set PROFILE. Source: "netsh advfirewall" (Microsoft Learn).
+"""netsh advfirewall: set PROFILE and firewall rules. Source: "netsh advfirewall" (Microsoft Learn).
 
 Where the local store keeps each property is [MS-GPFAS] 2.2, with SharedAccess for the policy key.
+A rule's name is what netsh goes by, not the name of its registry value; a built-in rule's is a
+resource, for which the lab takes the value's name.
 """
 
 from __future__ import annotations
 
 from winlab.commands.call import Call
+from winlab.commands.tools.firewallrules import change_rules
 from winlab.host.errors import NotModelledError
+from winlab.host.firewall import STORE
 
-_ROOT = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy"
 _KEYS = {
     "domainprofile": ("DomainProfile",),
     "privateprofile": ("StandardProfile",),
@@ -25,12 +28,13 @@ def _values(words: list[str]) -> dict[str, int] | None:
             return {"EnableFirewall": int(state == "on")}
         case ["firewallpolicy", policy]:
             inbound, _, outbound = policy.partition(",")
-            if inbound not in {"blockinbound", "allowinbound"}:
+            if inbound not in {"blockinbound", "blockinboundalways", "allowinbound"}:
                 return None
             if outbound not in {"blockoutbound", "allowoutbound"}:
                 return None
             return {
-                "DefaultInboundAction": int(inbound == "blockinbound"),
+                "DefaultInboundAction": int(inbound != "allowinbound"),
+                "DoNotAllowExceptions": int(inbound == "blockinboundalways"),
                 "DefaultOutboundAction": int(outbound == "blockoutbound"),
             }
         case ["settings", "unicastresponsetomulticast", told] if told in _SWITCH:
@@ -46,8 +50,9 @@ def _values(words: list[str]) -> dict[str, int] | None:
 
 
 def advfirewall(call: Call, words: list[str]) -> int:
-    """Set a property of one profile or all; ``words`` follow "advfirewall"."""
-    if words[:1] != ["set"] or len(words) < 3 or words[1] not in _KEYS:
+    """Set a property of one profile or all, or change rules; ``words`` follow "advfirewall"."""
+    rules = words[:1] == ["firewall"] and words[2:3] == ["rule"]
+    if not rules and (words[:1] != ["set"] or len(words) < 3 or words[1] not in _KEYS):
         raise NotModelledError(f"netsh advfirewall {' '.join(words[:2])}".strip())
     if not call.admin:
         call.line(
@@ -57,6 +62,8 @@ def advfirewall(call: Call, words: list[str]) -> int:
             )
         )
         return 1
+    if rules:
+        return change_rules(call, words[1], words[3:])
     values = _values(words[2:])
     if values is None:
         call.line(call.text("A specified value is not valid.", "指定的值无效。"))
@@ -64,7 +71,7 @@ def advfirewall(call: Call, words: list[str]) -> int:
     for key in _KEYS[words[1]]:
         for place, number in values.items():
             below, _, name = place.rpartition("\\")
-            path = f"{_ROOT}\\{key}" + (f"\\{below}" if below else "")
+            path = f"{STORE}\\{key}" + (f"\\{below}" if below else "")
             found = call.host.registry.value(path, name)
             if found is None or found.data != number:
                 call.host.registry.set_value(path, name, number)

@@ -15,6 +15,7 @@ Values: TypeAlias = "Mapping[str, str | int | bytes | tuple[str, ...]]"
 _SOFTWARE = "HKLM\\SOFTWARE\\Microsoft"
 _CONTROL = "HKLM\\SYSTEM\\CurrentControlSet\\Control"
 _SERVICES = "HKLM\\SYSTEM\\CurrentControlSet\\Services"
+_FIREWALL = f"{_SERVICES}\\SharedAccess\\Parameters\\FirewallPolicy"
 
 
 def _current_version(release: OsRelease) -> dict[str, str | int | bytes | tuple[str, ...]]:
@@ -41,6 +42,32 @@ def _current_version(release: OsRelease) -> dict[str, str | int | bytes | tuple[
     if release.build >= 20348:
         values["DisplayVersion"] = "21H2"
     return values
+
+
+def _rule(port: int, name: str, *profiles: str, subnet: bool = False) -> str:
+    """An inbound rule for a TCP port of http.sys ([MS-GPFAS] 2.2.2.19)."""
+    where = [f"Profile={profile}" for profile in profiles] + ["RA4=LocalSubnet"] * subnet
+    fields = ["Action=Allow", "Active=TRUE", "Dir=In", "Protocol=6", *where, f"LPort={port}"]
+    return "|".join(["v2.31", *fields, "App=System", f"Name={name}", ""])
+
+
+def _firewall() -> list[tuple[str, Values]]:
+    """The local store as far as WinRM is concerned: its built-in rules, on since Server 2012.
+
+    Sources: "Installation and configuration for WinRM" and "Set-NetFirewallRule" on Microsoft Learn
+    for the rules' names and scopes; the rule for 5986 is the one that whoever makes an HTTPS listener
+    has to add ("Windows Remote Management", Ansible documentation).
+    """
+    profiles = ("DomainProfile", "StandardProfile", "PublicProfile")
+    found: list[tuple[str, Values]] = [
+        (f"{_FIREWALL}\\{profile}", {"EnableFirewall": 1}) for profile in profiles
+    ]
+    rules = {
+        "WINRM-HTTP-In-TCP": _rule(5985, "@FirewallAPI.dll,-30253", "Domain", "Private"),
+        "WINRM-HTTP-In-TCP-PUBLIC": _rule(5985, "@FirewallAPI.dll,-30253", "Public", subnet=True),
+        "WINRM-HTTPS-In-TCP": _rule(5986, "WinRM HTTPS"),
+    }
+    return [*found, (f"{_FIREWALL}\\FirewallRules", rules)]
 
 
 def _entries(release: OsRelease, locale: Locale) -> list[tuple[str, Values]]:
@@ -173,6 +200,7 @@ def _entries(release: OsRelease, locale: Locale) -> list[tuple[str, Values]]:
             },
         ),
         (f"{_SERVICES}\\HTTP\\Parameters", {}),
+        *_firewall(),
         (
             "HKLM\\HARDWARE\\DESCRIPTION\\System\\CentralProcessor\\0",
             {
