@@ -10,7 +10,7 @@ from ansible.errors import AnsibleFilterError
 
 from opsproof.filters import guarded
 from opsproof.policy.bundle import apply_command
-from opsproof.policy.role import Wanted, command, now, pushed
+from opsproof.policy.role import Wanted, command, now, pushed, too_late
 
 
 def _command(wanted: Mapping[str, Any], confirm: bool = False) -> str:
@@ -19,6 +19,10 @@ def _command(wanted: Mapping[str, Any], confirm: bool = False) -> str:
 
 def _apply(stage: int, scheduled: bool = True) -> str:
     return apply_command(stage=stage, scheduled=scheduled)
+
+
+def _too_late(window_end: str, minutes: int) -> bool:
+    return too_late(window_end, minutes=minutes, now=now())
 
 
 class FilterModule:
@@ -30,5 +34,6 @@ class FilterModule:
             "hardening_command": _command,
             "hardening_apply": _apply,
             "hardening_pushed": pushed,
+            "hardening_too_late": _too_late,
         }
         return guarded(functions, AnsibleFilterError)

@@ -10,7 +10,7 @@ from opsproof.errors import IncompleteError, RefusedError, UsageError
 from opsproof.evidence.model import SubjectKind
 from opsproof.evidence.schemas import validate
 from opsproof.policy.command import REVERT_TASK
-from opsproof.policy.role import Wanted, command, planned, pushed
+from opsproof.policy.role import Wanted, command, planned, pushed, too_late
 from winlab.commands import run_cmd
 from winlab.host.host import Host, HostSpec
 from winlab.host.tasks import Task
@@ -170,6 +170,17 @@ def test_a_stage_of_a_setting_that_does_not_exist_is_refused() -> None:
     )
     with pytest.raises(UsageError, match="there is no setting HRD-X-1"):
         planned(wanted, answer(make()), apply_to=None, restore_to=None, revert_after=LATER)
+
+
+def test_no_apply_begins_that_may_not_be_over_when_the_window_ends() -> None:
+    end = "2026-11-22T09:45:00+08:00"
+    assert not too_late(end, minutes=30, now=NOW)
+    assert too_late(end, minutes=30, now=NOW + timedelta(seconds=1))
+    assert too_late(end, minutes=31, now=NOW)
+    assert not too_late("", minutes=30, now=NOW)
+    for text in ("2026-11-22T09:45:00", "soon"):
+        with pytest.raises(UsageError, match="no time with an offset"):
+            too_late(text, minutes=30, now=NOW)
 
 
 def test_unknown_authentication_is_refused() -> None:

@@ -114,6 +114,29 @@ def pushed(result: Mapping[str, Any]) -> dict[str, Any]:
     return {"lost": False, "failed": failed if "done" in sections else [*failed, "end"]}
 
 
+def too_late(window_end: str, *, minutes: int, now: datetime) -> bool:
+    """Whether an apply that begins now may not be over, its way back included, when the window ends.
+
+    ``window_end`` is a time with its offset from UTC, "" for no end.
+
+    Raises:
+        UsageError: it is no such time.
+    """
+    if not window_end:
+        return False
+    try:
+        end = datetime.fromisoformat(window_end)
+    except ValueError:
+        end = None
+    if end is None or end.tzinfo is None:
+        raise UsageError(
+            f"{window_end!r} is no time with an offset from UTC",
+            where="hardening_window_end",
+            remedy="write it like 2026-11-28T04:00:00+08:00",
+        )
+    return now > end - timedelta(minutes=minutes)
+
+
 def _keep(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
