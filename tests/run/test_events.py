@@ -70,6 +70,7 @@ STATS = {"event": "playbook_on_stats", "event_data": {"rescued": {"h1": 1}}}
         ([OK, FAILED], Outcome.FAILED, "Look: no such service"),
         ([CHANGED, AWAY], Outcome.UNREACHABLE, "timed out"),
         ([AWAY, OK], Outcome.UNREACHABLE, "timed out"),
+        ([AWAY, OK, FAILED], Outcome.FAILED, "timed out; Look: no such service"),
         (
             [IGNORED, OK],
             Outcome.FAILED,

@@ -199,8 +199,9 @@ def _judge(tally: HostTally) -> tuple[Outcome, list[str]]:
     reasons = [*tally.messages, *tally.lost]
     if tally.rescued:
         reasons.insert(0, "failed-rescued")
-    if tally.unreachable:
+    if tally.unreachable and failures <= 0:
         return Outcome.UNREACHABLE, reasons
+    # A host that failed after it could not be reached was waited for, and answered.
     if failures > 0 or tally.ignored or tally.lost:
         return Outcome.FAILED, reasons
     if tally.changed:
