@@ -39,9 +39,17 @@ options:
   today:
     description: The day on which suppressions are looked at (ISO 8601). The default is today, UTC.
     type: str
+  hits_per_rule:
+    description: Hits of each rule that the report shows; all are counted.
+    type: int
+    default: 1000
   dest:
     description: Write the report to this file as canonical JSON (RFC 8785).
     type: path
+  summary_only:
+    description: Return only the report's counts; the whole is in C(dest).
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in check mode without changing anything.
@@ -67,9 +75,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+counts:
+  description: The report's counts.
+  returned: success
+  type: dict
+  sample: {"files": 1, "hits": 0}
 report:
   description: The report, schema C(audit/1).
-  returned: success
+  returned: success, unless O(summary_only)
   type: dict
   sample: {"schema": "audit/1", "counts": {"files": 1, "hits": 0}}
 changed:
@@ -89,7 +102,7 @@ from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.canonical import canonical, jsonable
 from opsproof.logs import times
 from opsproof.logs.audit import audit
-from opsproof.logs.options import Options
+from opsproof.logs.options import Limits, Options
 from opsproof.logs.rules.load import default_rules
 from opsproof.logs.schema import load_schemas
 from opsproof.logs.suppress import load_suppressions
@@ -102,7 +115,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "schemas": {"type": "list", "elements": "path"},
     "suppressions": {"type": "list", "elements": "path"},
     "today": {"type": "str"},
+    "hits_per_rule": {"type": "int", "default": 1000},
     "dest": {"type": "path"},
+    "summary_only": {"type": "bool", "default": False},
 }
 
 
@@ -131,7 +146,12 @@ def run_module(module: AnsibleModule) -> dict[str, Any]:
     options = module.params
     rules = [Path(one) for one in options["rules"] or ()] or [default_rules()]
     today = moment(options["today"]) or datetime.now(UTC)
+    if options["hits_per_rule"] < 1:
+        raise UsageError("a report shows one hit of each rule or more", where="hits_per_rule")
+    if options["summary_only"] and not options["dest"]:
+        raise UsageError("without dest nobody would see the report", where="summary_only")
     asked = Options(
+        limits=Limits(hits_per_rule=options["hits_per_rule"]),
         since=moment(options["since"]),
         until=moment(options["until"]),
         schemas=load_schemas([Path(one) for one in options["schemas"] or ()]),
@@ -142,7 +162,8 @@ def run_module(module: AnsibleModule) -> dict[str, Any]:
     changed = options["dest"] is not None and write(
         Path(options["dest"]), canonical(report), check=module.check_mode
     )
-    return {"changed": changed, "report": jsonable(report)}
+    told = {"changed": changed, "counts": jsonable(report.counts)}
+    return told if options["summary_only"] else told | {"report": jsonable(report)}
 
 
 def main() -> None:

@@ -129,3 +129,16 @@ def test_data_logs_are_read_by_their_map(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("t,u\n2026-01-05 10:00:00,anna\n")
     result = run(paths=[str(tmp_path / "a.csv")], schemas=[str(tmp_path / "map.yml")])
     assert result["report"]["sources"][0]["kind"] == "data"
+
+
+def test_a_report_for_a_file_alone_is_counted_and_bounded(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "u_ex260105.log"
+    lines = LOG.splitlines()
+    log.write_text("\n".join([*lines[:2], *[lines[1]] * 4]) + "\n")
+    dest = tmp_path / "report.json"
+    result = run(paths=[str(log)], hits_per_rule=2, dest=str(dest), summary_only=True)
+    assert "report" not in result
+    assert result["counts"]["hits"] == 5
+    assert len(json.loads(dest.read_bytes())["hits"]) == 2
+    assert "hits_per_rule" in run(paths=[str(log)], hits_per_rule=0)["msg"]
+    assert "summary_only" in run(paths=[str(log)], summary_only=True)["msg"]

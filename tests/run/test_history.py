@@ -92,6 +92,16 @@ def test_since_is_the_last_success_of_each_host_whatever_the_limit() -> None:
     }
 
 
+def test_what_is_sealed_of_a_host_is_told_apart_from_how_far_back_to_look() -> None:
+    good = made("20260101T090000Z-daily-0000", hosts={"h1": host(Outcome.CHANGED)})
+    failed = made("20261121T090000Z-daily-0000", hosts={"h1": host(Outcome.FAILED)})
+    assert history.sealed_per_host([failed, good], "daily") == {
+        "h1": datetime(2026, 1, 1, 9, tzinfo=UTC)
+    }
+    assert history.sealed_per_host([failed], "daily") == {}
+    assert history.sealed_per_host([good], "weekly") == {}
+
+
 def test_since_is_bounded() -> None:
     old = made("20260101T090000Z-daily-0000")
     found = history.since_per_host([old], "daily", ["h1"], NOW)

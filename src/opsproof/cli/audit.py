@@ -20,7 +20,7 @@ from opsproof.logs import times
 from opsproof.logs.audit import Options, audit
 from opsproof.logs.cluster import Cluster, load_manifest
 from opsproof.logs.explain import explain
-from opsproof.logs.model import AuditReport, Count, Hit, Reason, Traffic
+from opsproof.logs.model import FAULTS, AuditReport, Count, Hit, Traffic
 from opsproof.logs.options import cores
 from opsproof.logs.rules.load import compile_texts, default_cache, default_rules, load
 from opsproof.logs.schema import load_schemas
@@ -39,9 +39,6 @@ no record at all; worse than hits).
 """
 
 _COLUMNS: Final = ("time", "severity", "title", "computer", "channel", "file", "record")
-
-_FAULTS: Final = frozenset({Reason.INVALID, Reason.UNSUPPORTED, Reason.REFERENCE})
-"""Reasons that are faults of a rule; the others only say what logs were not there."""
 
 
 class _Moment(click.ParamType[datetime]):
@@ -208,7 +205,7 @@ def exit_code(report: AuditReport) -> ExitCode:
     if (
         not report.counts.records
         or report.unreadable
-        or any(rule.reason in _FAULTS for rule in report.rules_not_run)
+        or any(rule.reason in FAULTS for rule in report.rules_not_run)
     ):
         codes.append(ExitCode.NOT_EVALUATED)
     return worst(codes)
@@ -264,7 +261,7 @@ def _table(report: AuditReport) -> None:
     lines += [
         f"not run: {rule.title or rule.rule}: {rule.detail}"
         for rule in report.rules_not_run
-        if rule.reason in _FAULTS
+        if rule.reason in FAULTS
     ]
     lines += [
         f"expired: {one.id} of {one.owner}, {one.expires}: {one.reason}"

@@ -12,10 +12,14 @@ from opsproof.inspection.command import MARKER
 
 @dataclass(frozen=True)
 class Section:
-    """What one step printed. ``ok`` is whether its command ended with exit code 0."""
+    """What one step printed. ``ok`` is whether its command ended with exit code 0.
+
+    ``code`` is the exit code where the step tells it, else None.
+    """
 
     text: str
     ok: bool
+    code: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Batch:
 
 
 def split_batch(stdout: str) -> Batch:
-    """Reads the output of :func:`opsproof.inspection.command.inspection_command`.
+    """Reads what a command printed whose steps stand between markers of :data:`MARKER`.
 
     A section without an end marker (the command was cut off) raises :class:`IncompleteError`.
     """
@@ -72,7 +76,7 @@ def split_batch(stdout: str) -> Batch:
             case "begin":
                 name, lines = rest, []
             case "end" if name is not None:
-                sections[name] = Section("\n".join(lines), rest == "ok")
+                sections[name] = _section(lines, rest)
                 name = None
             case "absent":
                 absent.add(rest)
@@ -86,3 +90,8 @@ def split_batch(stdout: str) -> Batch:
             remedy="run the inspection again; look for a cut connection",
         )
     return Batch(sections, frozenset(absent), scratch, asked_at)
+
+
+def _section(lines: list[str], end: str) -> Section:
+    code = int(end) if end.lstrip("-").isdecimal() else None
+    return Section("\n".join(lines), end == "ok" or code == 0, code)

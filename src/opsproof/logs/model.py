@@ -8,7 +8,7 @@ and the 1-based line number for text logs. Integers from 2^53 up are decimal str
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from opsproof.evidence.model import Record, Severity
 
@@ -130,6 +130,10 @@ class Reason(StrEnum):
     NO_SOURCE = "no-source"
     NO_FIELD = "no-field"
     REFERENCE = "reference"
+
+
+FAULTS: Final = frozenset({Reason.INVALID, Reason.UNSUPPORTED, Reason.REFERENCE})
+"""Reasons that are faults of a rule; the others only say what logs were not there."""
 
 
 class RuleNotRun(Record, frozen=True, kw_only=True):

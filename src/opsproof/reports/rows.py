@@ -23,6 +23,8 @@ from opsproof.reports.model import (
 from opsproof.reports.wording import measured, paths, threshold
 
 _BY_ACTIVITY = {
+    "log_audit": Group.SECURITY,
+    "log_collection": Group.SECURITY,
     "schedule": Group.SERVICES,
     "signatures": Group.AV,
     "backup": Group.BACKUP,

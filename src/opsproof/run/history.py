@@ -46,6 +46,13 @@ def since_per_host(
     ``runs`` are newest first. A host without one gets the last 24 hours; nobody gets more than
     :data:`LONGEST_LOOK_BACK`. Runs in check mode leave evidence too, but count for nothing.
     """
+    found = sealed_per_host(runs, kind)
+    earliest, usual = now - LONGEST_LOOK_BACK, now - FIRST_LOOK_BACK
+    return {host: max(found.get(host, usual), earliest) for host in hosts}
+
+
+def sealed_per_host(runs: Sequence[Run], kind: str) -> dict[str, datetime]:
+    """When the last sealed run of a kind began that succeeded on a host, by host."""
     found: dict[str, datetime] = {}
     for run in runs:
         if run.kind != kind or run.check:
@@ -53,8 +60,7 @@ def since_per_host(
         for name, host in run.hosts.items():
             if host.outcome in (Outcome.OK, Outcome.CHANGED):
                 found.setdefault(name, moment(run.started_at))
-    earliest, usual = now - LONGEST_LOOK_BACK, now - FIRST_LOOK_BACK
-    return {host: max(found.get(host, usual), earliest) for host in hosts}
+    return found
 
 
 def sealed_run(reports: Path, word: str) -> Run:

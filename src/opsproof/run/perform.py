@@ -215,6 +215,7 @@ class _Performance:
         """The extra variables of every play; times are RFC 3339 in UTC."""
         name, targets = self.plan.playbook.name, sorted(self.plan.targets)
         since = history.since_per_host(past, name, targets, self.started)
+        sealed = history.sealed_per_host(past, name)
         usual = timestamp(self.started - history.FIRST_LOOK_BACK)
         end = self.plan.window_end
         return {
@@ -223,6 +224,10 @@ class _Performance:
             "opsproof_run_id": self.tally.run_id,
             "opsproof_staging": str(staging),
             "opsproof_now": timestamp(self.started),
+            "opsproof_sealed_start_by_host": {host: timestamp(at) for host, at in sealed.items()},
+            "opsproof_sealed_start": (
+                "{{ opsproof_sealed_start_by_host[inventory_hostname] | default('') }}"
+            ),
             "opsproof_since_by_host": {host: timestamp(at) for host, at in since.items()},
             "opsproof_since": (
                 f"{{{{ opsproof_since_by_host[inventory_hostname] | default('{usual}') }}}}"

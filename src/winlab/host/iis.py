@@ -62,6 +62,17 @@ class LogSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CentralLog:
+    """Section ``log``: one file for the whole server in the modes CentralW3C and CentralBinary.
+
+    Central files lie in ``directory\\W3SVC`` ("Configure Centralized W3C Logging", IIS 7).
+    """
+
+    mode: Literal["Site", "CentralW3C", "CentralBinary"] = "Site"
+    directory: str = "%SystemDrive%\\inetpub\\logs\\LogFiles"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppPool:
     """An application pool. ``state`` is what appcmd shows while WAS runs."""
 
@@ -103,11 +114,12 @@ class Iis:
     (starting a site whose binding another started site has), 1062 when W3SVC is not running.
     """
 
-    __slots__ = ("_pools", "_running", "_sites", "_write", "installed")
+    __slots__ = ("_pools", "_running", "_sites", "_write", "central_log", "installed")
 
     def __init__(self, running: Callable[[str], bool], write: Callable[[str], None]) -> None:
         """``running`` tells whether a service (W3SVC, WAS) runs."""
         self.installed = False
+        self.central_log = CentralLog()
         self._sites: dict[str, Site] = {}
         self._pools: dict[str, AppPool] = {}
         self._running = running
@@ -224,17 +236,18 @@ class Iis:
 
     def save(self) -> Any:
         """Return the state for `load`."""
-        return self.installed, dict(self._sites), dict(self._pools)
+        return self.installed, dict(self._sites), dict(self._pools), self.central_log
 
     def load(self, state: Any) -> None:
         """Go back to a saved state."""
-        self.installed, sites, pools = state
+        self.installed, sites, pools, self.central_log = state
         self._sites, self._pools = dict(sites), dict(pools)
 
     def dump(self) -> dict[str, Any]:
         """Return sites and pools whole."""
         return {
             "installed": self.installed,
+            "central_log": asdict(self.central_log),
             "sites": [asdict(s) for s in self.sites()],
             "pools": [asdict(p) for p in self.pools()],
         }

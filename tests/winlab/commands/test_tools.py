@@ -16,6 +16,7 @@ from winlab.commands.call import registered
 from winlab.commands.catalogue import MODULES
 from winlab.host.certificates import Certificate
 from winlab.host.host import Host
+from winlab.host.iis import CentralLog
 
 
 def rc(host: Host, line: str) -> int:
@@ -102,6 +103,28 @@ def test_appcmd_xml_and_switching(web: Host) -> None:
     assert out(web, f'{appcmd} stop site "Default Web Site"').endswith("successfully stopped.\n")
     assert not web.network.listening(80)
     assert rc(web, f"{appcmd} start site nope") == 1168
+
+
+def test_appcmd_prints_one_attribute_a_site_and_the_central_log(web: Host) -> None:
+    appcmd = r"%windir%\System32\inetsrv\appcmd.exe"
+    assert out(web, f"{appcmd} list site /text:id") == "1\n"
+    assert out(web, f"{appcmd} list site /text:logFile.directory") == (
+        "%SystemDrive%\\inetpub\\logs\\LogFiles\n"
+    )
+    assert out(web, f"{appcmd} list site /text:logFile.enabled") == "true\n"
+    assert "Date, Time, ClientIP" in out(web, f"{appcmd} list site /text:logFile.logExtFileFlags")
+    assert out(web, f'{appcmd} list site "nope" /text:name') == ""
+    section = f"{appcmd} list config /section:system.applicationHost/log"
+    assert fromstring(out(web, section)).find("log").attrib == {}
+    web.iis.central_log = CentralLog(mode="CentralBinary", directory="D:\\logs")
+    log = fromstring(out(web, section)).find("log")
+    assert log is not None
+    assert log.get("centralLogFileMode") == "CentralBinary"
+    for refused in ("list site /text:nope", "list config /section:system.applicationHost/sites"):
+        assert (
+            "does not model"
+            in run_cmd(web, f"{appcmd} {refused}", user="Administrator").stderr.decode()
+        )
 
 
 def test_appcmd_is_absent_without_iis(en: Host) -> None:
@@ -211,6 +234,26 @@ def test_makecab_names_what_it_does_not_model(en: Host, line: str) -> None:
         1,
         b"winlab does not model makecab CompressionType=LZX\r\n",
     )
+
+
+def test_robocopy_lists_without_copying_alike_in_every_language(host: Host) -> None:
+    host.files.mkdir("C:\\s\\W3SVC1")
+    host.files.write("C:\\s\\W3SVC1\\u_ex261122.log", b"12345")
+    host.files.write("C:\\s\\other.txt", b"1")
+    listed = out(host, 'robocopy C:\\s "C:\\t" *.log /l /s /ts /fp /bytes /nc /ndl /njh /njs')
+    assert listed.split() == ["5", "2026/11/22", "01:15:00", "C:\\s\\W3SVC1\\u_ex261122.log"]
+    assert not host.files.exists("C:\\t")
+
+
+def test_robocopy_tells_the_code_of_a_failure_in_every_language(host: Host) -> None:
+    host.files.mkdir("C:\\s")
+    host.files.write("C:\\s\\a.log", b"12345")
+    host.files.hold("C:\\s\\a.log", "app", share_read=False)
+    line = "robocopy C:\\s C:\\t a.log /r:0 /w:0 /nfl /ndl /njh /njs"
+    assert "(0x00000020)" in out(host, line)
+    assert out(host, line).splitlines()[0].endswith(" C:\\s\\a.log")
+    assert rc(host, line) == 8
+    assert "(0x00000002)" in out(host, "robocopy C:\\none C:\\t")
 
 
 def test_robocopy_exit_codes(en: Host) -> None:

@@ -1,4 +1,8 @@
-"""appcmd.exe. Source: "Getting Started with AppCmd.exe" (Microsoft Learn)."""
+"""appcmd.exe. Source: "Getting Started with AppCmd.exe" (Microsoft Learn).
+
+``/text:NAME`` prints one attribute of each object, a line each; names are those of the object's line
+or of the configuration below it (``logFile.directory``), variables in values are not expanded.
+"""
 
 from __future__ import annotations
 
@@ -71,19 +75,73 @@ def _rows(call: Call, kind: str) -> list[tuple[str, list[tuple[str, str]]]]:
     raise NotModelledError(f"appcmd list {kind}")
 
 
+def _site_attribute(site: Site, name: str) -> str | None:
+    """An attribute of a site for /text:, or None; words as in "<site>" and "<logFile>"."""
+    log = site.log
+    known = {
+        "id": str(site.id),
+        "name": site.name,
+        "serverautostart": str(site.auto_start).lower(),
+        "logfile.enabled": str(log.enabled).lower(),
+        "logfile.directory": log.directory,
+        "logfile.logformat": log.format,
+        "logfile.period": log.period,
+        "logfile.localtimerollover": str(log.local_time_rollover).lower(),
+        "logfile.logextfileflags": log.fields.replace(",", ", "),
+    }
+    return known.get(name.lower())
+
+
+def _text(call: Call, kind: str, name: str, wanted: str | None) -> int:
+    if kind != "site":
+        raise NotModelledError(f"appcmd list {kind} /text:{name}")
+    for site in call.host.iis.sites():
+        if wanted is None or site.name.lower() == wanted.lower():
+            value = _site_attribute(site, name)
+            if value is None:
+                raise NotModelledError(f"appcmd list site /text:{name}")
+            call.line(value)
+    return 0
+
+
+def _config(call: Call, args: list[str]) -> int:
+    """``list config /section:system.applicationHost/log``: the section as XML.
+
+    What has its default is left out, as in applicationHost.config of a fresh installation ("<log>").
+    """
+    sections = [a.partition(":")[2] for a in args if a.lower().lstrip("-/").startswith("section:")]
+    if len(args) != 1 or sections != ["system.applicationHost/log"]:
+        raise NotModelledError(f"appcmd list config {' '.join(args)}".strip())
+    log = call.host.iis.central_log
+    mode = "" if log.mode == "Site" else f" centralLogFileMode={quoteattr(log.mode)}"
+    place = quoteattr(log.directory)
+    call.line("<system.applicationHost>")
+    call.line(f"  <log{mode}>")
+    call.line(f'    <centralBinaryLogFile enabled="true" directory={place} />')
+    call.line(f'    <centralW3CLogFile enabled="true" directory={place} />')
+    call.line("  </log>")
+    call.line("</system.applicationHost>")
+    return 0
+
+
 def _error(call: Call, text: str, code: int) -> int:
     call.line(f"ERROR ( message:{text} )")
     return code
 
 
 def _list(call: Call, kind: str, args: list[str]) -> int:
+    if kind == "config":
+        return _config(call, args)
     as_xml = False
+    text: str | None = None
     wanted: str | None = None
     filters: list[tuple[str, str]] = []
     for arg in args:
         low = arg.lower()
         if low in {"/xml", "-xml", "/xml+"}:
             as_xml = True
+        elif low.startswith(("/text:", "-text:")) and low[6:] != "*":
+            text = arg[6:]
         elif low.startswith(("/text:", "-text:", "/config", "/processed")):
             raise NotModelledError(f"appcmd list {arg}")
         elif low.startswith(("/", "-")):
@@ -93,6 +151,8 @@ def _list(call: Call, kind: str, args: list[str]) -> int:
             filters.append((name.lower(), value))
         else:
             wanted = arg
+    if text is not None:
+        return _text(call, kind, text, wanted)
     rows = _rows(call, kind)
     if wanted is not None:
         rows = [r for r in rows if r[1][0][1].rstrip("/").lower() == wanted.rstrip("/").lower()]

@@ -1,8 +1,12 @@
-"""robocopy.exe. Source: "robocopy" (Microsoft Learn): exit code 1 copied, 2 extra, 8 failed, 16 fatal."""
+"""robocopy.exe. Source: "robocopy" (Microsoft Learn): exit code 1 copied, 2 extra, 8 failed, 16 fatal.
+
+assumed: the form of a file's line, from public scripts that read it: class, size, time (with /ts, in
+UTC), name or with /fp path; a failure is a line with local time, code and path, then the system's text.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from winlab.commands.call import Call, program
 from winlab.commands.tools.treecopy import Item, copy_file, files_below, same
@@ -10,7 +14,18 @@ from winlab.host import paths
 from winlab.host.errors import NotModelledError, WindowsError
 
 _QUIET = {"/njh", "/njs", "/nfl", "/ndl", "/np", "/nc", "/ns", "/fp", "/bytes", "/ts", "/x", "/v"}
-_HARMLESS = {"/z", "/b", "/zb", "/j", "/copyall", "/sec", "/dcopy:t", "/dcopy:dat", "/copy:dat"}
+_HARMLESS = {
+    "/z",
+    "/xj",
+    "/b",
+    "/zb",
+    "/j",
+    "/copyall",
+    "/sec",
+    "/dcopy:t",
+    "/dcopy:dat",
+    "/copy:dat",
+}
 
 
 def _age(text: str) -> timedelta:
@@ -75,15 +90,7 @@ def _copy(
     target = paths.normalise(names[1], call.cwd)
     patterns = names[2:] or ["*"]
     if not files.is_folder(source):
-        now = call.host.clock.local()
-        stamp = f"{now:%Y/%m/%d %H:%M:%S}"
-        call.line(
-            call.text(
-                f"{stamp} ERROR 2 (0x00000002) Accessing Source Directory {source}\\",
-                f"{stamp} 错误 2 (0x00000002) 正在访问源目录 {source}\\",
-            )
-        )
-        call.line(call.message(2))
+        _failed(call, 2, ("Accessing Source Directory", "正在访问源目录"), f"{source}\\")
         return 16
     deep = any(o in options for o in ("/s", "/e", "/mir"))
     items = [
@@ -100,10 +107,10 @@ def _copy(
             if not dry:
                 copy_file(files, item, target)
             copied += 1
+            _tell(call, item, options)
         except WindowsError as exc:
             failed += 1
-            call.line(f"ERROR {exc.code} (0x{exc.code:08X}) Copying File {item.stat.path}")
-            call.line(call.message(exc.code))
+            _failed(call, exc.code, ("Copying File", "正在复制文件"), item.stat.path)
     if not dry and not files.is_folder(target):
         files.mkdir(target)
     if not dry and ("/e" in options or "/mir" in options):
@@ -111,15 +118,44 @@ def _copy(
         for folder in [f for f in files.walk(source) if f.is_folder]:
             files.ensure_folder(target + folder.path[base:])
     extra = _extras(call, source, target, purge=not dry and bool({"/mir", "/purge"} & set(options)))
+    if "/njs" not in options:
+        _totals(call, len(items), copied, failed, extra)
+    return (1 if copied else 0) | (2 if extra else 0) | (8 if failed else 0)
+
+
+def _tell(call: Call, item: Item, options: dict[str, str]) -> None:
+    """The line of one file, unless /nfl."""
+    if "/nfl" in options:
+        return
+    kind = "" if "/nc" in options else call.text("New File", "新文件")
+    size = "" if "/ns" in options else str(item.stat.size)
+    when = f"{item.stat.entry.modified.astimezone(UTC):%Y/%m/%d %H:%M:%S}"
+    stamp = f" {when}" if "/ts" in options else ""
+    name = item.stat.path if "/fp" in options else item.stat.name
+    call.line(f"\t{kind:>12}  \t{size:>8}{stamp}\t{name}")
+
+
+def _failed(call: Call, code: int, doing: tuple[str, str], path: str) -> None:
+    stamp = f"{call.host.clock.local():%Y/%m/%d %H:%M:%S}"
+    english, chinese = doing
     call.line(
         call.text(
-            f"   Files : {len(items):9d} {copied:9d} {len(items) - copied - failed:9d} {0:9d}"
+            f"{stamp} ERROR {code} (0x{code:08X}) {english} {path}",
+            f"{stamp} 错误 {code} (0x{code:08X}) {chinese} {path}",
+        )
+    )
+    call.line(call.message(code))
+
+
+def _totals(call: Call, seen: int, copied: int, failed: int, extra: int) -> None:
+    call.line(
+        call.text(
+            f"   Files : {seen:9d} {copied:9d} {seen - copied - failed:9d} {0:9d}"
             f" {failed:9d} {extra:9d}",
-            f"    文件: {len(items):9d} {copied:9d} {len(items) - copied - failed:9d} {0:9d}"
+            f"    文件: {seen:9d} {copied:9d} {seen - copied - failed:9d} {0:9d}"
             f" {failed:9d} {extra:9d}",
         )
     )
-    return (1 if copied else 0) | (2 if extra else 0) | (8 if failed else 0)
 
 
 def _wanted(

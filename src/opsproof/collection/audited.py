@@ -1,0 +1,218 @@
+"""One audit of the logs of all hosts, and what it says of each of them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from opsproof.collection.home import FOLDER_LOGS, HandedOver, read_lists
+from opsproof.collection.plan import OVERLAP
+from opsproof.errors import IncompleteError
+from opsproof.evidence.canonical import decode, jsonable
+from opsproof.evidence.ids import moment, timestamp
+from opsproof.evidence.model import Severity
+from opsproof.evidence.schemas.log_audit import (
+    Audited,
+    BySeverity,
+    HostFacts,
+    RuleHits,
+    Suppressions,
+)
+from opsproof.evidence.sums import sha256_file
+from opsproof.logs import times
+from opsproof.logs.model import FAULTS, AuditReport, Hit
+
+HITS = 40
+"""Hits that the facts of a host show, at most; fewer where they are large."""
+
+_HITS_BYTES = 120 * 1024
+_LISTED = 50
+_RULES = 200
+_ORDER = tuple(Severity)
+
+
+def inputs(staging: Path) -> dict[str, Any]:
+    """What the audit of everything at home is asked for: ``paths``, ``since``, ``schemas``, ``hosts``.
+
+    ``since`` is an hour before the first record that counts, so that bursts are seen whole.
+    """
+    lists = read_lists(staging)
+    starts = [moment(file.since) for one in lists for file in one.files]
+    return {
+        "paths": [str(staging / FOLDER_LOGS)],
+        "since": timestamp(min(starts) - OVERLAP) if starts else "",
+        "schemas": sorted({schema for one in lists for schema in one.schemas}),
+        "hosts": [one.host for one in lists],
+        "files": len(starts),
+    }
+
+
+@dataclass(frozen=True)
+class _Window:
+    """From when on records of a file count, in microseconds, and on which host it was."""
+
+    since: int
+    host: str
+
+
+class _Windows:
+    """The windows of all files. By content: the same log under two names is audited once."""
+
+    def __init__(self, lists: Sequence[HandedOver]) -> None:
+        self._by_content: dict[str, list[_Window]] = defaultdict(list)
+        for one in lists:
+            for file in one.files:
+                window = _Window(times.micros(moment(file.since)), one.host)
+                self._by_content[file.sha256].append(window)
+
+    def concern(self, hit: Hit, host: str) -> bool:
+        """Whether a hit is of this host and new. A burst concerns every host that it names."""
+        if hit.burst is None:
+            return any(_is_new(hit.time, one) for one in self._of(hit.sha256, host))
+        contents = {hit.sha256, *(member.sha256 for member in hit.burst.members)}
+        return any(
+            _is_new(hit.burst.last, one) for sha256 in contents for one in self._of(sha256, host)
+        )
+
+    def _of(self, sha256: str, host: str) -> list[_Window]:
+        return [one for one in self._by_content.get(sha256, ()) if one.host == host]
+
+
+def host_facts(staging: Path, report_file: Path, host: str) -> dict[str, Any]:
+    """Facts of one host from the report of all.
+
+    Raises:
+        IncompleteError: the host has handed nothing over, or the report is not there.
+    """
+    lists = read_lists(staging)
+    mine = next((one for one in lists if one.host == host), None)
+    if mine is None:
+        raise IncompleteError("its logs were not collected", where=host)
+    if not any(one.files for one in lists):
+        return _plain(_nothing_new(mine, len(lists)))
+    if not report_file.is_file():
+        raise IncompleteError("there is no report", where=str(report_file))
+    report = decode(report_file.read_bytes(), AuditReport, where=str(report_file))
+    return _plain(_facts(report, sha256_file(report_file), lists, mine))
+
+
+def _plain(facts: HostFacts) -> dict[str, Any]:
+    built: dict[str, Any] = jsonable(facts)
+    return built
+
+
+def _nothing_new(mine: HandedOver, hosts: int) -> HostFacts:
+    none = BySeverity(critical=0, high=0, medium=0, low=0, info=0)
+    return HostFacts(
+        since=mine.since,
+        audit=Audited(
+            hosts=hosts,
+            files=0,
+            bytes=0,
+            records=0,
+            unreadable_records=0,
+            rules_run=0,
+            faulty_rules=(),
+            rules_without_logs=0,
+            rules_sha256="",
+            report_sha256="",
+            unattributed=0,
+        ),
+        by_severity=none,
+        rules=(),
+        hits=(),
+        unreadable=(),
+        gaps=(),
+        suppressions=Suppressions(hits=0, expired=()),
+    )
+
+
+def _facts(
+    report: AuditReport, sha256: str, lists: Sequence[HandedOver], mine: HandedOver
+) -> HostFacts:
+    windows = _Windows(lists)
+    hits = [hit for hit in report.hits if windows.concern(hit, mine.host)]
+    known = {one.sha256: one for one in report.sources}
+    sources = [known[file.sha256] for file in mine.files if file.sha256 in known]
+    contents = {file.sha256 for file in mine.files}
+    unreadable = [
+        one
+        for one in report.unreadable
+        if one.sha256 in contents or _host_of(one.file) == mine.host
+    ]
+    return HostFacts(
+        since=mine.since,
+        audit=Audited(
+            hosts=len(lists),
+            files=len(mine.files),
+            bytes=sum(file.bytes for file in mine.files),
+            records=sum(one.records for one in sources),
+            unreadable_records=sum(one.unreadable for one in sources),
+            rules_run=report.counts.rules_run,
+            faulty_rules=tuple(r for r in report.rules_not_run if r.reason in FAULTS)[:_LISTED],
+            rules_without_logs=sum(r.reason not in FAULTS for r in report.rules_not_run),
+            rules_sha256=report.rules_sha256,
+            report_sha256=sha256,
+            unattributed=sum(rule.hits - rule.shown for rule in report.rules_run),
+        ),
+        by_severity=_by_severity(hits),
+        rules=_by_rule(hits),
+        hits=tuple(_first(sorted(hits, key=_worst_first))),
+        unreadable=tuple(unreadable[:_LISTED]),
+        gaps=tuple(gap for gap in report.gaps if _host_of(gap.file) == mine.host)[:_LISTED],
+        suppressions=Suppressions(
+            hits=report.counts.suppressed,
+            expired=tuple(one for one in report.suppressions if one.expired)[:_LISTED],
+        ),
+    )
+
+
+def _is_new(time: str | None, window: _Window) -> bool:
+    micros = times.parse(time) if time else None
+    return micros is None or micros >= window.since
+
+
+def _host_of(file: str) -> str:
+    """The host of a file by its name in the report, ``logs/HOST/...``."""
+    parts = file.split("/")
+    return parts[1] if len(parts) > 2 and parts[0] == FOLDER_LOGS else ""
+
+
+def _by_severity(hits: Sequence[Hit]) -> BySeverity:
+    counts = Counter(hit.severity.value for hit in hits)
+    return BySeverity(**{severity.value: counts[severity.value] for severity in Severity})
+
+
+def _by_rule(hits: Sequence[Hit]) -> tuple[RuleHits, ...]:
+    found: dict[str, list[Hit]] = {}
+    for hit in hits:
+        found.setdefault(hit.rule, []).append(hit)
+    rows = [
+        RuleHits(rule=rule, title=of[0].title, severity=of[0].severity.value, hits=len(of))
+        for rule, of in found.items()
+    ]
+    ordered = sorted(
+        rows, key=lambda row: (_ORDER.index(Severity(row.severity)), -row.hits, row.rule)
+    )
+    return tuple(ordered[:_RULES])
+
+
+def _worst_first(hit: Hit) -> tuple[int, str, str]:
+    return (_ORDER.index(hit.severity), hit.time or "", hit.rule)
+
+
+def _first(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits that fit: what does not stand in the whole report, which is an artifact."""
+    kept: list[Hit] = []
+    size = 0
+    for hit in hits[:HITS]:
+        size += len(msgspec.json.encode(hit))
+        if size > _HITS_BYTES:
+            break
+        kept.append(hit)
+    return kept

@@ -1,0 +1,291 @@
+"""What is at home of a host: cabinets that came whole, and what they hold.
+
+A cabinet stays in the store until a sealed run holds it, so that a run that was cut off loses
+nothing: the next one hands over what came before and fetches only the rest. Every write is one
+rename; files are readable by their owner alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ntpath
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import cabarchive
+import msgspec
+
+from opsproof.collection.model import Item, Kind, Member, Part
+from opsproof.collection.pack import Packed
+from opsproof.collection.plan import Home, KnownFile, Plan
+from opsproof.errors import OpsproofError
+from opsproof.evidence.canonical import canonical, decode
+from opsproof.evidence.files import write_durably
+from opsproof.evidence.model import Record
+from opsproof.evidence.sums import sha256_file
+
+FOLDER_LOGS = "logs"
+"""Below the staging folder: the logs of all hosts, ``logs/HOST/KIND/...``, ready to be audited."""
+
+FOLDER_LISTS = "log_collection"
+"""Below the staging folder: what came of each host, ``log_collection/HOST.json``."""
+
+_FILE = "home.json"
+_LONGEST_NAME = 120
+
+
+class DamagedPartError(OpsproofError):
+    """A cabinet is not what the host packed: cut, damaged, or lacking a member."""
+
+
+class Staged(Record, frozen=True, kw_only=True):
+    """One log of a host where it can be audited. ``file`` is its path below the staging folder."""
+
+    file: str
+    kind: Kind
+    path: str
+    source: str
+    sha256: str
+    bytes: int
+    since: str
+    part: str
+
+
+class HandedOver(Record, frozen=True, kw_only=True):
+    """All logs of one host that a run has before it: ``log_collection/HOST.json``."""
+
+    schema: str = "collected/1"
+    host: str
+    since: str
+    until: str
+    schemas: tuple[str, ...] = ()
+    files: tuple[Staged, ...] = ()
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of one host."""
+
+    folder: Path
+
+    def load(self, sealed: str) -> Home:
+        """What is at home. ``sealed``: when the last run began that was sealed with this host well.
+
+        Cabinets of that run and earlier ones are in bundles: they are removed here.
+
+        Raises :class:`CanonicalError` where the file is not ours, and ``OSError``.
+        """
+        file = self.folder / _FILE
+        if not file.is_file():
+            return Home()
+        home = decode(file.read_bytes(), Home, where=str(file))
+        waiting = tuple(part for part in home.parts if not sealed or part.run_started > sealed)
+        kept = tuple(part for part in waiting if self._is_whole(part))
+        if lost := {part.name for part in waiting} - {part.name for part in kept}:
+            home = _forget(home, [part for part in waiting if part.name in lost])
+        if kept != home.parts:
+            home = msgspec.structs.replace(home, parts=kept)
+            self.save(home)
+        names = {_FILE, *(part.name for part in kept)}
+        for other in self.folder.iterdir():
+            if other.name not in names:
+                other.unlink()
+        return home
+
+    def _is_whole(self, part: Part) -> bool:
+        file = self.folder / part.name
+        return file.is_file() and sha256_file(file) == part.sha256
+
+    def save(self, home: Home) -> None:
+        """Write ``home.json``."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = self.folder / f".{_FILE}.partial"
+        write_durably(partial, canonical(home), mode=0o600)
+        partial.replace(self.folder / _FILE)
+
+    def incoming(self, index: int) -> Path:
+        """Where a cabinet lies while it is on its way."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.folder / f".{index}.cab.partial"
+
+    def take_in(self, home: Home, packed: Packed, plan: Plan, run_started: str) -> Home:
+        """Check a cabinet that has arrived and make it part of what is at home.
+
+        Raises:
+            DamagedPartError: it is not what the host packed; it is removed.
+        """
+        arrived = self.incoming(packed.index)
+        try:
+            sha256 = sha256_file(arrived)
+            if sha256 != packed.sha256:
+                size = arrived.stat().st_size
+                raise DamagedPartError(
+                    f"{size} bytes came with SHA-256 {sha256[:16]}…, the host packed "
+                    f"{packed.sha256[:16]}…",
+                    where=packed.path,
+                )
+            members = tuple(_members(arrived, packed, plan.until))
+        except DamagedPartError:
+            arrived.unlink()
+            raise
+        stamp = re.sub(r"[^0-9TZ]", "", run_started)
+        part = Part(
+            name=f"{stamp}-{packed.index}-{sha256[:8]}.cab",
+            sha256=sha256,
+            bytes=arrived.stat().st_size,
+            run_started=run_started,
+            members=members,
+        )
+        arrived.chmod(0o600)
+        arrived.replace(self.folder / part.name)
+        home = _remember(home, part, plan)
+        self.save(home)
+        return home
+
+    def release(self, home: Home) -> Home:
+        """Remove the cabinets: for runs that nothing seals."""
+        for part in home.parts:
+            (self.folder / part.name).unlink(missing_ok=True)
+        home = msgspec.structs.replace(home, parts=())
+        self.save(home)
+        return home
+
+    def hand_over(self, home: Home, staging: Path, host: str) -> tuple[Staged, ...]:
+        """Unpack what waits into the staging folder; also copies the cabinets there.
+
+        Returns the logs, sorted by file.
+        """
+        folder = staging / FOLDER_LOGS / host
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(mode=0o700, parents=True)
+        taken: set[str] = set()
+        staged = []
+        for part in home.parts:
+            cabinet = self.folder / part.name
+            kept = staging / FOLDER_LISTS / host / part.name
+            kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copyfile(cabinet, kept)
+            contents = _contents(cabinet)
+            for number, member in enumerate(part.members):
+                name = _free_name(member.file, taken)
+                place = folder / name
+                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                place.write_bytes(contents[number])
+                staged.append(
+                    Staged(
+                        file=f"{FOLDER_LOGS}/{host}/{name}",
+                        kind=member.item.kind,
+                        path=member.item.path,
+                        source=member.item.source,
+                        sha256=member.sha256,
+                        bytes=member.bytes,
+                        since=member.item.since,
+                        part=part.sha256,
+                    )
+                )
+        return tuple(sorted(staged, key=lambda one: one.file))
+
+
+def _members(cabinet: Path, packed: Packed, until: str) -> Iterator[Member]:
+    contents = _archive(cabinet)
+    for number, item in sorted(packed.items.items()):
+        if str(number) not in contents:
+            raise DamagedPartError(f"it lacks {item.path}", where=packed.path)
+        data = contents[str(number)]
+        yield Member(
+            item=item,
+            file=_file(item),
+            sha256=hashlib.sha256(data).hexdigest(),
+            bytes=len(data),
+            until=until,
+        )
+
+
+def _archive(cabinet: Path) -> dict[str, bytes]:
+    try:
+        archive = cabarchive.CabArchive(cabinet.read_bytes())
+    except (cabarchive.CorruptionError, cabarchive.NotSupportedError, ValueError, IndexError) as e:
+        raise DamagedPartError(f"it cannot be unpacked: {e}", where=cabinet.name) from e
+    return {name: bytes(file.buf or b"") for name, file in archive.items()}
+
+
+def _contents(cabinet: Path) -> list[bytes]:
+    """The members in the order of their numbers, as ``Part.members`` has them."""
+    return [data for _, data in sorted(_archive(cabinet).items(), key=lambda pair: int(pair[0]))]
+
+
+def _file(item: Item) -> str:
+    """Where a log is kept below the host's folder; nothing of it can lead elsewhere."""
+    if item.kind is Kind.EVENTS:
+        return f"{item.kind}/{_safe(item.path.replace('/', '%4'))}.evtx"
+    above = item.source if item.kind is Kind.DATA else ntpath.basename(ntpath.dirname(item.path))
+    return f"{item.kind}/{_safe(above)}/{_safe(ntpath.basename(item.path))}"
+
+
+def _safe(name: str) -> str:
+    clean = re.sub(r"[\x00-\x1f/\\:]", "_", name).lstrip(".") or "_"
+    return clean if len(clean) <= _LONGEST_NAME else clean[-_LONGEST_NAME:]
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """The name, or one with a number where it is taken. The end stays: schema maps go by it."""
+    path, free, number = PurePosixPath(name), name, 1
+    while free.lower() in taken:
+        number += 1
+        free = str(path.parent / str(number) / path.name)
+    taken.add(free.lower())
+    return free
+
+
+def _remember(home: Home, part: Part, plan: Plan) -> Home:
+    channels, files = dict(home.channels), dict(home.files)
+    for member in part.members:
+        item = member.item
+        if item.kind is Kind.EVENTS:
+            channels[item.path] = plan.until
+        else:
+            files[item.path.lower()] = KnownFile(
+                size=item.size, modified=item.modified, sha256=member.sha256, until=member.until
+            )
+    horizon = home.horizon or min(member.item.since for member in part.members)
+    return msgspec.structs.replace(
+        home, horizon=horizon, channels=channels, files=files, parts=(*home.parts, part)
+    )
+
+
+def _forget(home: Home, lost: Iterable[Part]) -> Home:
+    """Let what was in cabinets that are not there any more be fetched again."""
+    channels, files = dict(home.channels), dict(home.files)
+    for part in lost:
+        for member in part.members:
+            if member.item.kind is Kind.EVENTS:
+                channels[member.item.path] = member.item.since
+            else:
+                files.pop(member.item.path.lower(), None)
+    return msgspec.structs.replace(home, channels=channels, files=files)
+
+
+def prune(home: Home, oldest: str) -> Home:
+    """Forget files last written before ``oldest``: no listing shows them any more."""
+    files = {path: file for path, file in home.files.items() if file.modified >= oldest}
+    return msgspec.structs.replace(home, files=files)
+
+
+def write_list(staging: Path, over: HandedOver) -> None:
+    """Write what the audit needs to know of a host's logs."""
+    place = staging / FOLDER_LISTS / f"{over.host}.json"
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_durably(place, canonical(over), mode=0o600)
+
+
+def read_lists(staging: Path) -> tuple[HandedOver, ...]:
+    """What all hosts handed over, by host. Raises :class:`CanonicalError` for a file not ours."""
+    folder = staging / FOLDER_LISTS
+    return tuple(
+        decode(path.read_bytes(), HandedOver, where=str(path))
+        for path in sorted(folder.glob("*.json"))
+    )

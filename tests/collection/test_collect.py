@@ -1,0 +1,353 @@
+"""What comes home from a modelled host, and what does not, with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.collection.lab import (
+    IIS,
+    SCRATCH,
+    START,
+    Clock,
+    Collector,
+    add_event,
+    fill,
+    make_host,
+    web_log,
+)
+
+from opsproof.collection.home import Store
+from opsproof.collection.look import Channel, read_look
+from opsproof.collection.model import DataSource, State
+from opsproof.collection.role import Brought
+from opsproof.collection.role import seen as both_answers
+from opsproof.logs.readers import evtx
+from opsproof.logs.readers.base import Log, Notes
+from winlab.host.evtx_writer import evtx_bytes
+from winlab.host.iis import CentralLog
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Collector:
+    clock = Clock()
+    host = make_host(clock, getattr(request, "param", "zh-CN"))
+    fill(host, clock)
+    return Collector(host, clock, tmp_path)
+
+
+both_languages = pytest.mark.parametrize("lab", ["zh-CN", "en-US"], indirect=True)
+
+
+def home(lab: Collector, path: str) -> bytes:
+    return (lab.root / "staging" / path).read_bytes()
+
+
+def files(brought: Brought) -> dict[str, str]:
+    """Paths on the host by file at home."""
+    return {one.file.removeprefix("logs/web01/"): one.path for one in brought.staged}
+
+
+def left(brought: Brought) -> dict[str, tuple[State, int]]:
+    return {one.path: (one.state, one.code) for one in brought.left}
+
+
+@both_languages
+def test_events_and_web_logs_come_home_as_they_are(lab: Collector) -> None:
+    brought = lab.collect()
+    assert not brought.left
+    assert files(brought) == {
+        "events/Application.evtx": "Application",
+        "events/Security.evtx": "Security",
+        "events/System.evtx": "System",
+        "iis/W3SVC1/u_ex261122.log": f"{IIS}\\W3SVC1\\u_ex261122.log",
+        "iis/W3SVC2/u_ex261122.log": f"{IIS}\\W3SVC2\\u_ex261122.log",
+    }
+    for one in brought.staged:
+        assert hashlib.sha256(home(lab, one.file)).hexdigest() == one.sha256
+    assert home(lab, "logs/web01/iis/W3SVC1/u_ex261122.log") == lab.host.files.read(
+        f"{IIS}\\W3SVC1\\u_ex261122.log"
+    )
+    [cabinet] = brought.cabinets
+    assert hashlib.sha256(Path(cabinet["path"]).read_bytes()).hexdigest() == brought.staged[0].part
+
+
+def test_nothing_stays_on_the_host_and_nobody_else_reads_what_came(lab: Collector) -> None:
+    before = lab.host.files.dump()["changed"]
+    brought = lab.collect()
+    assert lab.host.files.dump()["changed"] == before
+    for path in (lab.root / "store").rglob("*"):
+        assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+    assert brought.cabinets
+
+
+def test_looking_writes_nothing(lab: Collector) -> None:
+    lab.host.guard.armed = True
+    lab.look()
+    assert lab.host.guard.violations == []
+    assert not (lab.root / "store").exists()
+
+
+def test_a_second_collection_fetches_only_what_is_new(lab: Collector) -> None:
+    first = lab.collect()
+    lab.sealed = lab.settings().now
+    lab.clock.forward(minutes=5)
+    add_event(lab.host, lab.clock)
+    second = lab.collect()
+    assert set(files(second)) == {
+        "events/Application.evtx",
+        "events/Security.evtx",
+        "events/System.evtx",
+    }
+    assert {one.since for one in second.staged} == {first.until}
+    # The newest file of each site may be open; the host itself says that it has not changed.
+    assert left(second) == {
+        f"{IIS}\\W3SVC{number}\\u_ex261122.log": (State.UNCHANGED, 0) for number in (1, 2)
+    }
+
+
+def test_a_log_that_has_grown_is_fetched_whole_and_counts_from_where_it_ended(
+    lab: Collector,
+) -> None:
+    first = lab.collect()
+    lab.sealed = lab.settings().now
+    lab.clock.forward(minutes=5)
+    path = f"{IIS}\\W3SVC1\\u_ex261122.log"
+    lab.host.files.write(path, web_log("22", 3, lab.clock), append=True)
+    second = lab.collect()
+    [grown] = [one for one in second.staged if one.path == path]
+    assert grown.since == first.until
+    assert home(lab, grown.file) == lab.host.files.read(path)
+
+
+def test_a_file_whose_size_the_folder_tells_too_late_is_fetched(lab: Collector) -> None:
+    """NTFS brings a folder's entry of an open file up to date when it is closed."""
+    lab.collect()
+    lab.sealed = lab.settings().now
+    path = f"{IIS}\\W3SVC1\\u_ex261122.log"
+    old = lab.host.files.stat(path).entry.modified
+    changed = lab.host.files.read(path)[:-5] + b"404\r\n"
+    lab.host.files.write(path, changed)
+    lab.host.files.set_times(path, modified=old)
+    assert changed == home(lab, {v: k for k, v in files_at(lab.collect()).items()}[path])
+
+
+def files_at(brought: Brought) -> dict[str, str]:
+    return {one.file: one.path for one in brought.staged}
+
+
+def test_a_cut_transfer_is_noticed_and_tried_again(lab: Collector) -> None:
+    lab.broken = 2
+    brought = lab.collect()
+    assert (brought.retries, brought.parts_failed, brought.parts_fetched) == (2, 0, 1)
+    assert not brought.left
+
+
+def test_what_did_not_come_is_named_and_comes_the_next_time(lab: Collector) -> None:
+    lab.broken = 3
+    first = lab.collect()
+    assert (first.parts_fetched, first.parts_failed) == (0, 1)
+    assert {state for state, _ in left(first).values()} == {State.NOT_TRANSFERRED}
+    assert not list((lab.root / "store").rglob("*.partial"))
+    lab.clock.forward(hours=30)
+    second = lab.collect()
+    assert not second.left
+    assert {one.since for one in second.staged} == {f"{START:%Y-%m-21T%H:%M:%SZ}"}
+    assert len(second.staged) == 5
+
+
+def test_only_the_missing_cabinets_are_fetched_after_a_break(lab: Collector) -> None:
+    lab.part_mb = 1
+    for number in (1, 2):
+        big = web_log("22", 30_000, lab.clock)
+        lab.host.files.write(f"{IIS}\\W3SVC{number}\\u_ex261122.log", big)
+    assert len(lab.look().parts) == 3
+    seen = 0
+    whole = lab.fetch
+
+    def breaks(remote: str, local: Path) -> None:
+        nonlocal seen
+        seen += 1
+        lab.broken = seen > 2
+        whole(remote, local)
+
+    lab.fetch = breaks  # type: ignore[method-assign]  # the connection breaks after two files
+    first = lab.collect()
+    assert (first.parts_fetched, first.parts_failed) == (2, 1)
+    lab.fetch, lab.broken, lab.fetched = whole, 0, []  # type: ignore[method-assign]
+    second = lab.collect()
+    # Not sealed: both cabinets are handed over again, and one more is fetched.
+    # (the second has the events of the time between).
+    assert (second.parts_resumed, second.parts_fetched) == (2, 2)
+    assert left(second) == {f"{IIS}\\W3SVC1\\u_ex261122.log": (State.UNCHANGED, 0)}
+    assert {p for p in files(second).values() if "W3SVC" in p} == {
+        f"{IIS}\\W3SVC{number}\\u_ex261122.log" for number in (1, 2)
+    }
+
+
+def test_a_sealed_run_takes_the_cabinets_out_of_the_store(lab: Collector) -> None:
+    lab.collect()
+    store = Store(lab.root / "store" / "web01")
+    assert len(store.load("").parts) == 1
+    assert len(store.load("2026-11-22T01:14:59Z").parts) == 1
+    assert store.load("2026-11-22T01:15:00Z").parts == ()
+    assert [path.name for path in store.folder.iterdir()] == ["home.json"]
+
+
+def test_a_cabinet_that_was_lost_or_damaged_here_is_fetched_again(lab: Collector) -> None:
+    lab.collect()
+    [cabinet] = (lab.root / "store/web01").glob("*.cab")
+    cabinet.write_bytes(b"MSCF, and then nothing")
+    again = lab.collect()
+    assert (again.parts_resumed, again.parts_fetched) == (0, 1)
+    assert len(again.staged) == 5
+
+
+@both_languages
+def test_a_locked_file_is_due_until_it_comes(lab: Collector) -> None:
+    path = f"{IIS}\\W3SVC1\\u_ex261122.log"
+    lab.host.files.hold(path, "app", share_read=False)
+    assert left(lab.collect()) == {path: (State.LOCKED, 32)}
+    lab.host.files.release(path)
+    lab.sealed = lab.settings().now
+    lab.clock.forward(days=3)
+    lab.host.files.write(f"{IIS}\\W3SVC1\\u_ex261125.log", web_log("25", 1, lab.clock))
+    assert path in files(lab.collect()).values()
+
+
+@both_languages
+def test_channels_that_are_off_absent_refused_or_damaged_have_their_own_state(
+    lab: Collector,
+) -> None:
+    lab.channels = ("Security", "System", "Application", "No-Such/Log")
+    lab.host.eventlogs.configure("System", enabled=False)
+    lab.host.eventlogs.damage("Application", "cut", 70000)
+    lab.look()
+    found = {channel.name: channel for channel in seen(lab)}
+    assert found["Security"].state is State.PLANNED
+    assert (found["System"].state, found["System"].enabled) == (State.DISABLED, False)
+    assert (found["Application"].state, found["Application"].code) == (State.DAMAGED, 1500)
+    assert (found["No-Such/Log"].state, found["No-Such/Log"].code) == (State.ABSENT, 15007)
+    # What a channel held before it was switched off comes all the same.
+    assert set(files(lab.collect()).values()) >= {"Security", "System"}
+
+
+def seen(lab: Collector) -> list[Channel]:
+    return list(read_look(lab.texts[0].batch, lab.channels).channels)
+
+
+@both_languages
+def test_a_disk_without_room_leaves_logs_and_says_so(lab: Collector) -> None:
+    drive = lab.host.files.drive("C")
+    lab.host.files.write("C:\\big.bin", b"x" * 1000)
+    filler = lab.host.files.free("C") - (256 << 20) - 200_000
+    lab.host.files.drives["C:"] = replace(drive, used=drive.used + filler)
+    brought = lab.collect()
+    assert set(left(brought).values()) == {(State.NO_SPACE, 0)}
+    assert brought.parts_fetched == 0
+    lab.host.files.drives["C:"] = drive
+    assert len(lab.collect().staged) == 5
+
+
+def test_archived_event_logs_come_too(lab: Collector) -> None:
+    folder = "C:\\Windows\\System32\\Winevt\\Logs"
+    lab.host.files.ensure_folder(folder)
+    name = "Archive-Microsoft-Windows-TaskScheduler%4Operational-2026-11-22-00-10-00-000.evtx"
+    content = evtx_bytes(lab.host.eventlogs.records("Security"))
+    lab.host.files.write(f"{folder}\\{name}", content)
+    brought = lab.collect()
+    assert not brought.left
+    assert home(lab, f"logs/web01/archive/Logs/{name}") == content
+
+
+@pytest.mark.parametrize("name", ["签名日志_20261122.csv", "100% & more^ (1)!.csv", "a'b`;$x.csv"])
+def test_data_logs_of_any_name_come_home(lab: Collector, name: str) -> None:
+    folder = "D:\\考试 日志"
+    lab.host.files.drives["D:"] = lab.host.files.drive("C")
+    lab.host.files.add_root("D:")
+    lab.host.files.mkdir(folder)
+    lab.host.files.write(f"{folder}\\{name}", "时间,操作\r\n".encode("gb18030"))
+    lab.data = (DataSource(name="sign", folder=folder, pattern="*.csv"),)
+    brought = lab.collect()
+    assert not brought.left
+    assert files(brought)[f"data/sign/{name}"] == f"{folder}\\{name}"
+    again = lab.collect()
+    assert left(again)[f"{folder}\\{name}"] == (State.UNCHANGED, 0)
+
+
+def test_a_data_folder_that_is_not_there_is_no_empty_one(lab: Collector) -> None:
+    lab.data = (DataSource(name="sign", folder="D:\\nowhere"),)
+    lab.look()
+    listed = {one.folder.name: one for one in both_answers(lab.settings(), *lab.texts)[1]}
+    assert (listed["sign"].state, listed["sign"].files) == (State.ABSENT, ())
+
+
+def test_central_logging_and_http_errors_are_found(lab: Collector) -> None:
+    lab.host.iis.central_log = CentralLog(mode="CentralW3C", directory="D:\\central")
+    lab.host.files.drives["D:"] = lab.host.files.drive("C")
+    lab.host.files.add_root("D:")
+    lab.host.files.mkdir("D:\\central\\W3SVC")
+    lab.host.files.write("D:\\central\\W3SVC\\u_ex261122.log", web_log("22", 2, lab.clock))
+    lab.host.files.mkdir("C:\\Windows\\System32\\LogFiles\\HTTPERR")
+    lab.host.files.write(
+        "C:\\Windows\\System32\\LogFiles\\HTTPERR\\httperr1.log", web_log("22", 2, lab.clock)
+    )
+    brought = lab.collect()
+    assert {"iis/W3SVC/u_ex261122.log", "httperr/HTTPERR/httperr1.log"} <= set(files(brought))
+
+
+def test_old_files_stay_where_they_are(lab: Collector) -> None:
+    old = f"{IIS}\\W3SVC1\\u_ex261101.log"
+    lab.host.files.write(old, web_log("01", 5, lab.clock))
+    lab.host.files.set_times(old, modified=START - timedelta(days=21))
+    assert old not in files(lab.collect()).values()
+
+
+def test_the_number_of_calls_does_not_grow_with_sites_channels_and_files(tmp_path: Path) -> None:
+    calls = []
+    for sites in (1, 40):
+        clock = Clock()
+        host = make_host(clock, sites=sites)
+        fill(host, clock)
+        lab = Collector(host, clock, tmp_path / str(sites))
+        ran = lab.run
+        count = 0
+
+        def counted(line: str, stdin: str = "") -> object:
+            nonlocal count
+            count += 1
+            return ran(line, stdin)  # noqa: B023 - called within this turn of the loop
+
+        lab.run = counted  # type: ignore[assignment,method-assign]
+        brought = lab.collect()
+        assert len(brought.staged) == 3 + sites
+        calls.append((count, len(lab.fetched)))
+    assert calls == [(3, 1), (3, 1)]
+
+
+def test_events_are_exported_from_an_hour_earlier_and_count_from_the_window_on(
+    lab: Collector,
+) -> None:
+    lab.collect()
+    lab.sealed = lab.settings().now
+    lab.clock.forward(minutes=5)
+    second = lab.collect()
+    [security] = [one for one in second.staged if one.path == "Security"]
+    assert security.since == f"{START:%Y-%m-%dT%H:%M:%SZ}"
+    tables = list(evtx.read(Log(lab.root / "staging" / security.file, "x"), frozenset(), Notes()))
+    assert sum(table.size for table in tables) == 1
+
+
+def test_a_leftover_of_a_killed_collection_is_removed_and_told(lab: Collector) -> None:
+    scratch = lab.host.environment_of("Administrator")["TEMP"] + "\\opsproof-logs"
+    lab.host.files.mkdir(f"{scratch}\\f")
+    lab.host.files.write(f"{scratch}\\f\\old.log", b"left")
+    lab.look()
+    assert "clean-scratch" in lab.texts[0].batch.absent
+    assert not lab.collect().left
+    assert SCRATCH.endswith("opsproof-logs")
+    assert not lab.host.files.exists(scratch)
