@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -149,3 +150,48 @@ def test_no_rules_and_rules_exclude_each_other(log: Path) -> None:
     log.write_text(CLEAN)
     with pytest.raises(click.UsageError, match="exclude each other"):
         run(log, "--no-rules", "--rules", log)
+
+
+def test_a_baseline_accepts_what_is_there_and_the_next_audit_is_quiet(
+    log: Path, tmp_path: Path
+) -> None:
+    log.write_text(ATTACK)
+    file = tmp_path / "accepted.yml"
+    who = ("--owner", "li.si", "--reason", "test page", "--expires", tomorrow())
+    code, result = run(log, "--quiet", "--write-baseline", file, *who)
+    assert code is ExitCode.OK
+    assert f"{file}: 1 entries accept 1 hits until {tomorrow()}" in result.stderr
+    code, result = run(log, "--quiet", "--suppress", file)
+    assert code is ExitCode.OK
+    assert "0 hits, 1 suppressed" in result.stdout
+
+
+def tomorrow() -> str:
+    return f"{datetime.now(UTC).date() + timedelta(days=1)}"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--write-baseline", "b.yml"], "--write-baseline needs --owner, --reason, --expires"),
+        (["--write-baseline", "b.yml", "--owner", "x", "--reason", "y"], "needs --expires"),
+        (["--owner", "x"], "belong to --write-baseline"),
+    ],
+)
+def test_a_baseline_without_owner_reason_or_expiry_is_refused(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log.write_text(ATTACK)
+    with pytest.raises(click.UsageError, match=message):
+        run(log, *options)
+    assert not (tmp_path / "b.yml").exists()
+
+
+def test_a_baseline_that_is_there_is_not_overwritten(log: Path, tmp_path: Path) -> None:
+    log.write_text(ATTACK)
+    file = tmp_path / "accepted.yml"
+    file.write_text("- mine\n")
+    who = ("--owner", "li.si", "--reason", "test page", "--expires", tomorrow())
+    with pytest.raises(click.UsageError, match="is there already"):
+        run(log, "--write-baseline", file, *who)

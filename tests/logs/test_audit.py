@@ -13,11 +13,12 @@ import pytest
 from opsproof.errors import UsageError
 from opsproof.evidence.canonical import canonical
 from opsproof.logs.audit import Limits, Options, audit
+from opsproof.logs.baseline import make_baseline
 from opsproof.logs.model import AuditReport, Kind, Reason
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import compile_texts
 from opsproof.logs.schema import load_schemas
-from opsproof.logs.suppress import Suppression, baseline, load_suppressions
+from opsproof.logs.suppress import Suppression, load_suppressions
 from winlab.host.events import EventRecord, named, user_data
 from winlab.host.evtx_writer import evtx_bytes
 
@@ -304,7 +305,14 @@ def test_baseline_of_a_report_covers_its_hits_and_no_others(
     before = audit([folder], rules)
     file = tmp_path / "baseline.yml"
     file.write_text(
-        baseline(before, owner="li.si", reason="known", expires=date(2026, 12, 31)), "utf-8"
+        make_baseline(
+            before,
+            owner="li.si",
+            reason="known",
+            expires=date(2026, 12, 31),
+            today=date(2026, 1, 5),
+        ).text,
+        "utf-8",
     )
     options = Options(suppressions=load_suppressions([file]), today=date(2026, 1, 6))
     assert audit([folder], rules, options=options).hits == ()
@@ -316,13 +324,18 @@ def test_baseline_of_a_report_covers_its_hits_and_no_others(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- {id: a}", "this is no list of suppressions"),
+        ("a: b", r"s\.yml:1: this is no list of suppressions"),
+        ("\n- a", r"s\.yml:2: this is no list of suppressions"),
+        ("- {id: a}", r"s\.yml:1: this suppression lacks rule, owner, reason, expires"),
+        ("- {id: a, rule: x, owner: ' ', reason: r, expires: 2026-01-01}", "lacks owner"),
+        ("- id: a\n  rule: x\n  owner: o\n  reason: r\n  expires: soon", r"s\.yml:5: Invalid"),
+        ("- {id: a, rule: x, owner: o, reason: r, expires: 2026-01-01, mach: {}}", "mach"),
         (
             "- {id: a, rule: x, owner: o, reason: r, expires: 2026-01-01}\n"
             "- {id: a, rule: y, owner: o, reason: r, expires: 2026-01-01}",
             "the id 'a' stands twice",
         ),
-        ("{", "this is no list of suppressions"),
+        ("- {", r"s\.yml:1: is not YAML"),
     ],
 )
 def test_wrong_suppressions_are_refused(tmp_path: Path, text: str, message: str) -> None:

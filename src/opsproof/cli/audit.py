@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,8 @@ from rich.text import Text
 from opsproof.cli.output import envelope
 from opsproof.errors import ExitCode, UsageError, worst
 from opsproof.logs import times
-from opsproof.logs.audit import Options, audit
+from opsproof.logs.audit import Limits, Options, audit
+from opsproof.logs.baseline import SHOWN, check_baseline, make_baseline, write_baseline
 from opsproof.logs.cluster import Cluster, load_manifest
 from opsproof.logs.explain import explain
 from opsproof.logs.model import FAULTS, AuditReport, Count, Hit, Traffic
@@ -33,6 +35,8 @@ Examples:
   opsproof audit export.cab --since 2026-11-01 --format json
   opsproof audit logs/ --rules rules --rules ../sigma/rules/windows
   opsproof audit --explain 'Security log cleared'
+  opsproof audit logs/ --write-baseline accepted.yml --owner zhang.san \\
+    --reason 'state at hand-over, T-2026-118' --expires 2027-03-31
 \b
 Ends with 0 (no hit), 1 (hits), 2 (usage), 3 (a file or a rule could not be read, or there was
 no record at all; worse than hits).
@@ -127,6 +131,21 @@ class _Zone(click.ParamType[ZoneInfo]):
     help="Which files lie near which Dask workers.",
 )
 @click.option("--explain", metavar="RULE", help="Say what a rule (id, name or title) looks for.")
+@click.option(
+    "--write-baseline",
+    "baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Accept every hit shown: write them as a list for --suppress. Needs the next three.",
+)
+@click.option("--owner", metavar="NAME", help="Who answers for the baseline.")
+@click.option("--reason", metavar="TEXT", help="Why its hits are accepted.")
+@click.option(
+    "--expires",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DAY",
+    help="Its last day, at most a year away; after it the hits come back.",
+)
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def command(
     paths: tuple[Path, ...],
@@ -137,6 +156,10 @@ def command(
     explain: str | None,
     quiet: bool,
     no_rules: bool,
+    baseline: Path | None,
+    owner: str | None,
+    reason: str | None,
+    expires: datetime | None,
     **asked: Any,
 ) -> ExitCode:
     """Look for what the rules describe in event logs (EVTX), IIS logs (W3C) and cabinets of them."""
@@ -148,6 +171,7 @@ def command(
         raise click.UsageError("name at least one file or folder, or --explain RULE")
     if rules and no_rules:
         raise click.UsageError("--no-rules and --rules exclude each other")
+    accepting = _accepting(baseline, owner, reason, expires)
     console = Console(stderr=True, highlight=False)
 
     def progress(name: str, number: int, total: int) -> None:
@@ -157,11 +181,44 @@ def command(
         list(paths),
         compile_texts([]) if no_rules else chosen,
         cluster=_cluster(asked),
-        options=_options(since, until, **asked),
+        options=_options(since, until, shown=SHOWN if accepting else None, **asked),
         progress=None if quiet else progress,
     )
     _PRINTERS[form](report)
-    return exit_code(report)
+    code = exit_code(report)
+    return code if accepting is None else accepting(report, code)
+
+
+def _accepting(
+    file: Path | None, owner: str | None, reason: str | None, expires: datetime | None
+) -> Callable[[AuditReport, ExitCode], ExitCode] | None:
+    """What writes the baseline, checked before anything is read; None where none is asked for."""
+    given = {"--owner": owner, "--reason": reason, "--expires": expires}
+    if file is None:
+        if any(value is not None for value in given.values()):
+            raise click.UsageError("--owner, --reason and --expires belong to --write-baseline")
+        return None
+    missing = [name for name, value in given.items() if value is None]
+    if owner is None or reason is None or expires is None:
+        raise click.UsageError(f"--write-baseline needs {', '.join(missing)}")
+    if file.exists():
+        raise click.UsageError(f"{file} is there already; name another file")
+    today, last = datetime.now(UTC).date(), expires.date()
+    check_baseline(owner, reason, last, today)
+
+    def accept(report: AuditReport, code: ExitCode) -> ExitCode:
+        """Hits that are accepted are no findings any more; what is uncovered still is."""
+        made = make_baseline(report, owner=owner, reason=reason, expires=last, today=today)
+        write_baseline(made, file)
+        click.echo(
+            f"{file}: {made.entries} entries accept {made.covered} hits until {last}", err=True
+        )
+        for title, count in made.uncovered.items():
+            click.echo(f"not accepted: {count} hits of {title}", err=True)
+        accepted = code is ExitCode.FINDINGS and not made.uncovered
+        return ExitCode.OK if accepted else code
+
+    return accept
 
 
 def _cluster(asked: dict[str, Any]) -> Cluster | None:
@@ -183,9 +240,11 @@ def _options(
     suppress: tuple[Path, ...],
     retention: int | None,
     processes: int,
+    shown: int | None,
 ) -> Options:
     now = datetime.now(UTC)
     return Options(
+        limits=Limits() if shown is None else Limits(hits_per_rule=shown),
         since=since,
         until=until,
         schemas=load_schemas(schema),

@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-import yaml
 
+from opsproof.controls.strict_yaml import parse
 from opsproof.errors import UsageError
 
 UNITS: Final = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "ms": 1, "s": 1000}
@@ -78,20 +78,33 @@ def load_schemas(paths: Sequence[Path]) -> tuple[Schema, ...]:
 
 def _load(file: Path) -> Schema:
     try:
-        document: Any = yaml.safe_load(file.read_text("utf-8"))
-        schema = msgspec.convert(document, Schema)
+        document = parse(file.read_bytes(), str(file))
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(file)) from error
+    try:
+        schema = msgspec.convert(document.value, Schema)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        keys = [key for key in path.rstrip("`").split(".") if key]
+        raise UsageError(f"this is no schema map: {what}", where=document.where(*keys)) from error
+    try:
         ZoneInfo(schema.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(
+            f"{schema.zone!r} is no time zone such as Asia/Shanghai", where=document.where("zone")
+        ) from error
+    try:
         "".encode(schema.encoding)
-    except (OSError, ValueError, yaml.YAMLError, LookupError, ZoneInfoNotFoundError) as error:
-        raise UsageError(f"this is no schema map: {error}", where=str(file)) from error
-    units = [
-        target.unit
-        for target in schema.columns.values()
-        if isinstance(target, Target) and target.unit and target.unit not in UNITS
-    ]
-    if units:
-        known = ", ".join(UNITS)
-        raise UsageError(f"unknown unit {units[0]!r}; known are {known}", where=str(file))
+    except LookupError as error:
+        raise UsageError(
+            f"{schema.encoding!r} is no encoding such as gb18030", where=document.where("encoding")
+        ) from error
+    for column, target in schema.columns.items():
+        if isinstance(target, Target) and target.unit and target.unit not in UNITS:
+            raise UsageError(
+                f"unknown unit {target.unit!r}; known are {', '.join(UNITS)}",
+                where=document.where("columns", column, "unit"),
+            )
     return schema
 
 

@@ -1,6 +1,6 @@
-"""Suppressions and baselines: hits that a person has accepted, counted instead of shown.
+"""Suppressions: hits that a person has accepted, counted instead of shown.
 
-Both are one list in YAML; a baseline is such a list made from a report by :func:`baseline`::
+A list in YAML, written by hand or made from a report (:mod:`opsproof.logs.baseline`)::
 
     - id: backup-service
       rule: f4e19c7e-d99a-4c9b-aa09-7f50d8555114     # id, name or title; * for every rule
@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
+from opsproof.controls.strict_yaml import Document, parse
 from opsproof.errors import UsageError
-from opsproof.evidence.ids import content_id
-from opsproof.logs.model import AuditReport, Hit, Suppressed
+from opsproof.logs.model import Suppressed
 from opsproof.logs.rules.compiled import Meta
+
+_KEYS = ("id", "rule", "owner", "reason", "expires", "match")
 
 
 class Suppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,58 +100,44 @@ class Suppressions:
 def load_suppressions(paths: Sequence[Path]) -> tuple[Suppression, ...]:
     """The suppressions of these files.
 
-    Raises :class:`UsageError` where a file is none, or an id stands twice.
+    Raises :class:`UsageError` with file and line where a file is none, an entry lacks its owner,
+    reason or expiry, or an id stands twice.
     """
     found: dict[str, Suppression] = {}
     for path in paths:
         try:
-            document: Any = yaml.safe_load(path.read_text("utf-8"))
-            listed = msgspec.convert(document or [], list[Suppression])
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise UsageError(
-                f"this is no list of suppressions: {error}", where=str(path)
-            ) from error
-        for one in listed:
+            document = parse(path.read_bytes(), str(path))
+        except OSError as error:
+            raise UsageError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        entries = document.value if document.value is not None else []
+        if not isinstance(entries, list):
+            raise UsageError("this is no list of suppressions", where=document.where())
+        for number, entry in enumerate(entries):
+            one = _entry(entry, document, number)
             if one.id in found:
-                raise UsageError(f"the id {one.id!r} stands twice", where=str(path))
+                raise UsageError(f"the id {one.id!r} stands twice", where=document.where(number))
             found[one.id] = one
     return tuple(found.values())
 
 
-def baseline(report: AuditReport, *, owner: str, reason: str, expires: date) -> str:
-    """A list of suppressions, as YAML, that covers every hit the report shows and no others.
-
-    Fields that change from record to record (times, ids of processes and logons) are left out.
-    """
-    entries: dict[str, dict[str, Any]] = {}
-    for hit in report.hits:
-        match = {name: _literal(value) for name, value in sorted(_stable(hit).items())}
-        key = content_id("BASELINE", {"rule": hit.rule, "match": match})
-        entries[key] = {
-            "id": key,
-            "rule": hit.rule,
-            "match": match,
-            "owner": owner,
-            "reason": reason,
-            "expires": expires,
-        }
-    ordered = [entries[key] for key in sorted(entries)]
-    return yaml.safe_dump(ordered, allow_unicode=True, sort_keys=False)
-
-
-_VOLATILE = ("time", "date", "id", "guid", "port", "hash", "bytes", "taken", "status", "binary")
-
-
-def _stable(hit: Hit) -> dict[str, str]:
-    if hit.burst is not None:
-        return dict(hit.burst.group)
-    return {
-        name: value
-        for name, value in hit.fields.items()
-        if not name.lower().endswith(_VOLATILE) and "[redacted" not in value and "…" not in value
-    }
-
-
-def _literal(value: str) -> str:
-    """A value as a pattern that fits nothing else."""
-    return "".join(f"[{one}]" if one in "*?[" else one for one in value)
+def _entry(entry: Any, document: Document, number: int) -> Suppression:
+    if not isinstance(entry, dict):
+        raise UsageError("this is no list of suppressions", where=document.where(number))
+    missing = [key for key in _KEYS[:-1] if not str(entry.get(key) or "").strip()]
+    if missing:
+        raise UsageError(
+            f"this suppression lacks {', '.join(missing)}",
+            where=document.where(number),
+            remedy="nothing is accepted without owner, reason and expiry",
+        )
+    match = entry.get("match")
+    if isinstance(match, dict):
+        # A number such as an event id is what it is in the record: text.
+        match = {key: str(value) if type(value) is int else value for key, value in match.items()}
+        entry = {**entry, "match": match}
+    try:
+        return msgspec.convert(entry, Suppression)
+    except msgspec.ValidationError as error:
+        what, _, path = str(error).partition(" - at `$")
+        keys = [key for key in path.rstrip("`").split(".") if key]
+        raise UsageError(what, where=document.where(number, *keys)) from error

@@ -1,0 +1,125 @@
+"""Make a list of suppressions from a report: what is there today is accepted until a day.
+
+A baseline covers the hits that the report shows and no others. It has an owner, a reason and an
+expiry, or it is not written: nothing is accepted by nobody, for ever.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from opsproof.errors import UsageError
+from opsproof.evidence.files import write_durably
+from opsproof.evidence.ids import content_id
+from opsproof.logs.model import AuditReport, Hit
+
+LONGEST: Final = timedelta(days=366)
+"""A baseline is looked at again after a year at the latest."""
+
+SHOWN: Final = 100_000
+"""Hits of a rule that a report must show for a baseline: what it does not show stays uncovered."""
+
+_VOLATILE: Final = (
+    "time", "date", "id", "guid", "port", "hash", "bytes", "taken", "status", "binary",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The text of a list, how many hits its ``entries`` cover, and rules with hits that none can.
+
+    ``uncovered`` are hits beyond those shown, and hits without any field that stays the same.
+    """
+
+    text: str
+    entries: int
+    covered: int
+    uncovered: dict[str, int]
+
+
+def make_baseline(
+    report: AuditReport, *, owner: str, reason: str, expires: date, today: date
+) -> Baseline:
+    """A list that covers what the report shows.
+
+    Fields that change from record to record (times, ids of processes and logons) are left out.
+
+    Raises:
+        UsageError: owner or reason is empty, or the expiry has passed or is more than a year away.
+    """
+    check_baseline(owner, reason, expires, today)
+    entries: dict[str, dict[str, Any]] = {}
+    uncovered = Counter(
+        {rule.title: rule.hits - rule.shown for rule in report.rules_run if rule.hits > rule.shown}
+    )
+    covered = 0
+    for hit in report.hits:
+        match = {name: literal(value) for name, value in sorted(_stable(hit).items())}
+        if not match:
+            # Without a field to tell it by, the entry would accept every hit of its rule.
+            uncovered[hit.title] += 1
+            continue
+        covered += 1
+        key = content_id("BASELINE", {"rule": hit.rule, "match": match})
+        entries[key] = {
+            "id": key,
+            "rule": hit.rule,
+            "match": match,
+            "owner": owner.strip(),
+            "reason": reason.strip(),
+            "expires": expires.isoformat(),
+        }
+    ordered = [entries[key] for key in sorted(entries)]
+    text = yaml.safe_dump(ordered, allow_unicode=True, sort_keys=False)
+    return Baseline(text, len(ordered), covered, dict(sorted(uncovered.items())))
+
+
+def write_baseline(baseline: Baseline, file: Path) -> None:
+    """Write the list.
+
+    Raises:
+        UsageError: another list is there; a decision that somebody made is not overwritten.
+        OSError: it cannot be written.
+    """
+    data = baseline.text.encode()
+    if file.exists():
+        if file.is_file() and file.read_bytes() == data:
+            return
+        raise UsageError("is there already", where=str(file), remedy="name another file")
+    partial = file.with_name(f".{file.name}.partial")
+    write_durably(partial, data)
+    partial.replace(file)
+
+
+def check_baseline(owner: str, reason: str, expires: date, today: date) -> None:
+    """Raise :class:`UsageError` for a baseline of nobody, without a reason, or without an end."""
+    for name, value in (("--owner", owner), ("--reason", reason)):
+        if not value.strip():
+            raise UsageError("a baseline needs an owner and a reason", where=name)
+    if not today <= expires <= today + LONGEST:
+        raise UsageError(
+            f"{expires} has passed or is more than a year away",
+            where="--expires",
+            remedy=f"name a day from {today} to {today + LONGEST}",
+        )
+
+
+def _stable(hit: Hit) -> dict[str, str]:
+    if hit.burst is not None:
+        return dict(hit.burst.group)
+    return {
+        name: value
+        for name, value in hit.fields.items()
+        if not name.lower().endswith(_VOLATILE) and "[redacted" not in value and "…" not in value
+    }
+
+
+def literal(value: str) -> str:
+    """A value as a pattern that fits nothing else."""
+    return "".join(f"[{one}]" if one in "*?[" else one for one in value)

@@ -1,0 +1,101 @@
+"""A baseline has an owner, a reason and an end, and covers no hit that nobody has seen."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from opsproof.errors import UsageError
+from opsproof.logs.audit import Limits, Options, audit
+from opsproof.logs.baseline import Baseline, make_baseline, write_baseline
+from opsproof.logs.model import AuditReport
+from opsproof.logs.rules.load import compile_texts
+from opsproof.logs.suppress import load_suppressions
+
+RULES = compile_texts(
+    [
+        (
+            "a.yml",
+            b"title: Admin page\nname: a\nid: 6f1f3c0e-0000-4000-8000-00000000000a\n"
+            b"logsource: {category: webserver}\n"
+            b"detection: {s: {cs-uri-stem: /admin}, condition: s}\n",
+        ),
+        (
+            "b.yml",
+            b"title: Anything at all\nid: 6f1f3c0e-0000-4000-8000-00000000000b\n"
+            b"correlation: {type: event_count, rules: [a], timespan: 1h, generate: true,"
+            b" condition: {gte: 3}}\n",
+        ),
+    ]
+)
+TODAY = date(2026, 1, 6)
+HEAD = "#Fields: date time c-ip cs-method cs-uri-stem sc-status\n"
+
+
+def report(folder: Path, *clients: str, limits: int = 1000, **options: object) -> AuditReport:
+    log = folder / "u_ex260105.log"
+    lines = [f"2026-01-05 10:00:{n:02d} {c} GET /admin 200\n" for n, c in enumerate(clients)]
+    log.write_text(HEAD + "".join(lines))
+    asked = Options(limits=Limits(hits_per_rule=limits), today=TODAY, **options)  # type: ignore[arg-type]  # tests name real fields
+    return audit([log], RULES, options=asked)
+
+
+def accepted(found: AuditReport, expires: date = date(2026, 6, 30)) -> Baseline:
+    return make_baseline(found, owner="li.si", reason="known", expires=expires, today=TODAY)
+
+
+def test_accepted_hits_come_back_when_the_baseline_has_expired(tmp_path: Path) -> None:
+    made = accepted(report(tmp_path, "10.0.0.1", "10.0.0.1"))
+    assert (made.entries, made.covered, made.uncovered) == (1, 2, {})
+    file = tmp_path / "accepted.yml"
+    write_baseline(made, file)
+    known = load_suppressions([file])
+    again = report(tmp_path, "10.0.0.1", "10.0.0.2", suppressions=known)
+    assert (again.counts.hits, again.counts.suppressed) == (1, 1)
+    late = Options(suppressions=known, today=date(2026, 7, 1))
+    expired = audit([tmp_path / "u_ex260105.log"], RULES, options=late)
+    assert (expired.counts.hits, expired.counts.suppressed) == (2, 0)
+    assert expired.suppressions[0].expired
+
+
+def test_a_hit_without_anything_to_tell_it_by_is_not_accepted(tmp_path: Path) -> None:
+    """An entry without fields would accept every later burst as well."""
+    made = accepted(report(tmp_path, "10.0.0.1", "10.0.0.2", "10.0.0.3"))
+    assert made.uncovered == {"Anything at all": 1}
+    assert "00000000000b" not in made.text
+
+
+def test_hits_that_the_report_does_not_show_are_not_accepted(tmp_path: Path) -> None:
+    made = accepted(report(tmp_path, "10.0.0.1", "10.0.0.2", limits=1))
+    assert made.uncovered == {"Admin page": 1}
+
+
+@pytest.mark.parametrize(
+    ("owner", "reason", "expires", "message"),
+    [
+        (" ", "known", date(2026, 6, 30), "--owner: a baseline needs"),
+        ("li.si", "", date(2026, 6, 30), "--reason: a baseline needs"),
+        ("li.si", "known", date(2026, 1, 5), "has passed"),
+        ("li.si", "known", date(2027, 1, 8), "more than a year away"),
+    ],
+)
+def test_nothing_is_accepted_by_nobody_for_no_reason_or_for_ever(
+    tmp_path: Path, owner: str, reason: str, expires: date, message: str
+) -> None:
+    found = report(tmp_path, "10.0.0.1")
+    with pytest.raises(UsageError, match=message):
+        make_baseline(found, owner=owner, reason=reason, expires=expires, today=TODAY)
+
+
+def test_another_list_is_not_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "accepted.yml"
+    made = accepted(report(tmp_path, "10.0.0.1"))
+    write_baseline(made, file)
+    write_baseline(made, file)
+    file.write_text("- somebody's decision\n")
+    with pytest.raises(UsageError, match="is there already"):
+        write_baseline(made, file)
+    assert file.read_text() == "- somebody's decision\n"
+    assert [path.name for path in tmp_path.glob(".*")] == []
