@@ -7,7 +7,8 @@ record, as they do in real logs; only names of programs, users and hosts come fr
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _PROGRAMS = [
 ]
 _USERS = [f"user{number:03d}" for number in range(200)]
 _CHUNK_RECORDS = 20_000
+_KINDS = 2_000
 
 
 def windows_records(count: int, seed: int = 1, first: int = 1) -> Iterator[EventRecord]:
@@ -147,15 +149,44 @@ def _service(source: random.Random, number: int, moment: datetime) -> EventRecor
     )
 
 
-def write_windows(path: Path, megabytes: int, seed: int = 1) -> int:
-    """An EVTX file of about ``megabytes`` (10^6 bytes) of unique records; returns its records.
+def repetitive_records(count: int, seed: int = 1, first: int = 1) -> Iterator[EventRecord]:
+    """``count`` records as a chatty service writes them: two thousand events again and again.
 
-    The lab's writer makes whole files, so parts are made one by one and their chunks joined behind
-    one header: chunks stand alone in this format.
+    Each has a time, a record id, a process and a thread of its own.
+    """
+    source = random.Random(seed + first)  # noqa: S311 - test data, no secret
+    kinds = list(windows_records(_KINDS, seed))
+    moment = _START + timedelta(milliseconds=450 * first)
+    for number in range(first, first + count):
+        moment += timedelta(milliseconds=source.randrange(1, 900))
+        yield replace(
+            source.choice(kinds),
+            record_id=number,
+            time_created=moment,
+            process_id=source.randrange(4, 9000),
+            thread_id=source.randrange(4, 9000),
+        )
+
+
+def write_windows(path: Path, megabytes: int, seed: int = 1) -> int:
+    """An EVTX file of about ``megabytes`` (10^6 bytes) of unique records; returns its records."""
+    return _write(
+        path, megabytes, lambda first: windows_records(_CHUNK_RECORDS, seed + first, first)
+    )
+
+
+def write_repetitive(path: Path, megabytes: int) -> int:
+    """An EVTX file of about ``megabytes`` of :func:`repetitive_records`; returns their number."""
+    return _write(path, megabytes, lambda first: repetitive_records(_CHUNK_RECORDS, 1, first))
+
+
+def _write(path: Path, megabytes: int, records_from: Callable[[int], Iterator[EventRecord]]) -> int:
+    """The lab's writer makes whole files, so parts are made one by one and their chunks joined
+    behind one header: chunks stand alone in this format.
     """
     records, size = 0, 0
     while size < megabytes * 1_000_000:
-        part = evtx_bytes(windows_records(_CHUNK_RECORDS, seed + records, records + 1))
+        part = evtx_bytes(records_from(records + 1))
         with path.open("ab" if records else "wb") as file:
             file.write(part[4096:] if records else part)
         size += len(part) - 4096

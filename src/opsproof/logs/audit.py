@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +21,7 @@ from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import default_cache, load
 from opsproof.logs.summary import Summarizer
 from opsproof.logs.traffic import TrafficCounter
-from opsproof.logs.workers import examined
+from opsproof.logs.workers import Workers
 
 __all__ = ["Limits", "Options", "Progress", "audit"]
 
@@ -59,7 +60,8 @@ def audit(
     """
     loaded = rules if isinstance(rules, RuleSet) else load(list(rules), cache or default_cache())
     run = _Run(loaded, options or Options(since=since, until=until), cluster)
-    with collected(paths) as files:
+    with collected(paths) as files, closing(run):
+        run.begin(files)
         for number, file in enumerate(files, 1):
             if progress is not None:
                 progress(file.name, number, len(files))
@@ -90,6 +92,17 @@ class _Run:
         self._unreadable: list[Unreadable] = []
         self._seen: set[str] = set()
         self._duplicates = 0
+        self._workers: Workers | None = None
+
+    def begin(self, files: Sequence[LogFile]) -> None:
+        """Start worker processes where that pays: they get ready while files are identified."""
+        if self._options.processes > 1 and self._cluster is None and _size(files) >= SIDE_BY_SIDE:
+            self._workers = Workers(self._rules, self._options)
+
+    def close(self) -> None:
+        """End the worker processes."""
+        if self._workers is not None:
+            self._workers.end()
 
     def identify(self, file: LogFile) -> None:
         """Take a file in. One that was seen under another name counts once."""
@@ -107,14 +120,14 @@ class _Run:
     def examine(self) -> None:
         """Read all files, side by side where that pays, and merge what comes out."""
         units = list(self._units())
-        options = self._options
-        if sum(known.identity.size for known in self._known) < SIDE_BY_SIDE or len(units) < 2:
-            options = replace(options, processes=1)
         asked = (unit for _, unit in units)
+        parts: Iterator[Part]
         if self._cluster is not None:
-            parts = examined_on(self._cluster, asked, self._rules, options)
+            parts = examined_on(self._cluster, asked, self._rules, self._options)
+        elif self._workers is not None:
+            parts = self._workers.examined(asked, self._examiner)
         else:
-            parts = examined(asked, self._rules, options, self._examiner)
+            parts = map(self._examiner.examine, asked)
         pairs = zip((known for known, _ in units), parts, strict=True)
         read = set()
         for known, group in groupby(pairs, key=lambda pair: pair[0]):
@@ -246,6 +259,14 @@ class _Run:
             suppressions=suppressed,
             traffic=self._traffic.result(),
         )
+
+
+def _size(files: Sequence[LogFile]) -> int:
+    total = 0
+    for file in files:
+        with suppress(OSError):
+            total += file.path.stat().st_size
+    return total
 
 
 def _place(one: Unreadable) -> tuple[str, str, int, str]:

@@ -10,6 +10,7 @@ import numpy as np
 from opsproof.logs.atoms import FieldAtoms
 from opsproof.logs.findings import Findings
 from opsproof.logs.keywords import FieldKeywords, Keywords, TextKeywords, own
+from opsproof.logs.readers.base import KIND
 from opsproof.logs.readers.evtx_fields import OWN
 from opsproof.logs.rules.compiled import Atom, Rule, RuleSet, Tree
 from opsproof.logs.table import RAW, Forms, Ints, Mask, Table
@@ -25,10 +26,13 @@ class Evaluator:
         for number, atom in enumerate(rules.atoms):
             if atom.op not in {"ex", "ref"}:
                 by_field[atom.field].append((number, atom))
-        self._by_field = {name: FieldAtoms(atoms) for name, atoms in by_field.items()}
+        self._by_field = by_field
+        self._ready: dict[str, FieldAtoms] = {}
         self._findings: dict[str, Findings] = {}
         self._searched: dict[int, Findings] = {}
-        self._rules = [(rule, _ordered(rule.tree, rules.atoms)) for rule in rules.rules]
+        self._rules: dict[str, list[tuple[Rule, Tree]]] = defaultdict(list)
+        for rule in rules.rules:
+            self._rules[rule.needs.kind].append((rule, _ordered(rule.tree, rules.atoms)))
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -42,19 +46,30 @@ class Evaluator:
     def hits(self, table: Table) -> Iterator[tuple[Rule, Ints]]:
         """Each rule that describes any record of the batch, with the numbers of these records."""
         forms, of = table.forms or (table, None)
+        kinds = forms.columns[KIND].values if KIND in forms.columns else ()
+        chosen = [pair for kind in sorted(kinds) for pair in self._rules.get(kind.lower(), ())]
+        if not chosen:
+            return
         batch = _Batch(self._atoms, self._seen(forms), self._keywords(forms), forms)
-        for rule, tree in self._rules:
+        for rule, tree in chosen:
             if batch.possible(tree):
                 mask = batch.mask(tree)
                 rows = np.flatnonzero(mask if of is None else mask[of])
                 if len(rows):
                     yield rule, rows.astype(np.int32)
 
+    def _field(self, name: str) -> FieldAtoms | None:
+        """The atoms of a field, made ready when a log first has it."""
+        ready = self._ready.get(name)
+        if ready is None and name in self._by_field:
+            ready = self._ready[name] = FieldAtoms(self._by_field[name])
+        return ready
+
     def _seen(self, table: Table | Forms) -> dict[str, Findings]:
         """What is known of the batch's columns by field, from earlier batches where values go on."""
         seen = {}
         for name, column in table.columns.items():
-            atoms = self._by_field.get(name)
+            atoms = self._field(name)
             if atoms is not None:
                 found = self._findings.get(name)
                 if found is None or found.values is not column.values:
@@ -64,7 +79,7 @@ class Evaluator:
         return seen
 
     def _keywords(self, table: Table | Forms) -> Keywords | None:
-        atoms = self._by_field.get(RAW)
+        atoms = self._field(RAW)
         if atoms is None:
             return None
         if table.raw is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from opsproof.logs import times
-from opsproof.logs.table import Ints, Longs, Place, Table
+from opsproof.logs.table import Column, Ints, Longs, Place, Table
 
 ABSENT = -1
 """The code of a value that is not there."""
@@ -23,6 +23,30 @@ class Pool:
         self._codes: dict[str, int] = {}
         self._texts: list[str] = []
         self._taken: tuple[Pool, Ints] | None = None
+        self._columns: dict[str, tuple[dict[str, int], Ints]] = {}
+
+    def __getstate__(self) -> tuple[dict[str, int], list[str]]:
+        """The texts; what is remembered of columns ends with them."""
+        return self._codes, self._texts
+
+    def __setstate__(self, state: tuple[dict[str, int], list[str]]) -> None:
+        """See :meth:`__getstate__`."""
+        self._codes, self._texts = state
+        self._taken, self._columns = None, {}
+
+    def codes(self, name: str, column: Column, chosen: Ints) -> Ints:
+        """Our numbers for values of a column, of which each is looked up once."""
+        values, known = self._columns.get(name, (None, np.zeros(0, dtype=np.int32)))
+        if values is not column.values:
+            known = np.zeros(0, dtype=np.int32)
+        if len(known) < len(column.values):
+            known = np.append(known, np.full(len(column.values) - len(known), ABSENT, np.int32))
+        found = known[chosen]
+        names = column.names()
+        for code in np.unique(chosen[found == ABSENT]).tolist():
+            known[code] = self.code(names[code])
+        self._columns[name] = (column.values, known)
+        return known[chosen]
 
     def code(self, text: str) -> int:
         """The number of a text."""
@@ -135,13 +159,8 @@ def codes(table: Table, name: str, rows: Ints, pool: Pool, absent: int) -> Ints:
     column = table.columns.get(name)
     if column is None:
         return np.full(len(rows), absent, dtype=np.int32)
-    local = np.full(table.size, -1, dtype=np.int32)
-    local[column.row_array()] = column.code_array()
-    chosen = local[rows]
-    names = column.names()
-    known = np.unique(chosen)
-    translation = np.full(len(names) + 1, absent, dtype=np.int32)
-    for code in known.tolist():
-        if code >= 0:
-            translation[code] = pool.code(names[code])
-    return translation[chosen]  # -1 is the last place, which stays absent
+    chosen = column.dense(table.size)[rows]
+    there = chosen >= 0
+    result = np.full(len(rows), absent, dtype=np.int32)
+    result[there] = pool.codes(name, column, chosen[there])
+    return result

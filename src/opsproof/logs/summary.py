@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -52,9 +53,7 @@ class Summarizer:
         if ids is None:
             return
         self._count_levels(table, inside)
-        for row in _rows(ids, "4625", inside).tolist():
-            if (table.value("channel", row) or "").lower() == "security":
-                self._failed_logon(table, row)
+        self._failed_logons(table, _rows(ids, "4625", inside))
         for event, channel in _CLEARED.items():
             for row in _rows(ids, event, inside).tolist():
                 if (table.value("channel", row) or "").lower() == channel:
@@ -98,20 +97,20 @@ class Summarizer:
         for level in ("1", "2"):
             rows = _rows(levels, level, inside)
             self._levels[level] += len(rows)
-            for row in rows.tolist():
-                provider = table.value("provider_name", row) or ""
-                event = table.value("eventid", row) or ""
-                self._events[provider, int(event) if event.isdecimal() else 0] += 1
+            for (provider, event), count in _kinds(table, rows, "provider_name", "eventid"):
+                number = int(event) if event and event.isdecimal() else 0
+                self._events[provider or "", number] += count
 
-    def _failed_logon(self, table: Table, row: int) -> None:
-        name = table.value("targetusername", row) or "-"
-        domain = table.value("targetdomainname", row)
-        self._accounts[f"{domain}\\{name}" if domain not in {None, "", "-"} else name] += 1
-        source = table.value("ipaddress", row)
-        if source in {None, "", "-"}:
-            source = table.value("workstationname", row)
-        self._sources[source or "-"] += 1
-        self._failed += 1
+    def _failed_logons(self, table: Table, rows: Ints) -> None:
+        fields = ("channel", "targetusername", "targetdomainname", "ipaddress", "workstationname")
+        for (channel, name, domain, address, station), count in _kinds(table, rows, *fields):
+            if (channel or "").lower() == "security":
+                account = name or "-"
+                known = domain not in {None, "", "-"}
+                self._accounts[f"{domain}\\{account}" if known else account] += count
+                source = station if address in {None, "", "-"} else address
+                self._sources[source or "-"] += count
+                self._failed += count
 
     def _clear(self, table: Table, row: int, file: str, sha256: str) -> None:
         place = table.place(row)
@@ -128,6 +127,20 @@ class Summarizer:
                 account=table.value("subjectusername", row) or "",
             )
         )
+
+
+def _kinds(table: Table, rows: Ints, *names: str) -> Iterator[tuple[tuple[str | None, ...], int]]:
+    """The distinct values of some fields, together, of some records; how many have them."""
+    if not len(rows):
+        return
+    columns = [table.columns.get(name) for name in names]
+    codes = [
+        np.full(len(rows), -1) if column is None else column.dense(table.size)[rows]
+        for column in columns
+    ]
+    texts = [[*column.names(), None] if column is not None else [None] for column in columns]
+    for key, count in Counter(zip(*(one.tolist() for one in codes), strict=True)).items():
+        yield tuple(text[code] for text, code in zip(texts, key, strict=True)), count
 
 
 def _rows(column: Column, value: str, inside: Mask) -> Ints:

@@ -7,12 +7,13 @@ A unit whose worker dies (out of memory, killed) is examined again, in this proc
 
 from __future__ import annotations
 
+import gc
 import pickle
 import struct
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import IO, Any
@@ -25,61 +26,64 @@ _LENGTH = struct.Struct("<Q")
 _COMMAND = (sys.executable, "-m", "opsproof.logs.workers")
 
 
-def examined(
-    units: Iterable[Unit], rules: RuleSet, options: Options, examiner: Examiner
-) -> Iterator[Part]:
-    """The parts of the units, in their order; ``options.processes`` at a time."""
-    if options.processes < 2:
-        yield from map(examiner.examine, units)
-        return
-    workers: SimpleQueue[_Worker] = SimpleQueue()
-    started = [_Worker(rules, options) for _ in range(options.processes)]
-    for worker in started:
-        workers.put(worker)
+class Workers:
+    """Some worker processes; they start, and learn the rules, while others go on."""
 
-    def examine(unit: Unit) -> Part:
-        worker = workers.get()
+    def __init__(self, rules: RuleSet, options: Options) -> None:
+        """``options.processes`` workers are started."""
+        self._pool = ThreadPoolExecutor(options.processes)
+        self._ahead = 2 * options.processes
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        self._workers = [_Worker() for _ in range(options.processes)]
+        for worker in self._workers:
+            self._pool.submit(self._begin, worker, rules, options)
+
+    def _begin(self, worker: _Worker, rules: RuleSet, options: Options) -> None:
         try:
-            part = worker.ask(unit)
+            worker.send((rules, options))
         finally:
-            workers.put(worker)
-        return examiner.examine(unit) if part is None else part
+            self._idle.put(worker)
 
-    try:
-        with ThreadPoolExecutor(len(started)) as pool:
-            yield from _in_order(pool, examine, units, 2 * len(started))
-    finally:
-        for worker in started:
+    def examined(self, units: Iterable[Unit], examiner: Examiner) -> Iterator[Part]:
+        """The parts of the units, in their order, several at a time."""
+
+        def examine(unit: Unit) -> Part:
+            worker = self._idle.get()
+            try:
+                part = worker.ask(unit)
+            finally:
+                self._idle.put(worker)
+            return examiner.examine(unit) if part is None else part
+
+        # A bounded number of units is under way: parts must not pile up.
+        waiting: list[Future[Part]] = []
+        for unit in units:
+            waiting.append(self._pool.submit(examine, unit))
+            if len(waiting) >= self._ahead:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+    def end(self) -> None:
+        """No more units: the workers end by themselves."""
+        self._pool.shutdown(cancel_futures=True)
+        for worker in self._workers:
             worker.end()
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, examine: Any, units: Iterable[Unit], ahead: int
-) -> Iterator[Part]:
-    """Results in order, with a bounded number of units under way: parts must not pile up."""
-    waiting: list[Any] = []
-    for unit in units:
-        waiting.append(pool.submit(examine, unit))
-        if len(waiting) >= ahead:
-            yield waiting.pop(0).result()
-    for future in waiting:
-        yield future.result()
 
 
 class _Worker:
     """One worker process, seen from here."""
 
-    def __init__(self, rules: RuleSet, options: Options) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         self._alive = True
-        self._send((rules, options))
 
     def ask(self, unit: Unit) -> Part | None:
         """The part of a unit; None where the worker is dead."""
         if self._alive:
-            self._send(unit)
+            self.send(unit)
         if self._alive:
             assert self._process.stdout is not None
             answer = _receive(self._process.stdout)
@@ -97,7 +101,8 @@ class _Worker:
                     pipe.close()
         self._process.wait()
 
-    def _send(self, value: Any) -> None:
+    def send(self, value: Any) -> None:
+        """Send a value; whether it arrived is told by the next answer."""
         assert self._process.stdin is not None
         try:
             _transmit(self._process.stdin, value)
@@ -127,6 +132,9 @@ def serve() -> None:
     if first is None:
         return
     examiner = Examiner(*first)
+    # The rules stay: looking for cycles in them again and again would cost a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
     while (unit := _receive(sys.stdin.buffer)) is not None:
         _transmit(sys.stdout.buffer, examiner.examine(unit))
 

@@ -34,6 +34,7 @@ _DIRTY = 1
 _MAGIC = b"ElfFile\0"
 _CHUNK_MAGIC = b"ElfChnk\0"
 _RECORD_MAGIC = b"**\0\0"
+_START, _SIZE, _NUMBER = struct.Struct("<4sI"), struct.Struct("<I"), struct.Struct("<Q")
 
 
 def is_evtx(head: bytes) -> bool:
@@ -46,7 +47,8 @@ class _Group:
     """Some chunks as the parser gets them, and the record numbers it has to return."""
 
     data: bytearray
-    places: dict[int, list[int]] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
 
 def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
@@ -111,28 +113,27 @@ def _groups(
     while block := file.read(min(CHUNK * GROUP, (1 << 62 if end is None else end) - offset)):
         group = _Group(bytearray(header))
         for at in range(0, len(block), CHUNK):
-            chunk = bytearray(block[at : at + CHUNK])
+            chunk = block[at : at + CHUNK]
             if len(chunk) < CHUNK:
                 if not any(chunk):
                     continue
                 what = f"the file is cut short: {len(chunk)} bytes of a chunk of {CHUNK}"
                 notes.damage.append(Damage(what, offset=offset + at))
-                chunk.extend(bytes(CHUNK - len(chunk)))
+                chunk += bytes(CHUNK - len(chunk))
                 checked = False
-            if not any(chunk[:RECORDS_AT]):
-                continue
-            if not chunk.startswith(_CHUNK_MAGIC):
+            if chunk.startswith(_CHUNK_MAGIC):
+                group.data += _walk(chunk, offset + at, group, checked=checked, notes=notes)
+            elif any(chunk[:RECORDS_AT]):
                 what = "a chunk has no header: its records are lost"
                 notes.damage.append(Damage(what, offset=offset + at))
-                continue
-            _walk(chunk, offset + at, group, checked=checked, notes=notes)
-            group.data += chunk
         yield group
         offset += len(block)
 
 
-def _walk(chunk: bytearray, base: int, group: _Group, *, checked: bool, notes: Notes) -> None:
-    """Find the records of one chunk; close what is between them and is none."""
+def _walk(
+    chunk: bytes, base: int, group: _Group, *, checked: bool, notes: Notes
+) -> bytes | bytearray:
+    """Find the records of one chunk; returns it with what is none between them closed."""
     free = struct.unpack_from("<I", chunk, 48)[0]
     if not RECORDS_AT <= free <= CHUNK:
         notes.damage.append(Damage(f"a chunk header gives its end as {free}", offset=base))
@@ -140,6 +141,7 @@ def _walk(chunk: bytearray, base: int, group: _Group, *, checked: bool, notes: N
     elif checked and zlib.crc32(memoryview(chunk)[RECORDS_AT:free]) != _stored_sum(chunk):
         what = "the checksum of a chunk is wrong: its records were changed or damaged"
         notes.damage.append(Damage(what, offset=base))
+    closed: bytes | bytearray = chunk
     at = RECORDS_AT
     while at < free:
         size = _record_size(chunk, at, free)
@@ -148,29 +150,31 @@ def _walk(chunk: bytearray, base: int, group: _Group, *, checked: bool, notes: N
             notes.damage.append(
                 Damage(f"{end - at} bytes of a chunk are no record", offset=base + at, records=1)
             )
-            _close(chunk, at, end)
+            closed = bytearray(closed) if isinstance(closed, bytes) else closed
+            _close(closed, at, end)
             at = end
         else:
-            number = struct.unpack_from("<Q", chunk, at + 8)[0]
-            group.places.setdefault(number, []).append(base + at)
+            group.numbers.append(_NUMBER.unpack_from(chunk, at + 8)[0])
+            group.places.append(base + at)
             at += size
+    return closed
 
 
-def _stored_sum(chunk: bytearray) -> int:
+def _stored_sum(chunk: bytes) -> int:
     return int(struct.unpack_from("<I", chunk, 52)[0])
 
 
-def _record_size(chunk: bytearray, at: int, free: int) -> int | None:
+def _record_size(chunk: bytes, at: int, free: int) -> int | None:
     """The size of the record at ``at``; None where there is none. It is stored at both ends."""
-    if chunk[at : at + 4] != _RECORD_MAGIC or at + _SMALLEST_RECORD > free:
+    if at + _SMALLEST_RECORD > free:
         return None
-    size = int(struct.unpack_from("<I", chunk, at + 4)[0])
-    if size < _SMALLEST_RECORD or at + size > free:
+    magic, size = _START.unpack_from(chunk, at)
+    if magic != _RECORD_MAGIC or size < _SMALLEST_RECORD or at + size > free:
         return None
-    return size if struct.unpack_from("<I", chunk, at + size - 4)[0] == size else None
+    return int(size) if _SIZE.unpack_from(chunk, at + size - 4)[0] == size else None
 
 
-def _next_record(chunk: bytearray, at: int, free: int) -> int:
+def _next_record(chunk: bytes, at: int, free: int) -> int:
     """Where the next sound record begins, or the end of the chunk's records."""
     found = at
     while (found := chunk.find(_RECORD_MAGIC, found + 4, free)) != -1:
@@ -196,7 +200,8 @@ def _close(chunk: bytearray, at: int, end: int) -> None:
 def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
     """Each record's number in the file and the parser's JSON; what it leaves out is noted."""
     descriptor = os.memfd_create("opsproof-evtx")
-    missing = group.places
+    numbers, found = group.numbers, 0
+    missing: dict[int, list[int]] | None = None
     failures: list[str] = []
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as memory:
@@ -212,25 +217,41 @@ def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
                 failures.append(str(error))
                 continue
             number = record["event_record_id"]
-            # Two chunks may hold the same numbers: files that somebody put together do.
+            if missing is None and found < len(numbers) and numbers[found] == number:
+                found += 1
+                yield number, record["data"]
+                continue
+            # Not the one that was to come: from here on by number. Two chunks may hold the same
+            # numbers: files that somebody put together do.
+            missing = _left(group, found) if missing is None else missing
             places = missing.get(number)
             if places:
                 places.pop(0)
                 yield number, record["data"]
     finally:
         os.close(descriptor)
+    missing = _left(group, found) if missing is None else missing
     why = f": {failures[0][:160]}" if failures else ""
-    for numbers in _runs(sorted(number for number, places in missing.items() if places)):
-        first, last = numbers[0], numbers[-1]
+    for some in _runs(sorted(number for number, places in missing.items() if places)):
+        first, last = some[0], some[-1]
         which = "a record" if first == last else f"the records to {last}"
         notes.damage.append(
             Damage(
                 f"{which} cannot be parsed{why}",
                 offset=missing[first][0],
                 record=first,
-                records=sum(len(missing[number]) for number in numbers),
+                records=sum(len(missing[number]) for number in some),
             )
         )
+
+
+def _left(group: _Group, found: int) -> dict[int, list[int]]:
+    """Where the records stand that were not found yet, by number."""
+    left: dict[int, list[int]] = {}
+    pairs = zip(group.numbers[found:], group.places[found:], strict=True)
+    for number, place in pairs:
+        left.setdefault(number, []).append(place)
+    return left
 
 
 def _runs(numbers: list[int]) -> list[list[int]]:

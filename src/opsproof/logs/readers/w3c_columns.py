@@ -12,7 +12,7 @@ from opsproof.logs.readers import web
 from opsproof.logs.readers.base import KIND, Fields
 from opsproof.logs.readers.dictionary import Bytes, Dictionary
 from opsproof.logs.readers.lines import decode
-from opsproof.logs.table import RAW, Column, Longs, Table
+from opsproof.logs.table import RAW, Column, Ints, Longs, Table
 
 _DAY: Final = 86_400_000_000
 _SPACE, _FEED, _RETURN = b" \n\r"
@@ -214,28 +214,38 @@ class _Pairs:
     def __init__(self, left: dict[str, int], right: dict[str, int], joint: str, alone: str) -> None:
         self.left, self.right = left, right
         self._joint, self._alone = joint, alone
-        self._codes: dict[int, int] = {}
+        self._known: Longs = np.array([-1], dtype=np.int64)
+        self._codes: Ints = np.array([-1], dtype=np.int32)
         self._values: dict[str, int] = {}
         self._texts: list[str] = []
 
     def column(self, left: Column, right: Column, size: int) -> Column:
         """The joined column; ``size`` is that of the batch."""
         rows = left.row_array()
-        combined = left.code_array().astype(np.int64) << 32
-        combined |= right.dense(size)[rows].astype(np.int64) + 1
-        distinct, back = np.unique(combined, return_inverse=True)
-        ours, theirs, codes = left.names(), right.names(), self._codes
-        for pair in distinct.tolist():
-            if pair not in codes:
-                low = pair & 0xFFFFFFFF
-                end = self._joint + theirs[low - 1] if low else self._alone
-                text = ours[pair >> 32] + end
-                code = codes[pair] = self._values.setdefault(text, len(self._texts))
-                if code == len(self._texts):
-                    self._texts.append(text)
-        table = np.array([codes[pair] for pair in distinct.tolist()], dtype=np.int32)
-        chosen = table[back.ravel()] if len(table) else table
-        return Column(self._values, rows, chosen, known=self._texts)
+        pairs = left.code_array().astype(np.int64) << 32
+        pairs |= right.dense(size)[rows].astype(np.int64) + 1
+        places = np.searchsorted(self._known, pairs)
+        places[places == len(self._known)] = 0
+        new = np.unique(pairs[self._known[places] != pairs])
+        if len(new):
+            self._learn(new, left.names(), right.names())
+            places = np.searchsorted(self._known, pairs)
+        return Column(self._values, rows, self._codes[places], known=self._texts)
+
+    def _learn(self, pairs: Longs, ours: list[str], theirs: list[str]) -> None:
+        codes = []
+        for pair in pairs.tolist():
+            low = pair & 0xFFFFFFFF
+            end = self._joint + theirs[low - 1] if low else self._alone
+            text = ours[pair >> 32] + end
+            code = self._values.setdefault(text, len(self._texts))
+            if code == len(self._texts):
+                self._texts.append(text)
+            codes.append(code)
+        every = np.concatenate((self._known, pairs))
+        order = np.argsort(every, kind="stable")
+        self._known = every[order]
+        self._codes = np.concatenate((self._codes, np.array(codes, dtype=np.int32)))[order]
 
 
 def _clocks(chosen: Chosen, field: int) -> Longs | None:
