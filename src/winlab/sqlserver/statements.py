@@ -1,0 +1,493 @@
+"""Batches: statements and control of flow. Source: "Control-of-Flow" and each statement's own page in the
+Transact-SQL reference. The whole batch is read before any of it runs, as the server does."""
+
+from __future__ import annotations
+
+from winlab.sqlserver import syntax as tree
+from winlab.sqlserver.cursor import Cursor
+from winlab.sqlserver.definitions import Definitions
+from winlab.sqlserver.errors import NotModelledError, TsqlError
+from winlab.sqlserver.queries import Queries
+
+_TWO_WORD_OPTIONS = {"TRANSACTION", "STATISTICS", "IDENTITY_INSERT"}
+_NOT_MODELLED = {
+    "MERGE",
+    "GRANT",
+    "REVOKE",
+    "DENY",
+    "BACKUP",
+    "RESTORE",
+    "DBCC",
+    "KILL",
+    "GOTO",
+    "OPEN",
+    "CLOSE",
+    "DEALLOCATE",
+    "FETCH",
+    "BULK",
+    "CHECKPOINT",
+    "SHUTDOWN",
+    "RECONFIGURE",
+}
+
+
+def parse(text: str, major: int, *, quoted_identifiers: bool = True) -> list[tree.Statement]:
+    """The statements of a batch for a server of version ``major`` (10 is SQL Server 2008).
+
+    Raises:
+        TsqlError: the text is no batch, with the error and the line that the server would give.
+        NotModelledError: it is one of those that the lab does not know.
+    """
+    cursor = Cursor(text, major, quoted_identifiers=quoted_identifiers)
+    return _Statements(cursor).until_end()
+
+
+def parse_definition(text: str, major: int) -> tree.Query:
+    """The query of a stored view."""
+    queries = Queries(Cursor(text, major))
+    return queries.query()
+
+
+class _Statements:
+    def __init__(self, cursor: Cursor) -> None:
+        self._c = cursor
+        self._queries = Queries(cursor)
+        self._expressions = self._queries.expressions
+        self._definitions = Definitions(cursor, self._queries)
+
+    def until_end(self) -> list[tree.Statement]:
+        found: list[tree.Statement] = []
+        while True:
+            while self._c.take_op(";"):
+                pass
+            if self._c.token.kind == "end":
+                return found
+            found.append(self.statement(first=not found))
+
+    def statement(self, *, first: bool = False) -> tree.Statement:
+        cursor = self._c
+        line = cursor.token.line
+        cursor.deeper()
+        try:
+            action = self._action(first)
+        except NotModelledError as error:
+            error.line = error.line or line
+            raise
+        cursor.shallower()
+        while cursor.take_op(";"):
+            pass
+        return tree.Statement(action, line)
+
+    def _block(self, end: str, *more: str) -> tuple[tree.Statement, ...]:
+        found = []
+        while not self._c.at(end):
+            if self._c.token.kind == "end":
+                raise self._c.fail()
+            found.append(self.statement())
+            while self._c.take_op(";"):
+                pass
+        self._c.need(end, *more)
+        if not found:
+            raise self._c.fail(self._c.peek(-1))
+        return tuple(found)
+
+    def _action(self, first: bool) -> tree.Action:
+        cursor = self._c
+        if cursor.at_op("("):
+            return tree.QueryStatement(self._queries.query())
+        if cursor.token.kind != "word":
+            raise cursor.fail()
+        word = cursor.token.upper
+        method = getattr(self, f"_{word.lower()}", None)
+        if method is not None and word in _STATEMENTS:
+            found: tree.Action = method()
+            return found
+        if word in _NOT_MODELLED:
+            raise NotModelledError(f"the statement {word}", line=cursor.token.line)
+        if first and not cursor.token.reserved:
+            # A batch may begin with a procedure's name ("EXECUTE").
+            return self._call(cursor.names())
+        raise cursor.fail()
+
+    # -- queries and changes -----------------------------------------------------------------
+
+    def _select(self) -> tree.Action:
+        return tree.QueryStatement(self._queries.query())
+
+    def _with(self) -> tree.Action:
+        ctes = self._queries.with_clause()
+        if self._c.at("SELECT"):
+            return tree.QueryStatement(self._queries.query(ctes=ctes))
+        raise NotModelledError(f"WITH before {self._c.token.upper}", line=self._c.token.line)
+
+    def _insert(self) -> tree.Action:
+        cursor = self._c
+        cursor.need("INSERT")
+        if cursor.at("TOP"):
+            raise NotModelledError("INSERT TOP", line=cursor.token.line)
+        cursor.take("INTO")
+        table = self._target()
+        columns = cursor.name_list() if cursor.at_op("(") and not self._query_follows() else ()
+        output = self._output()
+        if cursor.take("DEFAULT", "VALUES"):
+            return tree.Insert(table, columns, None, output)
+        if cursor.at("EXEC", "EXECUTE"):
+            raise NotModelledError("INSERT with EXECUTE", line=cursor.token.line)
+        if not cursor.at("VALUES", "SELECT", "WITH") and not cursor.at_op("("):
+            raise cursor.fail()
+        return tree.Insert(table, columns, self._queries.query(), output)
+
+    def _query_follows(self) -> bool:
+        return self._c.peek().kind == "word" and self._c.peek().upper in {
+            "SELECT",
+            "VALUES",
+            "WITH",
+        }
+
+    def _target(self) -> tree.TableRef:
+        table = self._queries.table()
+        assert isinstance(table, tree.TableRef)
+        return table
+
+    def _output(self) -> tuple[tree.Item, ...]:
+        if not self._c.take("OUTPUT"):
+            return ()
+        items = self._queries.items()
+        if self._c.at("INTO"):
+            raise NotModelledError("OUTPUT INTO", line=self._c.token.line)
+        return items
+
+    def _update(self) -> tree.Action:
+        cursor = self._c
+        cursor.need("UPDATE")
+        top = self._queries.top()
+        table = self._target()
+        cursor.need("SET")
+        sets = [self._set_item()]
+        while cursor.take_op(","):
+            sets.append(self._set_item())
+        output = self._output()
+        sources = self._queries.sources() if cursor.take("FROM") else ()
+        where = self._expressions.condition() if cursor.take("WHERE") else None
+        return tree.Update(table, tuple(sets), sources, where, output, top)
+
+    def _set_item(self) -> tuple[str, tree.Expr]:
+        cursor = self._c
+        if cursor.token.kind == "variable":
+            raise NotModelledError("UPDATE that sets variables", line=cursor.token.line)
+        parts = cursor.names()
+        if cursor.token.kind == "op" and cursor.token.text in {"+=", "-=", "*=", "/=", "%="}:
+            op = cursor.next().text[0]
+            return parts[-1], tree.Binary(op, tree.Name(parts), self._expressions.expression())
+        cursor.need_op("=")
+        return parts[-1], self._expressions.expression()
+
+    def _delete(self) -> tree.Action:
+        cursor = self._c
+        cursor.need("DELETE")
+        top = self._queries.top()
+        cursor.take("FROM")
+        table = self._target()
+        output = self._output()
+        sources = self._queries.sources() if cursor.take("FROM") else ()
+        where = self._expressions.condition() if cursor.take("WHERE") else None
+        return tree.Delete(table, sources, where, output, top)
+
+    def _truncate(self) -> tree.Action:
+        self._c.need("TRUNCATE", "TABLE")
+        return tree.Truncate(self._c.names())
+
+    def _create(self) -> tree.Action:
+        return self._definitions.create()
+
+    def _alter(self) -> tree.Action:
+        return self._definitions.alter()
+
+    def _drop(self) -> tree.Action:
+        return self._definitions.drop()
+
+    # -- variables and options ---------------------------------------------------------------
+
+    def _declare(self) -> tree.Action:
+        cursor = self._c
+        cursor.need("DECLARE")
+        items = []
+        while True:
+            token = cursor.token
+            if token.kind != "variable":
+                raise cursor.fail()
+            cursor.next()
+            cursor.take("AS")
+            if cursor.take("TABLE"):
+                return tree.DeclareTable(token.text.lower(), self._definitions.table_items())
+            if cursor.at("CURSOR"):
+                raise NotModelledError("cursors", line=token.line)
+            kind = self._expressions.type_name()
+            value = self._expressions.expression() if cursor.take_op("=") else None
+            items.append((token.text.lower(), kind, value))
+            if not cursor.take_op(","):
+                return tree.Declare(tuple(items))
+
+    def _set(self) -> tree.Action:
+        cursor = self._c
+        cursor.need("SET")
+        token = cursor.token
+        if token.kind == "variable":
+            cursor.next()
+            if cursor.token.kind == "op" and cursor.token.text in {"+=", "-=", "*=", "/=", "%="}:
+                op = cursor.next().text[0]
+                right = self._expressions.expression()
+                name = token.text.lower()
+                return tree.SetVariable(name, tree.Binary(op, tree.Variable(name), right))
+            cursor.need_op("=")
+            return tree.SetVariable(token.text.lower(), self._expressions.expression())
+        if cursor.take("TRANSACTION", "ISOLATION", "LEVEL"):
+            words = [cursor.name().upper()]
+            if words[0] in {"READ", "REPEATABLE"}:
+                words.append(cursor.name().upper())
+            return tree.SetOption(("ISOLATION",), " ".join(words))
+        if cursor.take("IDENTITY_INSERT"):
+            table = ".".join(cursor.names())
+            return tree.SetOption(("IDENTITY_INSERT", table), self._on_off())
+        names = [self._option()]
+        while cursor.take_op(","):
+            names.append(self._option())
+        value = cursor.next()
+        if value.kind == "op" and value.text == "-":
+            value = cursor.next()
+            return tree.SetOption(tuple(names), f"-{value.text}")
+        if value.kind not in {"word", "number", "string", "nstring", "name"}:
+            raise cursor.fail(value)
+        return tree.SetOption(tuple(names), value.text.upper())
+
+    def _option(self) -> str:
+        word = self._c.name().upper()
+        if word == "STATISTICS":
+            word += f" {self._c.name().upper()}"
+        return word
+
+    def _on_off(self) -> str:
+        for word in ("ON", "OFF"):
+            if self._c.take(word):
+                return word
+        raise self._c.fail()
+
+    def _use(self) -> tree.Action:
+        self._c.need("USE")
+        return tree.Use(self._c.name())
+
+    # -- control of flow ---------------------------------------------------------------------
+
+    def _if(self) -> tree.Action:
+        cursor = self._c
+        cursor.need("IF")
+        condition = self._expressions.condition()
+        then = self.statement()
+        otherwise = self.statement() if cursor.take("ELSE") else None
+        return tree.If(condition, then, otherwise)
+
+    def _while(self) -> tree.Action:
+        self._c.need("WHILE")
+        condition = self._expressions.condition()
+        return tree.While(condition, self.statement())
+
+    def _begin(self) -> tree.Action:
+        cursor = self._c
+        cursor.need("BEGIN")
+        if cursor.take("TRAN") or cursor.take("TRANSACTION"):
+            return tree.Transaction("begin", self._transaction_name())
+        if cursor.take("TRY"):
+            body = self._block("END", "TRY")
+            while cursor.take_op(";"):
+                pass
+            cursor.need("BEGIN", "CATCH")
+            handler: tuple[tree.Statement, ...] = ()
+            if not cursor.take("END", "CATCH"):
+                handler = self._block("END", "CATCH")
+            return tree.TryCatch(body, handler)
+        cursor.take_op(";")
+        return tree.Block(self._block("END"))
+
+    def _transaction_name(self) -> str:
+        token = self._c.token
+        if token.kind == "name" or (
+            token.kind == "word" and not token.reserved and not self._starts()
+        ):
+            return self._c.next().text
+        return ""
+
+    def _starts(self) -> bool:
+        return self._c.token.upper in _STATEMENTS
+
+    def _commit(self) -> tree.Action:
+        return self._ended("COMMIT")
+
+    def _rollback(self) -> tree.Action:
+        return self._ended("ROLLBACK")
+
+    def _ended(self, word: str) -> tree.Action:
+        cursor = self._c
+        cursor.need(word)
+        if cursor.take("TRAN") or cursor.take("TRANSACTION"):
+            return tree.Transaction(word.lower(), self._transaction_name())
+        cursor.take("WORK")
+        return tree.Transaction(word.lower())
+
+    def _save(self) -> tree.Action:
+        self._c.need("SAVE")
+        if not self._c.take("TRAN"):
+            self._c.need("TRANSACTION")
+        return tree.Transaction("save", self._c.name())
+
+    def _return(self) -> tree.Action:
+        cursor = self._c
+        cursor.need("RETURN")
+        value = None
+        if cursor.token.kind in {"number", "variable"} or cursor.at_op("-", "("):
+            value = self._expressions.expression()
+        return tree.Jump("RETURN", value)
+
+    def _break(self) -> tree.Action:
+        self._c.need("BREAK")
+        return tree.Jump("BREAK")
+
+    def _continue(self) -> tree.Action:
+        self._c.need("CONTINUE")
+        return tree.Jump("CONTINUE")
+
+    def _waitfor(self) -> tree.Action:
+        cursor = self._c
+        cursor.need("WAITFOR")
+        if not cursor.take("DELAY"):
+            raise NotModelledError(f"WAITFOR {cursor.token.upper}", line=cursor.token.line)
+        return tree.WaitFor(self._expressions.expression())
+
+    def _print(self) -> tree.Action:
+        self._c.need("PRINT")
+        return tree.Print(self._expressions.expression())
+
+    def _raiserror(self) -> tree.Action:
+        cursor = self._c
+        cursor.need("RAISERROR")
+        cursor.need_op("(")
+        values = self._expressions.list_until_close()
+        if len(values) < 3:
+            raise cursor.fail()
+        if cursor.take("WITH"):
+            while True:
+                option = cursor.next()
+                if option.upper not in {"NOWAIT", "LOG", "SETERROR"}:
+                    raise cursor.fail(option)
+                if option.upper != "NOWAIT":
+                    raise NotModelledError(f"RAISERROR WITH {option.upper}", line=option.line)
+                if not cursor.take_op(","):
+                    break
+        return tree.Raiserror(values[0], values[1], values[2], tuple(values[3:]))
+
+    def _throw(self) -> tree.Action:
+        """THROW came with SQL Server 2012 ("THROW")."""
+        cursor = self._c
+        if cursor.major < 11:
+            raise cursor.fail()
+        cursor.need("THROW")
+        if cursor.token.kind not in {"number", "variable"}:
+            return tree.Throw()
+        values = [self._expressions.expression()]
+        for _ in range(2):
+            cursor.need_op(",")
+            values.append(self._expressions.expression())
+        return tree.Throw(tuple(values))
+
+    # -- procedures --------------------------------------------------------------------------
+
+    def _exec(self) -> tree.Action:
+        cursor = self._c
+        if not cursor.take("EXEC"):
+            cursor.need("EXECUTE")
+        if cursor.take_op("("):
+            text = self._expressions.expression()
+            cursor.need_op(")")
+            return tree.Execute((), (("", text),))
+        if cursor.token.kind == "variable":
+            raise NotModelledError("EXECUTE with a return value", line=cursor.token.line)
+        return self._call(cursor.names())
+
+    _execute = _exec
+
+    def _call(self, procedure: tuple[str, ...]) -> tree.Action:
+        cursor = self._c
+        arguments: list[tuple[str, tree.Expr]] = []
+        while cursor.token.kind != "end" and not cursor.at_op(";"):
+            name = ""
+            follower = cursor.peek()
+            if cursor.token.kind == "variable" and follower.kind == "op" and follower.text == "=":
+                name = cursor.next().text.lower()
+                cursor.next()
+            elif not self._argument_follows():
+                break
+            arguments.append((name, self._argument()))
+            if cursor.at("OUTPUT", "OUT"):
+                raise NotModelledError("OUTPUT parameters", line=cursor.token.line)
+            if not cursor.take_op(","):
+                break
+        return tree.Execute(procedure, tuple(arguments))
+
+    def _argument_follows(self) -> bool:
+        token = self._c.token
+        if token.kind in {"string", "nstring", "number", "binary", "variable", "global", "name"}:
+            return True
+        if token.kind == "op":
+            return token.text == "-"
+        return token.upper in {"NULL", "DEFAULT"} or not (token.reserved or self._starts())
+
+    def _argument(self) -> tree.Expr:
+        """Constants and variables alone; a bare word is a text ("EXECUTE")."""
+        token = self._c.token
+        if token.kind == "name" or (token.kind == "word" and not token.reserved):
+            self._c.next()
+            return tree.Literal(token.text)
+        if self._c.take_op("-"):
+            value = self._c.next()
+            if value.kind != "number":
+                raise self._c.fail(value)
+            return tree.Unary("-", tree.Literal(int(value.text)))
+        if token.kind in {"string", "nstring"}:
+            self._c.next()
+            return tree.Literal(token.text, token.kind == "nstring")
+        value_of = self._expressions.primary()
+        if not isinstance(value_of, (tree.Literal, tree.Variable, tree.Global, tree.Default)):
+            raise TsqlError(102, token.text, line=token.line)
+        return value_of
+
+
+_STATEMENTS = frozenset(
+    [
+        "SELECT",
+        "WITH",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "TRUNCATE",
+        "CREATE",
+        "ALTER",
+        "DROP",
+        "DECLARE",
+        "SET",
+        "USE",
+        "IF",
+        "WHILE",
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVE",
+        "RETURN",
+        "BREAK",
+        "CONTINUE",
+        "WAITFOR",
+        "PRINT",
+        "RAISERROR",
+        "THROW",
+        "EXEC",
+        "EXECUTE",
+    ]
+)
