@@ -10,6 +10,7 @@ from pathlib import Path
 from winlab.estate import schema
 from winlab.estate.build_logs import fill_logs, read_controller_file
 from winlab.estate.build_roles import add_role
+from winlab.estate.build_sql import add_sql_server
 from winlab.estate.errors import EstateError
 from winlab.estate.schema_policy import built as policies
 from winlab.estate.updates import add_updates
@@ -100,6 +101,7 @@ def build_host(plan: Plan, spec: schema.HostSpec, number: int, address: str) -> 
         host.clock.offset = timedelta(milliseconds=spec.clock_offset_ms)
         _network(host, number, plan.estate.domain)
         add_role(host, spec)
+        add_sql_server(host, spec, plan.password, plan.estate.user, plan.file)
         by_id = _certificates(plan, host, spec, address, issued)
         for service in spec.services:
             _service(host, service)

@@ -15,7 +15,7 @@ class Counters:
 
     ``commands`` are WinRS commands and PSRP pipelines, ``modules`` Ansible module runs (a poll of
     an async task is one), ``files`` what connections put or fetched. ``runs`` counts by what ran:
-    "module win_ping", "put", "fetch", "script", "cmd", "refused".
+    "module win_ping", "put", "fetch", "script", "cmd", "refused", "sql login", "sql batch".
     """
 
     requests: int = 0
@@ -33,6 +33,12 @@ class Counters:
             self.modules += 1
         elif what in {"put", "fetch"}:
             self.files += 1
+
+    def saw_sql(self, what: str, bytes_in: int, bytes_out: int) -> None:
+        """Count a TDS request, such as "sql batch"; bytes are those of its messages."""
+        self.runs[what] += 1
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
 
     def add(self, other: Counters) -> None:
         """Add another host's totals."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from winlab.estate.addresses import Blocks, take_blocks
 from winlab.estate.build import Plan, build_hosts
+from winlab.estate.build_sql import service_of, sql_spec
 from winlab.estate.counters import Counters
 from winlab.estate.machine import LabHost
 from winlab.estate.schema import EstateSpec, all_hosts
@@ -19,6 +20,7 @@ from winlab.server.errors import LabError
 from winlab.server.lab import LabServer
 from winlab.server.site_tls import SiteCa
 from winlab.server.sites import Sites
+from winlab.server.sqlservers import SqlServers
 from winlab.server.tls import LabCa
 
 # The host's own clock decides when a task is due; look a little later than that.
@@ -80,6 +82,24 @@ class Lab:
             if host.host.iis.installed:
                 self._sites.add(host.address, host.host, host.built.issued, host.is_up)
 
+        self._sql = SqlServers(clock)
+        for host in self.hosts.values():
+            self._add_sql(host)
+
+    def _add_sql(self, host: LabHost) -> None:
+        sql = sql_spec(host.built.spec)
+        if sql is None or host.host.sql is None or not sql.remote:
+            return
+        service = service_of(sql)
+        self._sql.add(
+            host,
+            host.host.sql,
+            port=sql.port,
+            tls12=sql.tls12 or sql.version not in {"2008", "2008R2"},
+            force_encryption=sql.force_encryption,
+            running=lambda: bool(host.host.pid_of(service)),
+        )
+
     @property
     def ca_pem(self) -> bytes:
         """What clients of this lab trust: the authorities of WinRM listeners and of sites."""
@@ -90,6 +110,7 @@ class Lab:
         await self._server.start()
         try:
             await self._sites.start()
+            await self._sql.start()
         except LabError:
             await self.stop()
             raise
@@ -98,6 +119,7 @@ class Lab:
         """Close everything and give the addresses back."""
         for timer in self._timers.values():
             timer.cancel()
+        await self._sql.stop()
         await self._sites.stop()
         await self._server.stop()
         self._blocks.release()
@@ -105,6 +127,7 @@ class Lab:
     def _changed(self, host: LabHost) -> None:
         if host.host.iis.installed:
             self._sites.refresh(host.address)
+        self._sql.refresh(host.address)
         if host.listens and self._server.running:
             # Not now: a process that stops WinRM is being answered over it.
             asyncio.get_running_loop().call_soon(self._server.follow, host.name)
@@ -121,6 +144,7 @@ class Lab:
             self._timers[host.key] = loop.call_later(seconds + _TASK_SECONDS, host.tick)
 
     def _power_changed(self, host: LabHost) -> None:
+        self._sql.cut(host.address)
         if host.listens:
             self._server.restart(host.name)
         self._changed(host)
@@ -134,6 +158,7 @@ class Lab:
                 "http": 5985 if host.settings.http else None,
                 "https": 5986 if host.settings.https else None,
                 "sites": self._sites.urls(host.address) if host.host.iis.installed else [],
+                "sql": self._sql.endpoint(host.address),
             }
             for key, host in self.hosts.items()
         }

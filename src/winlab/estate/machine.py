@@ -206,6 +206,10 @@ class LabHost:
         self.counters.bytes_in += bytes_in
         self.counters.bytes_out += bytes_out
 
+    def count_sql(self, what: str, *, bytes_in: int, bytes_out: int) -> None:
+        """Add a TDS request to the counters."""
+        self.counters.saw_sql(what, bytes_in, bytes_out)
+
     def _run_due_tasks(self) -> bool:
         self.host.group_policy.tick()
         due = self.host.tasks.take_due(self.host.now())
@@ -291,7 +295,13 @@ class LabHost:
         return ", ".join(parts)
 
     def save(self, label: str) -> None:
-        """Keep the state under a name."""
+        """Keep the state under a name; LabError while a SQL transaction is open."""
+        busy = None if self.host.sql is None else self.host.sql.busy
+        if busy is not None:
+            raise LabError(
+                f"{self.key} has an open transaction in the database {busy}",
+                remedy="let its client commit or leave, then take the snapshot",
+            )
         self._saved[label] = self.host.snapshot()
 
     def load(self, label: str) -> None:

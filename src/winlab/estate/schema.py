@@ -17,6 +17,9 @@ import yaml
 from winlab.estate.errors import EstateError
 from winlab.estate.schema_policy import GpoSpec as GpoSpec
 from winlab.estate.schema_policy import unknown_gpo
+from winlab.estate.schema_sql import SqlDatabaseSpec as SqlDatabaseSpec
+from winlab.estate.schema_sql import SqlLoginSpec as SqlLoginSpec
+from winlab.estate.schema_sql import SqlSpec as SqlSpec
 from winlab.estate.schema_updates import HostUpdatesSpec as HostUpdatesSpec
 from winlab.estate.schema_updates import TroubleSpec as TroubleSpec
 from winlab.estate.schema_updates import UpdateSpec as UpdateSpec
@@ -187,6 +190,7 @@ class HostSpec(Spec, frozen=True, kw_only=True):
     time_zone: str | None = None
     role: Literal["web", "management", "sql-server-2008", "plain"] = "plain"
     sql_edition: Literal["Standard", "Enterprise"] = "Standard"
+    sql: SqlSpec | None = None
     winrm: WinrmSpec | None = None
     memory_gb: Annotated[int, msgspec.Meta(ge=1, le=4096)] = 16
     processors: Annotated[int, msgspec.Meta(ge=1, le=128)] = 4

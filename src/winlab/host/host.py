@@ -32,6 +32,7 @@ from winlab.host.servicesview import ServicesView
 from winlab.host.tasks import Tasks
 from winlab.host.updatelog import record
 from winlab.host.updates import Logged, UpdateAgent
+from winlab.sqlserver.instance import Instance
 
 GIB = 1024**3
 
@@ -89,6 +90,7 @@ class Host:
         "processes",
         "registry",
         "services",
+        "sql",
         "tasks",
         "unmodelled",
         "updates",
@@ -145,11 +147,12 @@ class Host:
             )
             self.iis = Iis(self._running, write)
             self.processes = Processes(self.services.all, write)
+            self.sql: Instance | None = None
             self.hardware = spec.hardware
             self.group_policy = GroupPolicy(self)
             self.environment: dict[str, str] = dict(image.environment)
             self._identify(spec)
-        self._saved_parts = (
+        self._saved_parts: tuple[str, ...] = (
             "ids",
             "clock",
             "files",
@@ -255,6 +258,11 @@ class Host:
             own |= {"TEMP": temp, "TMP": temp}
         return {**self.environment, **own}
 
+    def attach_sql(self, instance: Instance) -> None:
+        """Install an instance of SQL Server; from now on snapshots hold its databases."""
+        self.sql = instance
+        self._saved_parts = (*self._saved_parts, "sql")
+
     def not_modelled(self, what: str) -> None:
         """Count something that was asked of the host and is not modelled."""
         self.unmodelled[what] += 1
@@ -311,6 +319,7 @@ class Host:
             "processes": self.processes.dump(),
             "updates": self.updates.dump(),
             "group_policy": self.group_policy.dump(),
+            "sql": None if self.sql is None else self.sql.dump(),
             "environment": dict(sorted(self.environment.items())),
             "guard": {
                 "armed": self.guard.armed,
