@@ -189,10 +189,11 @@ class Database:
         table = self.profile.table
         wanted = set(self.profile.key)
         unique = [inspector.get_pk_constraint(table.name, table.schema)["constrained_columns"]]
-        unique += [
-            one["column_names"]
-            for one in inspector.get_unique_constraints(table.name, table.schema)
-        ]
+        if self.dialect != "mssql":  # its dialect lists them as indexes, and only there
+            unique += [
+                one["column_names"]
+                for one in inspector.get_unique_constraints(table.name, table.schema)
+            ]
         unique += [
             [name for name in one["column_names"] if name is not None]
             for one in inspector.get_indexes(table.name, table.schema)
@@ -255,6 +256,9 @@ def _reason(error: Exception) -> str:
     cause = getattr(error, "orig", None) or error
     text = " ".join(str(cause).split())[:300]
     old = ("Adaptive Server connection failed", "DB-Lib error message 20002", "Unexpected EOF")
-    if type(cause).__module__.startswith(("pymssql", "_mssql")) and any(one in text for one in old):
+    # 20018 says that the server itself answered, 20009 that nothing listens; a refused login has 20002 too.
+    told = any(f"DB-Lib error message {one}" in text for one in (20009, 20018))
+    driver = type(cause).__module__.startswith(("pymssql", "_mssql"))
+    if driver and not told and any(one in text for one in old):
         return f"the server closed the connection while it was made: {_OLD_TLS}"
     return f"the database answers: {text}"
