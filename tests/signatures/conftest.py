@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.signatures.servers import PostgresServer, binaries
+from tests.winlab.sql_lab import SqlLab
 
 from opsproof.signatures import lab
 
@@ -51,6 +52,14 @@ def pki(family: str) -> Pki:
 @pytest.fixture(params=FAMILIES)
 def any_pki(request: pytest.FixtureRequest) -> Pki:
     return pki(request.param)
+
+
+@pytest.fixture(scope="session")
+def sql_server() -> Iterator[SqlLab]:
+    """SQL Server 2008 as the lab has it, over TDS."""
+    lab = SqlLab("2008", address="127.77.4.20").start()
+    yield lab
+    lab.stop()
 
 
 @pytest.fixture(scope="session")

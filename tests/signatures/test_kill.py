@@ -26,13 +26,15 @@ from opsproof.signatures.simulate import Drill
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mssql"])
 def drill(request: pytest.FixtureRequest, tmp_path: Path) -> Drill:
     url = None
     if request.param == "postgresql":
         server = request.getfixturevalue("postgres")
         assert isinstance(server, PostgresServer)
         url = server.new_database()
+    if request.param == "mssql":
+        url = request.getfixturevalue("sql_server").new_database()
     lab = drills.lab_of("ecdsa")
     create_demo_keys(tmp_path / "keys", now=lab.now)
     return simulate.simulate(tmp_path, lab, records=120, seed=11, url=url, damaged_percent=80)

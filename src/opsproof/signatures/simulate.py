@@ -23,6 +23,7 @@ import msgspec
 import sqlalchemy as sa
 import yaml
 from asn1crypto import pem
+from sqlalchemy.dialects import mssql
 
 from opsproof.signatures import damage, forms, lab, sm2
 from opsproof.signatures.check import reference_of
@@ -358,17 +359,21 @@ class _Maker:
 def store(url: str, profile: Profile, rows: Iterable[dict[str, Any]]) -> None:
     """Create the drill's table anew and fill it."""
     binary = profile.signature.encoding == "binary"
+    # What SQLAlchemy makes of Text on SQL Server 2008 holds one code page only.
+    text = sa.Text().with_variant(mssql.NVARCHAR(None), "mssql")
+    varbinary = mssql.VARBINARY("max")  # type: ignore[no-untyped-call]  # it has no annotations
+    blob = sa.LargeBinary().with_variant(varbinary, "mssql")
     table = sa.Table(
         profile.table.name,
         sa.MetaData(),
         sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
-        *(sa.Column(name, sa.Text) for name in ("ticket_no", "candidate", "subject")),
-        sa.Column("score", sa.Text),
-        sa.Column("held_on", sa.Text),
-        sa.Column("note", sa.Text),
-        sa.Column("sign_value", sa.LargeBinary if binary else sa.Text),
-        sa.Column("cert_serial", sa.Text),
-        sa.Column("signed_at", sa.Text),
+        *(sa.Column(name, text) for name in ("ticket_no", "candidate", "subject")),
+        sa.Column("score", text),
+        sa.Column("held_on", text),
+        sa.Column("note", text),
+        sa.Column("sign_value", blob if binary else text),
+        sa.Column("cert_serial", text),
+        sa.Column("signed_at", text),
         schema=profile.table.schema,
     )
     engine = make_engine(url)
