@@ -199,8 +199,7 @@ class SqlConnection:
             if error.number == 4060:
                 answer.error(TsqlError(18456, login.user))
             answer.done(2)
-            await self._send(answer.end())
-            self._host.count_sql("sql login", bytes_in=self._in, bytes_out=self._out)
+            await self._last("sql login", answer.end())
             return False
         self.session = session
         answer.spid = session.spid
@@ -217,9 +216,13 @@ class SqlConnection:
         answer.done(0)
         # The new packet size holds from the next message on (2.2.7.9, type 4).
         answer.size = tds.DEFAULT_PACKET_SIZE
-        await self._send(answer.end())
-        self._host.count_sql("sql login", bytes_in=self._in, bytes_out=self._out)
+        await self._last("sql login", answer.end())
         return True
+
+    async def _last(self, what: str, data: bytes) -> None:
+        """Send the end of an answer; who has it finds the request counted."""
+        self._host.count_sql(what, bytes_in=self._in, bytes_out=self._out + len(data))
+        await self._send(data)
 
     # -- requests ----------------------------------------------------------------------------
 
@@ -259,8 +262,7 @@ class SqlConnection:
                 slow = fault.seconds if kind is FaultKind.SLOW else 0.0
                 await asyncio.sleep(fault.delay + slow)
             answer = Answer(self._tds, self._instance.server_name, self._size, self.session.spid)
-            what = await self._answer(message, answer, silent=kind is FaultKind.DROP)
-            self._host.count_sql(what, bytes_in=self._in, bytes_out=self._out)
+            await self._answer(message, answer, silent=kind is FaultKind.DROP)
             if kind is FaultKind.DROP:
                 self.reset()
                 return
@@ -273,7 +275,7 @@ class SqlConnection:
         answer.done(tds_tokens.DoneStatus.ATTENTION)
         await self._send(answer.end())
 
-    async def _answer(self, message: Message, answer: Answer, *, silent: bool) -> str:
+    async def _answer(self, message: Message, answer: Answer, *, silent: bool) -> None:
         session = self.session
         assert session is not None
         if message.reset:
@@ -295,9 +297,7 @@ class SqlConnection:
         if self._attention.is_set():
             # Its acknowledgement follows; the answer itself ends here.
             answer.cancel()
-        if not silent:
-            await self._send(answer.end())
-        return what
+        await self._last(what, b"" if silent else answer.end())
 
     async def _calls(self, calls: list[tds_requests.Call], answer: Answer, silent: bool) -> None:
         session = self.session
