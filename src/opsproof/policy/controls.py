@@ -18,13 +18,9 @@ _REMEDY_ZH = "核对差异后执行 harden 剧本；确需例外时登记审批�
 _REMEDY_EN = (
     "Look at the difference and run the playbook harden; else record a waiver with approver and end"
 )
-_OWNER_ZH = (
-    "由域组策略“{owner}”设定，本机修改会被覆盖：请修改该 GPO；"
-    "若 GPO 已正确，在主机上执行 gpupdate /force"
-)
+_OWNER_ZH = "由域组策略“{owner}”设定，本机修改会被覆盖：请在该 GPO 中修改，再执行 gpupdate /force"
 _OWNER_EN = (
-    'The domain\'s GPO "{owner}" sets it and would overwrite a local change: change it in the GPO; '
-    "where that is right already, run gpupdate /force on the host"
+    'GPO "{owner}" sets it and would undo a local change: change it there, then gpupdate /force'
 )
 DOMAIN_ID = "HRD-DOM-001"
 """The control that a domain member says which settings are the domain's."""
