@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,6 +80,28 @@ def test_any_value_survives_a_round_trip(value: object) -> None:
     data = canonical(value)
     assert json.loads(data) == jsonable(value)
     assert canonical(json.loads(data)) == data
+
+
+ANY_KEY = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+
+
+@given(
+    st.recursive(
+        SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_KEY, inner)
+    )
+)
+def test_the_fast_way_gives_the_bytes_of_the_reference(value: object) -> None:
+    assert canonical(value) == rfc8785.dumps(jsonable(value))
+
+
+def test_every_character_is_written_as_the_reference_writes_it() -> None:
+    planes = (range(0xD800), range(0xE000, 0x11000), range(0x1F000, 0x1F800))
+    text = "".join(chr(point) for plane in planes for point in plane)
+    assert canonical([text, {"k": text}]) == rfc8785.dumps([text, {"k": text}])
+
+
+def test_keys_beyond_ascii_sort_by_utf_16_units() -> None:
+    assert canonical({"\ue000": 1, "\U00010000": 2}) == '{"\U00010000":2,"\ue000":1}'.encode()
 
 
 def test_a_record_must_be_in_canonical_form() -> None:

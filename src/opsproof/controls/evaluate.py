@@ -8,7 +8,6 @@ from datetime import datetime
 from opsproof.controls.conditions import (
     MissingFactError,
     NotCollectedError,
-    as_json,
     holds,
     lookup,
     observed,
@@ -68,7 +67,7 @@ def finding(
         "severity": control.severity,
         "subject": subject,
         "state": state,
-        "expected": jsonable(as_json(control.test)),
+        "expected": control.expected,
         "observed": jsonable(observed),
         "evidence": evidence,
         "waiver": waiver,

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from opsproof.controls.conditions import Condition, as_json
-from opsproof.evidence.canonical import canonical
-from opsproof.evidence.model import Severity, SubjectKind
+from opsproof.evidence.canonical import canonical, jsonable
+from opsproof.evidence.model import Json, Severity, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ class Control:
             remedy = {"zh": self.owner.remedy.zh, "en": self.owner.remedy.en}
             plain["owner"] = {"path": self.owner.path, "remedy": remedy}
         return plain
+
+    @cached_property
+    def expected(self) -> Json:
+        """The test as findings carry it, made once for all of them."""
+        return jsonable(as_json(self.test))
 
     @cached_property
     def sha256(self) -> str:

@@ -17,6 +17,7 @@ import rfc8785
 from opsproof.errors import OpsproofError
 
 LARGEST_PLAIN_INTEGER = 2**53 - 1
+_SORTED = msgspec.json.Encoder(order="sorted")
 _DECIMAL = re.compile(r"-?[1-9][0-9]{15,}")
 
 T = TypeVar("T")
@@ -32,6 +33,14 @@ def canonical(value: Any) -> bytes:
     Raises:
         CanonicalError: naming the path of the first value that has no canonical form.
     """
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.to_builtins(value)
+    if _is_simple(value):
+        # msgspec escapes as RFC 8785 does and is twenty times faster; a test holds the two together.
+        try:
+            return _SORTED.encode(value)
+        except UnicodeEncodeError:
+            pass
     try:
         return rfc8785.dumps(jsonable(value))
     except rfc8785.CanonicalizationError as error:
@@ -96,6 +105,32 @@ def decode_lines(data: bytes, kind: type[T], *, where: str) -> list[T]:
     if lines.pop():
         raise CanonicalError("the last line is torn", where=f"{where}:{len(lines) + 1}")
     return [decode(line, kind, where=f"{where}:{n}") for n, line in enumerate(lines, 1)]
+
+
+def _is_simple(value: Any) -> bool:
+    """Whether nothing in the value needs care: no float, no large integer, no key beyond ASCII.
+
+    Keys sort by UTF-16 units in RFC 8785 and by code points elsewhere, which is one order in ASCII.
+    """
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        kind = type(item)
+        if kind is str or kind is bool or item is None:
+            continue
+        if kind is int:
+            if not -LARGEST_PLAIN_INTEGER <= item <= LARGEST_PLAIN_INTEGER:
+                return False
+        elif kind is dict:
+            for key in item:
+                if type(key) is not str or not key.isascii():
+                    return False
+            rest += item.values()
+        elif kind is list or kind is tuple:
+            rest += item
+        else:
+            return False
+    return True
 
 
 def _plain(value: Any, path: str) -> Any:

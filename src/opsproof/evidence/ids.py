@@ -8,7 +8,9 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from opsproof.evidence.canonical import CanonicalError, canonical, jsonable
+import msgspec
+
+from opsproof.evidence.canonical import CanonicalError, canonical
 
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z0-9][a-z0-9_-]{0,63}-[0-9a-f]{4}")
 """A run's id, which is also its bundle's folder name: UTC start, playbook, four random digits."""
@@ -21,7 +23,8 @@ _DIGITS = 24
 
 def content_id(prefix: str, record: Any) -> str:
     """``PREFIX-`` and the first 24 hex digits of the SHA-256 of the record without its ``id``."""
-    content = {key: value for key, value in jsonable(record).items() if key != "id"}
+    whole = msgspec.to_builtins(record) if isinstance(record, msgspec.Struct) else record
+    content = {key: value for key, value in whole.items() if key != "id"}
     return f"{prefix}-{hashlib.sha256(canonical(content)).hexdigest()[:_DIGITS]}"
 
 
