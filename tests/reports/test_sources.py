@@ -18,13 +18,16 @@ def few() -> dict[str, Host]:
     return {name: host for name, host in lab().items() if name == "mgmt-01"}
 
 
-def test_the_runs_of_the_local_day_are_read_and_the_one_before_is_the_basis(
+def test_the_runs_of_the_local_day_are_read_and_on_a_day_without_the_last_one_before(
     sealed_days: Path,
 ) -> None:
     day = read_day(sealed_days, TODAY)
     assert [run.entry.seq for run in day.runs] == [2, 3]
-    assert day.basis is not None
-    assert day.basis.entry.seq == 1
+    assert day.basis is None
+    quiet = read_day(sealed_days, TODAY + timedelta(days=1))
+    assert quiet.runs == ()
+    assert quiet.basis is not None
+    assert quiet.basis.entry.seq == 2
     assert (day.zone, day.inventory) == ("Asia/Shanghai", "lab")
 
 

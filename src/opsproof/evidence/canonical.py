@@ -9,6 +9,7 @@ IEEE 754 doubles (RFC 8259 section 6).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -99,12 +100,24 @@ def decode_lines(data: bytes, kind: type[T], *, where: str) -> list[T]:
     Raises:
         CanonicalError: naming the first line that is not one, or a last line without its end.
     """
-    if not data:
-        return []
-    lines = data.split(b"\n")
-    if lines.pop():
-        raise CanonicalError("the last line is torn", where=f"{where}:{len(lines) + 1}")
-    return [decode(line, kind, where=f"{where}:{n}") for n, line in enumerate(lines, 1)]
+    return list(decode_each(data, kind, where=where))
+
+
+def decode_each(data: bytes, kind: type[T], *, where: str) -> Iterator[T]:
+    """The records of :func:`decode_lines` one by one, for files that make many.
+
+    Raises:
+        CanonicalError: as :func:`decode_lines`, when the line is reached.
+    """
+    if data and not data.endswith(b"\n"):
+        number = data.count(b"\n") + 1
+        raise CanonicalError("the last line is torn", where=f"{where}:{number}")
+    start, number = 0, 0
+    while start < len(data):
+        end = data.index(b"\n", start)
+        number += 1
+        yield decode(data[start:end], kind, where=f"{where}:{number}")
+        start = end + 1
 
 
 def _is_simple(value: Any) -> bool:

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from opsproof.errors import IncompleteError
 from opsproof.evidence.bundle import FINDINGS, INPUTS, OBSERVATIONS
+from opsproof.evidence.canonical import decode_each
 from opsproof.evidence.files import locked
 from opsproof.evidence.ledger import EntryKind, Ledger
-from opsproof.evidence.model import Artifact, Finding, Observation, Run
+from opsproof.evidence.model import Artifact, Finding, Observation, Run, Subject
 from opsproof.evidence.records import (
     RECORD_FILE,
     RUN_FILE,
@@ -55,10 +58,33 @@ def load_bundle(path: Path) -> Bundle:
     return Bundle(
         run=read_record(path / RUN_FILE, Run),
         observations=read_records(path / OBSERVATIONS, Observation),
-        findings=read_records(path / FINDINGS, Finding),
+        findings=_shared(path / FINDINGS),
         inputs={file.relative_to(inputs).as_posix(): file.read_bytes() for file in files},
         root=path,
     )
+
+
+def _shared(path: Path) -> list[Finding]:
+    """Findings with one object for every value that many of them have alike.
+
+    Hundreds of settings on hundreds of hosts carry a few hundred conditions and a few hundred hosts.
+    """
+    by_control: dict[str, Finding] = {}
+    by_host: dict[Subject, Finding] = {}
+    found = []
+    for finding in decode_each(path.read_bytes(), Finding, where=str(path)):
+        first = by_control.setdefault(finding.control_sha256, finding)
+        host = by_host.setdefault(finding.subject, finding)
+        for one, names in ((first, _OF_CONTROL), (host, _OF_SUBJECT)):
+            for name in names:
+                if one is not finding and getattr(one, name) == getattr(finding, name):
+                    msgspec.structs.force_setattr(finding, name, getattr(one, name))
+        found.append(finding)
+    return found
+
+
+_OF_CONTROL = ("run", "control", "control_sha256", "expected", "demands", "clauses")
+_OF_SUBJECT = ("subject", "evidence")
 
 
 def sealed_runs(

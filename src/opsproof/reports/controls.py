@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 
 from opsproof.controls.load import parse_controls
-from opsproof.controls.model import Text
+from opsproof.controls.model import Control, Text
 from opsproof.controls.waivers import parse_waivers
 from opsproof.reports.model import Bilingual, Clause, ControlRecord, WaiverRecord
 
@@ -37,8 +38,14 @@ def controls_of(inputs: Mapping[str, bytes]) -> dict[str, ControlRecord]:
             clauses=tuple(Clause(id=c.id, reviewed=c.reviewed) for c in control.clauses),
         )
         for name, data in _files(inputs).items()
-        for control in parse_controls({name: data}, where="inputs/controls")
+        for control in _parsed(name, data)
     }
+
+
+@lru_cache(maxsize=32)
+def _parsed(name: str, data: bytes) -> tuple[Control, ...]:
+    """Parse once what the bundles of a sheet carry alike."""
+    return tuple(parse_controls({name: data}, where="inputs/controls"))
 
 
 def waivers_of(inputs: Mapping[str, bytes]) -> list[WaiverRecord]:

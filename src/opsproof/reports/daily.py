@@ -20,6 +20,7 @@ from opsproof.evidence.standing import has_reached, is_full, is_whole
 from opsproof.evidence.sums import sm3
 from opsproof.reports.calendar import calendar_day
 from opsproof.reports.controls import controls_digest, controls_of, waivers_of
+from opsproof.reports.hardened import settings_part
 from opsproof.reports.model import (
     Asset,
     Bilingual,
@@ -90,8 +91,14 @@ def daily_sheet(day: Day, *, template_sha256: str, revision: int = 0) -> DailySh
         corrections=_corrections(day),
         controls=tuple(controls[name] for name in sorted(controls)),
         waivers=_waivers(judged, source),
-        findings=finding_records(judged, source),
+        findings=finding_records(judged, source, controls),
         observations=observation_records(source, judged, lambda text: _local(text, day)),
+        settings=settings_part(
+            day,
+            controls | _controls(day.runs),
+            assets,
+            lambda text: _local(text, day),
+        ),
         integrity=_integrity(day, controls, source, template_sha256),
     )
 

@@ -31,6 +31,7 @@ _VERSIONED = (
     "labels.yml",
     "parts.html.j2",
     "services.html.j2",
+    "settings.html.j2",
 )
 
 
@@ -78,7 +79,8 @@ def render(
 
 def verdict(sheet: DailySheet, label: Labels) -> str:
     """The one sentence of section 1."""
-    hosts = {row.host for block in sheet.groups for row in block.rows if row.state == "fail"}
+    rows = [row for block in sheet.groups for row in block.rows if row.state == "fail"]
+    hosts = {host for row in rows for host in row.hosts or (row.host,)}
     return label(
         f"verdict.{sheet.verdict}",
         due=sheet.counts.due,

@@ -13,10 +13,10 @@ from typing import Literal
 import msgspec
 
 from opsproof.evidence.model import Artifact, Json, Record, State
+from opsproof.reports.asset import Asset as Asset
+from opsproof.reports.asset import Bilingual as Bilingual
 from opsproof.reports.calendar import CalendarDay
-
-Bilingual = dict[str, str]
-"""A text by language tag, ``zh-CN`` and ``en``."""
+from opsproof.reports.settings_model import Settings
 
 LANGUAGES = ("zh-CN", "en")
 
@@ -29,6 +29,7 @@ class Group(StrEnum):
     SQL = "sql"
     AV = "av"
     SECURITY = "security"
+    HARDENING = "hardening"
     BACKUP = "backup"
     SERVICES = "services"
 
@@ -70,21 +71,12 @@ class Counts(Record, frozen=True, kw_only=True):
         return self.due - self.not_collected
 
 
-class Asset(Record, frozen=True, kw_only=True):
-    """Who answers for a host; from the run record's copy of the asset register (F-1)."""
-
-    code: str = ""
-    department: str = ""
-    owner: str = ""
-    criticality: str = ""
-    application: str = ""
-
-
 class Row(Record, frozen=True, kw_only=True):
     """One check of one subject that is not normal; ``number`` counts rows through the sheet.
 
     ``findings`` is its id; several when a host gave nothing at all and is one row with
-    ``control`` empty. Texts that stem from hosts are raw: the renderer makes them printable.
+    ``control`` empty, or when a setting deviates on several ``hosts`` (then ``host`` is empty).
+    Texts that stem from hosts are raw: the renderer makes them printable.
     """
 
     number: int
@@ -100,6 +92,7 @@ class Row(Record, frozen=True, kw_only=True):
     remedy: Bilingual
     threshold: Bilingual
     measured: Bilingual
+    hosts: tuple[str, ...] = ()
     follow_up: tuple[FollowUp, ...] = ()
 
 
@@ -326,4 +319,5 @@ class DailySheet(Record, frozen=True, kw_only=True):
     waivers: tuple[WaiverRecord, ...]
     findings: tuple[FindingRecord, ...]
     observations: tuple[ObservationRecord, ...]
+    settings: Settings | None = None
     integrity: Integrity

@@ -20,7 +20,14 @@ from opsproof.reports.model import (
     HostLine,
     Row,
 )
-from opsproof.reports.wording import measured, paths, threshold
+from opsproof.reports.wording import (
+    measured,
+    paths,
+    setting_demand,
+    setting_value,
+    threshold,
+    words_of,
+)
 
 _BY_ACTIVITY = {
     "log_audit": Group.SECURITY,
@@ -29,6 +36,7 @@ _BY_ACTIVITY = {
     "signatures": Group.AV,
     "backup": Group.BACKUP,
     "sqlserver": Group.SQL,
+    "hardening": Group.HARDENING,
 }
 _BY_SUBJECT = {
     SubjectKind.SITE: Group.IIS,
@@ -37,6 +45,7 @@ _BY_SUBJECT = {
 }
 _BY_FACT = {"iis": Group.IIS, "security": Group.SECURITY, "audit": Group.SECURITY}
 
+_VALUES = 3
 _STATES = (State.FAIL, State.ERROR, State.WAIVED, State.NOT_COLLECTED)
 _SEVERITIES = ("critical", "high", "medium", "low", "info")
 
@@ -83,10 +92,16 @@ def group_blocks(
         later = [f for item in items for f in follow_ups.get(check_key(item.finding), ())]
         rows[Group.HOST].append(_host_row(host, items, assets, outcomes.get(host, ""), later))
     quiet = Counter[Group]()
+    settings: list[Judged] = []
     for item in judged:
         finding, control = item.finding, controls.get(item.finding.control)
         group = group_of(finding, control)
-        if item.state in (State.PASS, State.NOT_APPLICABLE):
+        if group is Group.HARDENING and item.state in (State.PASS, State.NOT_APPLICABLE):
+            # Hundreds a host: the part on settings counts them.
+            continue
+        if group is Group.HARDENING and finding.subject.host not in silent:
+            settings.append(item)
+        elif item.state in (State.PASS, State.NOT_APPLICABLE):
             states = lines[group].setdefault(finding.subject.host, defaultdict(list))
             states[item.state].append(finding.id)
         elif finding.subject.host in silent:
@@ -95,7 +110,63 @@ def group_blocks(
             rows[group].append(
                 _row(item, group, control, assets, follow_ups.get(check_key(finding), ()))
             )
+    rows[Group.HARDENING] += setting_rows(settings, controls, assets, follow_ups)
     return tuple(_numbered(rows, lines, quiet, assets))
+
+
+def setting_rows(
+    items: Iterable[Judged],
+    controls: Mapping[str, ControlRecord],
+    assets: Mapping[str, Asset],
+    follow_ups: Mapping[tuple[str, ...], Sequence[Finding]],
+) -> Iterator[Row]:
+    """One row for a setting that deviates, however many hosts it deviates on.
+
+    What a domain's GPO sets is a row of its own: somebody else has to act.
+    """
+    groups: dict[tuple[str, State, str], list[tuple[Judged, Row]]] = defaultdict(list)
+    for item in items:
+        finding = item.finding
+        later = follow_ups.get(check_key(finding), ())
+        row = _row(item, Group.HARDENING, controls.get(finding.control), assets, later)
+        row = msgspec.structs.replace(row, threshold=setting_demand(finding.expected))
+        if item.state is State.FAIL:
+            said = _said(finding, controls.get(finding.control))
+            row = msgspec.structs.replace(row, measured=said)
+        groups[finding.control, item.state, row.remedy.get("en", "")].append((item, row))
+    for members in groups.values():
+        rows = [row for _, row in members]
+        if len(rows) == 1:
+            yield rows[0]
+            continue
+        later = [
+            follow for item, _ in members for follow in follow_ups.get(check_key(item.finding), ())
+        ]
+        yield msgspec.structs.replace(
+            rows[0],
+            host="",
+            asset=Asset(),
+            findings=tuple(row.findings[0] for row in rows),
+            hosts=tuple(sorted(row.host for row in rows)),
+            measured={tag: _tally([row.measured[tag] for row in rows]) for tag in LANGUAGES},
+            follow_up=_follow_up(later),
+        )
+
+
+def _said(finding: Finding, control: ControlRecord | None) -> Bilingual:
+    """The value of a setting, and the GPO that sets it."""
+    said, owner = words_of(setting_value(finding.observed)), owner_of(finding, control)
+    if not owner:
+        return said
+    gpo = both("settings.gpo", gpo=owner)
+    return {tag: f"{said[tag]} · {gpo[tag]}" for tag in LANGUAGES}
+
+
+def _tally(texts: Sequence[str]) -> str:
+    """What was measured and on how many hosts, the most frequent first; at most three."""
+    counts = sorted(Counter(texts).items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = " · ".join(f"{text} ×{count}" for text, count in counts[:_VALUES])
+    return f"{shown} · … (+{len(counts) - _VALUES})" if len(counts) > _VALUES else shown
 
 
 def _numbered(
@@ -106,6 +177,9 @@ def _numbered(
 ) -> Iterator[GroupBlock]:
     number = 0
     for group in Group:
+        if group is Group.HARDENING and not rows.get(group) and not silent.get(group):
+            # Settings are looked at now and then; a day without is no gap.
+            continue
         ordered = sorted(rows.get(group, ()), key=_order)
         numbered = []
         for row in ordered:
@@ -211,11 +285,17 @@ def remedy(finding: Finding, control: ControlRecord | None) -> Bilingual:
     """What to do about it; where somebody else decides what the fact is, what they have to do."""
     if control is None:
         return both("row.host.remedy")
-    seen = finding.observed
-    owner = seen.get(control.owner) if control.owner and isinstance(seen, dict) else None
-    if owner is None:
+    owner = owner_of(finding, control)
+    if not owner:
         return control.remedy
-    return {tag: text.replace("{owner}", str(owner)) for tag, text in control.owner_remedy.items()}
+    return {tag: text.replace("{owner}", owner) for tag, text in control.owner_remedy.items()}
+
+
+def owner_of(finding: Finding, control: ControlRecord | None) -> str:
+    """Who else decides what the fact is, empty for nobody."""
+    seen = finding.observed
+    known = control is not None and control.owner and isinstance(seen, dict)
+    return str(seen.get(control.owner) or "") if control and known else ""
 
 
 def subject_name(finding: Finding) -> str:

@@ -8,7 +8,7 @@ head of the ledger at that line.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,30 @@ from opsproof.evidence import sums
 from opsproof.evidence.bundle import FINDINGS, INPUTS, OBSERVATIONS
 from opsproof.evidence.ids import moment
 from opsproof.evidence.ledger import EntryKind, Ledger, LedgerEntry
-from opsproof.evidence.model import Run
+from opsproof.evidence.model import Run, State, Subject, SubjectKind
 from opsproof.evidence.reader import Bundle, load_bundle
 from opsproof.evidence.records import RECORD_FILE, RUN_FILE, Correction, read_record
 from opsproof.evidence.seal import RECORDS, RUNS
-from opsproof.evidence.standing import is_full
+from opsproof.evidence.standing import is_full, is_whole
+from opsproof.reports.settings import NOTHING_BEFORE, Before, Lookback, Seen, covers, current
 
 DEFAULT_ZONE = "Asia/Shanghai"
 ESTATE_INPUT = "estate.json"
+LOOK_BACK = 60
+"""Runs that are read back for the time since when a setting deviates; beyond it is "or earlier"."""
+
+
+class _Brief(msgspec.Struct, frozen=True):
+    """The fields of a finding that a comparison needs."""
+
+    control: str
+    control_sha256: str
+    subject: Subject
+    state: State
+    observed: msgspec.Raw
+
+
+_BRIEF = msgspec.json.Decoder(_Brief)
 
 
 class SealedRun(msgspec.Struct, frozen=True):
@@ -44,6 +60,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     ``runs`` started within the day, oldest first; ``basis`` is the last full run before it.
     ``ledger_line`` is the line at which the sheet is cut, without line feed, and ``length`` its
     number; ``previous_report`` the number of the sheet before this one, empty for the first.
+    ``before`` is what earlier runs say of the settings that runs of the day looked at.
     """
 
     date: date
@@ -55,6 +72,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     length: int
     ledger_line: bytes
     previous_report: str = ""
+    before: Before = NOTHING_BEFORE
 
     @property
     def start(self) -> datetime:
@@ -103,12 +121,62 @@ def read_day(
         zone=zone,
         inventory=name,
         runs=tuple(sorted(loaded, key=lambda run: (run.bundle.run.started_at, run.entry.seq))),
-        basis=_sealed(reports, basis[0]) if basis else None,
+        # Only a day without a run of its own falls back on an earlier one.
+        basis=_sealed(reports, basis[0]) if basis and not any(map(_whole, today)) else None,
         corrections=tuple(corrections),
         length=cut,
         ledger_line=lines[cut - 1] if cut else b"",
         previous_report=previous_report,
+        before=_settings_before(reports, runs, loaded),
     )
+
+
+def _whole(pair: tuple[LedgerEntry, Run]) -> bool:
+    return is_whole(pair[1])
+
+
+def _settings_before(
+    reports: Path,
+    runs: Sequence[tuple[LedgerEntry, Run]],
+    today: Sequence[SealedRun],
+) -> Before:
+    """What runs before those of the day say of the hosts and settings that these looked at.
+
+    Read from the newest back, only as long as something can be learned, at most ``LOOK_BACK`` runs.
+    """
+    shown = current([(run.entry.seq, run.bundle) for run in today])
+    if not shown.hosts:
+        return NOTHING_BEFORE
+    lookback = Lookback(shown)
+    newest = max(shown.runs)
+    older = [(entry, run) for entry, run in runs if covers(run) and entry.seq <= newest]
+    looked = 0
+    for entry, run in sorted(older, key=lambda pair: -pair[0].seq):
+        if lookback.done or looked == LOOK_BACK:
+            break
+        looked += 1
+        lookback.show(entry.seq, run, _setting_lines(reports, entry, shown.controls))
+    return lookback.before(complete=looked == len(older))
+
+
+def _setting_lines(
+    reports: Path, entry: LedgerEntry, controls: frozenset[str]
+) -> Iterator[tuple[str, str, Seen]]:
+    """The findings of these controls, from a file that is what the ledger line seals."""
+    path = reports / RUNS / entry.id / FINDINGS
+    data = path.read_bytes() if path.is_file() else b""
+    if _listing(reports, entry).get(FINDINGS) != hashlib.sha256(data).hexdigest():
+        raise _altered(path)
+    # Most hosts have most settings alike, so few values stand for hundreds of thousands.
+    alike: dict[tuple[State, bytes, str], Seen] = {}
+    names: dict[str, str] = {}
+    for line in data.splitlines():
+        found = _BRIEF.decode(line)
+        if found.control in controls and found.subject.kind is SubjectKind.HOST:
+            key = (found.state, bytes(found.observed), found.control_sha256)
+            seen = alike.get(key) or alike.setdefault(key, Seen(*key))
+            host = names.setdefault(found.subject.host, found.subject.host)
+            yield host, names.setdefault(found.control, found.control), seen
 
 
 def time_zone(reports: Path, inventory: str | None = None) -> str:
@@ -136,16 +204,21 @@ def _sealed(reports: Path, entry: LedgerEntry) -> SealedRun:
     """
     folder = reports / RUNS / entry.id
     bundle = load_bundle(folder)
-    listing = folder / sums.SHA256SUMS
-    data = listing.read_bytes() if listing.is_file() else b""
-    if hashlib.sha256(data).hexdigest() != entry.sums_sha256:
-        raise _altered(listing)
-    listed = sums.parse("sha256", data, where=str(listing))
+    listed = _listing(reports, entry)
     names = [RUN_FILE, OBSERVATIONS, FINDINGS, *(f"{INPUTS}/{name}" for name in bundle.inputs)]
     for name in names:
         if listed.get(name) != sums.sha256_file(folder / name):
             raise _altered(folder / name)
     return SealedRun(bundle, entry)
+
+
+def _listing(reports: Path, entry: LedgerEntry) -> Mapping[str, str]:
+    """The hashes that a ledger line seals."""
+    listing = reports / RUNS / entry.id / sums.SHA256SUMS
+    data = listing.read_bytes() if listing.is_file() else b""
+    if hashlib.sha256(data).hexdigest() != entry.sums_sha256:
+        raise _altered(listing)
+    return sums.parse("sha256", data, where=str(listing))
 
 
 def _altered(path: Path) -> TamperedError:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from opsproof.evidence.model import Finding, Observation, State
 from opsproof.reports.events import EVENTS_KEPT, FoundEvent, events_of, references
-from opsproof.reports.model import FindingRecord, ObservationRecord
+from opsproof.reports.model import ControlRecord, FindingRecord, ObservationRecord
 from opsproof.reports.rows import Judged, subject_name
+from opsproof.reports.settings import ACTIVITY
 from opsproof.reports.sources import SealedRun
 from opsproof.reports.wording import paths
 
@@ -18,13 +19,22 @@ _QUIET = (State.PASS, State.NOT_APPLICABLE)
 
 
 def finding_records(
-    judged: Sequence[Judged], runs: Sequence[SealedRun]
+    judged: Sequence[Judged], runs: Sequence[SealedRun], controls: Mapping[str, ControlRecord]
 ) -> tuple[FindingRecord, ...]:
-    """All findings that the sheet counts, sorted by host and line."""
+    """All findings that the sheet counts, sorted by host and line.
+
+    Settings that hold are left out: there are hundreds a host, and the sheet names their lines.
+    """
+    judged = [item for item in judged if not (item.state in _QUIET and _setting(item, controls))]
     wanted = {e for item in judged if item.state not in _QUIET for e in item.finding.evidence}
     events = _events(runs, wanted)
     records = [_finding(item, events) for item in judged]
     return tuple(sorted(records, key=lambda record: (record.host, record.run, record.line)))
+
+
+def _setting(item: Judged, controls: Mapping[str, ControlRecord]) -> bool:
+    control = controls.get(item.finding.control)
+    return control is not None and control.activity == ACTIVITY
 
 
 def observation_records(

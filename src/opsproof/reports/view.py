@@ -27,6 +27,7 @@ from opsproof.reports.model import (
     Row,
     WaiverRecord,
 )
+from opsproof.reports.settings_model import Change, ChangeKind, SettingsHost
 
 ROWS_PER_GROUP = 120
 LINES_PER_GROUP = 60
@@ -34,6 +35,9 @@ DETAILED = 300
 OBSERVATIONS = 200
 HOSTS = 300
 NORMAL_ITEMS = 3000
+SETTING_ROWS = 40
+SETTING_HOSTS = 60
+SETTING_CHANGES = 60
 _BRIEF = 4
 
 
@@ -71,6 +75,25 @@ class HostFindings(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[State, int]
     states: tuple[tuple[State, tuple[FindingRecord, ...]], ...]
     observations: tuple[tuple[str, int], ...]
+
+
+class PrintedSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The part on hardening settings as printed, with the figures of the whole estate.
+
+    ``compared`` counts hosts with an earlier run, ``unchanged`` and ``not_compared`` their settings;
+    ``mended`` says how many deviations the runs resolved themselves on a host.
+    """
+
+    hosts: tuple[SettingsHost, ...]
+    hosts_hidden: int
+    changes: tuple[Change, ...]
+    changes_hidden: int
+    mended: tuple[tuple[str, int], ...]
+    states: dict[str, int]
+    kinds: dict[str, int]
+    compared: int
+    unchanged: int
+    not_compared: int
 
 
 def finding_anchor(name: str) -> str:
@@ -121,15 +144,18 @@ class View:
         return tuple(self._block(block) for block in self.sheet.groups)
 
     def _block(self, block: GroupBlock) -> Block:
-        hidden = block.rows[ROWS_PER_GROUP:]
-        rest = Counter((row.control, row.state) for row in hidden)
+        settings = block.group is Group.HARDENING
+        most = SETTING_ROWS if settings else ROWS_PER_GROUP
+        hidden = block.rows[most:]
+        # A row is a setting already: to list what is left by setting would print it all.
+        rest = Counter((row.control, row.state) for row in hidden if not settings)
         titles = {row.control: row.title for row in hidden}
         lines = [line for line in block.lines if line.normal]
         return Block(
             group=block.group,
             silent=block.silent,
             tally=self._tally(block),
-            rows=block.rows[:ROWS_PER_GROUP],
+            rows=block.rows[:most],
             rest=tuple(
                 Rest(titles[control], state, count)
                 for (control, state), count in sorted(rest.items())
@@ -174,8 +200,66 @@ class View:
             record
             for record in self.sheet.findings
             if record.state in (State.FAIL, State.ERROR, State.WAIVED)
+            and record.id not in self._shared
         ]
         return sorted(chosen, key=lambda record: order.get(record.id, 0))[:DETAILED]
+
+    @cached_property
+    def _shared(self) -> set[str]:
+        """Findings of settings that deviate on several hosts: listed by host, without a block each."""
+        return {name for row in self._rows if row.hosts for name in row.findings}
+
+    @cached_property
+    def deviating_hosts(self) -> list[HostFindings]:
+        """Settings that deviate on several hosts, by host."""
+        return self._by_host([r for r in self.sheet.findings if r.id in self._shared])[:HOSTS]
+
+    @cached_property
+    def _anchored(self) -> set[str]:
+        lists = [*self.missing_hosts, *self.deviating_hosts, *self.normal_hosts]
+        listed = {item.id for host in lists for _, items in host.states for item in items}
+        return listed | {record.id for record in self.detailed}
+
+    def anchored(self, name: str) -> bool:
+        """Whether the page has a place for a finding."""
+        return name in self._anchored
+
+    @cached_property
+    def settings(self) -> PrintedSettings | None:
+        """The part on hardening settings, as far as it is printed."""
+        part = self.sheet.settings
+        if part is None:
+            return None
+        hosts = sorted(
+            part.hosts,
+            key=lambda host: (
+                -sum(host.changes.values()),
+                -host.states.get(State.FAIL, 0),
+                host.asset.code,
+                host.host,
+            ),
+        )
+        states: Counter[str] = Counter()
+        kinds: Counter[str] = Counter()
+        for host in part.hosts:
+            states.update(host.states)
+            kinds.update(host.changes)
+        # What a run set right itself was planned: it is counted by host and not told one by one.
+        own = [c for c in part.changes if c.by_run and c.kind is ChangeKind.RESOLVED]
+        told = [change for change in part.changes if change not in own]
+        mended = Counter(host for change in own for host in change.hosts)
+        return PrintedSettings(
+            hosts=tuple(hosts[:SETTING_HOSTS]),
+            hosts_hidden=max(0, len(hosts) - SETTING_HOSTS),
+            changes=tuple(told[:SETTING_CHANGES]),
+            changes_hidden=sum(len(one.hosts) for one in told[SETTING_CHANGES:]),
+            mended=tuple(sorted(mended.items(), key=lambda pair: (-pair[1], pair[0]))),
+            states=dict(states),
+            kinds=dict(kinds),
+            compared=sum(bool(host.compared_with) for host in part.hosts),
+            unchanged=sum(host.unchanged for host in part.hosts),
+            not_compared=sum(host.not_compared for host in part.hosts if host.compared_with),
+        )
 
     @cached_property
     def _missing(self) -> list[FindingRecord]:
@@ -186,7 +270,8 @@ class View:
         """Findings that are not normal and stand nowhere in the annex."""
         states = (State.FAIL, State.ERROR, State.WAIVED)
         total = sum(record.state in states for record in self.sheet.findings)
-        listed = sum(len(items) for host in self.missing_hosts for _, items in host.states)
+        lists = [*self.missing_hosts, *self.deviating_hosts]
+        listed = sum(len(items) for host in lists for _, items in host.states)
         return total - len(self.detailed) + len(self._missing) - listed
 
     @cached_property

@@ -51,6 +51,40 @@ def measured(finding: Finding, state: State) -> Bilingual:
     return {tag: _measured(_Words(labels(tag)), finding, state) for tag in LANGUAGES}
 
 
+def setting_demand(expected: Json) -> Bilingual:
+    """What a setting must be, without saying that it must be set."""
+    parts = expected.get("all") if isinstance(expected, dict) else None
+    if isinstance(parts, list) and len(parts) > 1:
+        rest = [part for part in parts if not _is_there(part)]
+        expected = rest[0] if len(rest) == 1 else {"all": rest}
+    return {tag: _Words(labels(tag)).condition(expected) for tag in LANGUAGES}
+
+
+def _is_there(part: Json) -> bool:
+    path = part.get("path") if isinstance(part, dict) else None
+    return isinstance(path, str) and path.endswith(".present") and part.get("equals") is True
+
+
+def words_of(value: Json) -> Bilingual:
+    """A value of a setting in words; None is a setting that is not there."""
+    return {
+        tag: labels(tag)("settings.absent")
+        if value is None
+        else _Words(labels(tag)).scalar(value, "")
+        for tag in LANGUAGES
+    }
+
+
+def setting_value(observed: Json) -> Json:
+    """The value among what a finding of a setting observed, None when the setting is not there."""
+    if not isinstance(observed, dict):
+        return observed
+    by_key = {path.rpartition(".")[2]: value for path, value in observed.items()}
+    if by_key.get("present") is False:
+        return None
+    return by_key.get("value", by_key.get("present"))
+
+
 def paths(condition: Json) -> Iterator[str]:
     """The paths of facts that a condition starts from, without those inside elements."""
     if not isinstance(condition, dict):
