@@ -37,6 +37,10 @@ options:
     description: Seconds until the host takes an unconfirmed apply back.
     type: int
     default: 600
+  earlier:
+    description: What the audit command printed before the apply, to tell what works no longer.
+    type: str
+    default: ""
 """
 
 
@@ -60,6 +64,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible ships no types
                 apply_to=_path(arguments.get("apply_to")),
                 restore_to=_path(arguments.get("restore_to")),
                 revert_after=timedelta(seconds=int(arguments.get("revert_after", 600))),
+                earlier=arguments.get("earlier", ""),
             )
         except (OpsproofError, OSError, KeyError, msgspec.ValidationError) as error:
             return result | {"failed": True, "msg": f"hardening: {error}"}

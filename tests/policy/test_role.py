@@ -94,6 +94,17 @@ def test_an_apply_that_was_never_confirmed_blocks_the_next_one(tmp_path: Path) -
     planned(WANTED, answer(host), apply_to=None, restore_to=None, revert_after=LATER)
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_confirmation_that_comes_too_late_is_known(there: bool) -> None:
+    host = make()
+    if there:
+        host.tasks.create(Task(name=REVERT_TASK, command="x", user="SYSTEM", due=NOW), force=False)
+    line = command(WANTED, now=NOW, confirm=True)
+    text = run_cmd(host, line, user="Administrator").stdout.decode(errors="replace")
+    result = planned(WANTED, text, apply_to=None, restore_to=None, revert_after=LATER)
+    assert result["confirmed"] is there
+
+
 def test_a_cut_answer_is_never_read_as_a_whole_one() -> None:
     whole = answer(make())
     with pytest.raises(IncompleteError):

@@ -91,7 +91,12 @@ def _shields(writes: Sequence[Write], observed: Observed) -> list[Write]:
         if isinstance(target, Firewall) and target.name in _POLICY_WORD
     }
     targets = [Firewall(profile, FirewallProperty.SHIELDS) for profile in sorted(profiles)]
-    return [Write(one, observed.value(one)) for one in targets if one not in named]
+    local = {one: observed.registry.get(firewall_path(one).folded) for one in targets}
+    return [
+        Write(one, value.data if value is not None and isinstance(value.data, int) else None, value)
+        for one, value in local.items()
+        if one not in named
+    ]
 
 
 def template(writes: Iterable[Write]) -> security.SecurityTemplate:

@@ -12,6 +12,7 @@ from datetime import datetime
 from opsproof.errors import UsageError
 from opsproof.inspection.command import LAST, MARKER, MAX_LINE, asked, step
 from opsproof.policy.baseline import Setting
+from opsproof.policy.health import health_steps
 from opsproof.policy.origin import AUDIT_HISTORY, CLASSES
 from opsproof.policy.targets import Firewall, Profile, Registry, Service
 
@@ -107,7 +108,8 @@ def audit_command(
     named = " ".join(f'"{name}"' for name in services)
     confirmation = step(
         "confirm",
-        f'(schtasks /delete /tn {REVERT_TASK} /f >nul & rd /s /q "{FOLDER}" & del "{CABINET}")',
+        # Ends as the deletion does: a task that is gone has run, and the stage is taken back.
+        f'(rd /s /q "{FOLDER}" & del "{CABINET}" & schtasks /delete /tn {REVERT_TASK} /f >nul)',
     )
     steps = [
         asked(asked_at),
@@ -119,6 +121,7 @@ def audit_command(
         step("pending", f"schtasks /query /tn {REVERT_TASK} >nul 2>nul"),
         step("user", "whoami /user /fo csv /nh"),
         step("groups", "whoami /groups /fo csv /nh"),
+        *health_steps(),
         # A new file: into an existing one without a mark secedit would write ANSI.
         step(
             "security",

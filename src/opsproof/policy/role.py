@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from opsproof.errors import IncompleteError, RefusedError, UsageError
-from opsproof.inspection.batch import split_batch
+from opsproof.inspection.batch import Batch, split_batch
 from opsproof.policy.baseline import Setting, for_host, layered
 from opsproof.policy.baseline_yaml import load_layers
 from opsproof.policy.bundle import cabinet, restore_cabinet
 from opsproof.policy.command import audit_command
+from opsproof.policy.health import read_health
 from opsproof.policy.lockout import Connection
 from opsproof.policy.observed import Observed, observe
 from opsproof.policy.plan import Plan, plan, shown, table
@@ -53,12 +54,15 @@ def planned(
     apply_to: Path | None,
     restore_to: Path | None,
     revert_after: timedelta,
+    earlier: str = "",
 ) -> dict[str, Any]:
     """Compare a host with what it shall have.
 
     ``apply_to`` and ``restore_to`` are the files that the cabinets are written to when something is
     to be changed. The answer is JSON: ``changes``, ``held``, ``stages`` (ids, in the order of their
     pushes), ``login`` (the connecting account's new name when the plan renames it, else ""),
+    ``stopped`` (what worked in the answer ``earlier`` and works no longer), ``confirmed`` (false when
+    the host had taken a stage back before the command that should confirm it),
     ``before`` and ``after`` (texts for ``--diff``), ``facts`` for the evidence.
 
     Raises:
@@ -66,7 +70,8 @@ def planned(
         IncompleteError: the answer cannot be read.
     """
     everything = _all(wanted)
-    observed = observe(split_batch(stdout), everything)
+    batch = split_batch(stdout)
+    observed = observe(batch, everything)
     if apply_to is not None and observed.revert_pending:
         raise RefusedError(
             "an earlier apply was never confirmed and waits for being taken back",
@@ -88,12 +93,17 @@ def planned(
         "held": _held(made),
         "stages": [[change.setting.id for change in stage] for stage in made.stages],
         "login": _login(made, observed),
-        "pending": observed.revert_pending,
+        "stopped": list(_stopped(earlier, batch)),
+        "confirmed": "confirm" not in batch.sections or batch.section("confirm").ok,
         "before": before,
         "after": after,
         "facts": _facts(wanted, everything, observed)
         | {"restore_sha256": restore_sha256, "changes": _changes(made), "held": _held(made)},
     }
+
+
+def _stopped(earlier: str, batch: Batch) -> tuple[str, ...]:
+    return read_health(split_batch(earlier)).lost_in(read_health(batch)) if earlier else ()
 
 
 def pushed(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,8 @@ class HostFacts(Record, frozen=True, kw_only=True):
     """A host after the run. ``settings`` has the id in lower case with underscores as key.
 
     ``changes`` are those of this run; with ``applied`` false none of them stayed. ``taken_back`` are
-    ids of those that the host took back by itself, because no new session got in.
+    ids of those that the host took back by itself, because no new session got in. ``stopped`` are
+    services, sites, pools and ports that worked before this run changed anything and not after.
     ``restore_sha256`` is of the cabinet that takes them back, None when nothing was changed.
     """
 
@@ -64,3 +65,4 @@ class HostFacts(Record, frozen=True, kw_only=True):
     applied: bool
     restore_sha256: str | None
     taken_back: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
