@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from opsproof.evidence.model import Severity
 from opsproof.logs.correlate import Entries, bursts, windows
 from opsproof.logs.rules.compiled import Correlation, Input, Meta
+from opsproof.logs.rules.load import compile_texts
 
 META = Meta("id", "", {"en": "t"}, Severity.LOW, "", "", "", {}, (), (), (), (), True)
 
@@ -93,17 +94,39 @@ def _true(tree: Any, present: set[int]) -> bool:
 
 
 def _chain(asked: Correlation, rows: Sequence[Row], window: list[int]) -> set[int] | None:
-    """The latest chain of rules 0, 1, 2 … that ends with the window's last row."""
-    wanted = len(asked.inputs) - 1
-    if rows[window[-1]].input != wanted:
-        return None
-    at = len(window) - 1
-    for number in range(wanted - 1, -1, -1):
-        before = [place for place in range(at) if rows[window[place]].input == number]
-        if not before:
-            return None
-        at = before[-1]
-    return set(range(window[at], window[-1] + 1))
+    """The latest chain in the asked order that ends with the window's last row."""
+    tree = asked.expression or ["&", *range(len(asked.inputs))]
+    last = len(window) - 1
+    begins = [begin for begin, end in _chains_of(tree, rows, window) if end == last]
+    return set(range(window[max(begins)], window[-1] + 1)) if begins else None
+
+
+def _chains_of(tree: Any, rows: Sequence[Row], window: list[int]) -> set[tuple[int, int]]:
+    """All chains of a tree within a window: places of the first and the last row."""
+    places = range(len(window))
+    if isinstance(tree, int):
+        return {(at, at) for at in places if rows[window[at]].input == tree}
+    if tree[0] == "|":
+        return set.union(*(_chains_of(part, rows, window) for part in tree[1:]))
+    found: set[tuple[int, int]] | None = None
+    unwanted: set[int] = set()
+    for part in tree[1:]:
+        if isinstance(part, list) and part[0] == "!":
+            inner = part[1] if isinstance(part[1], list) else ["|", part[1]]
+            unwanted |= {at for at in places if rows[window[at]].input in inner[1:]}
+            continue
+        new = _chains_of(part, rows, window)
+        if found is None:
+            found = {one for one in new if not any(at < one[0] for at in unwanted)}
+        else:
+            found = {
+                (begin, last)
+                for begin, end in found
+                for start, last in new
+                if start > end and not any(begin < at < start for at in unwanted)
+            }
+        unwanted = set()
+    return found or set()
 
 
 def fast(asked: Correlation, rows: Sequence[Row]) -> list[set[int]]:
@@ -130,6 +153,26 @@ _counted = st.builds(
 _expressions = st.sampled_from(
     [None, ["&", 0, 1], ["|", ["&", 0, 1], 2], ["&", 0, ["!", 2]], ["&", ["|", 0, 1], ["!", 2]]]
 )
+_orders = st.sampled_from(
+    [
+        ["|", ["&", 0, 1], ["&", 1, 2]],
+        ["&", 0, ["|", 1, 2]],
+        ["&", ["|", ["&", 0, 1], 2], 1],
+        ["&", 0, ["!", 1], 2],
+        ["&", ["!", 0], 1],
+        ["&", ["!", ["|", 0, 2]], 1, ["!", 0], ["&", 2, 1]],
+        ["&", 0, ["&", 1, ["!", 0], 2]],
+        ["|", 0, ["&", ["!", 1], 2]],
+        ["&", 0, 1, 0],
+    ]
+)
+_ordered = st.builds(
+    lambda span, expression: correlation(
+        "temporal_ordered", inputs=3, span=span, expression=expression
+    ),
+    st.integers(0, 12),
+    _orders,
+)
 _chains = st.builds(
     lambda kind, inputs, span, expression: correlation(
         kind,
@@ -151,8 +194,8 @@ def test_counts_agree_with_the_slow_reading(asked: Correlation, rows: list[Row])
     assert fast(asked, rows) == slow(asked, rows)
 
 
-@settings(max_examples=80, deadline=None)
-@given(_chains, _rows)
+@settings(max_examples=120, deadline=None)
+@given(_chains | _ordered, _rows)
 def test_chains_agree_with_the_slow_reading(asked: Correlation, rows: list[Row]) -> None:
     rows = [row for row in rows if row.input < len(asked.inputs)]
     assert fast(asked, rows) == slow(asked, rows)
@@ -192,3 +235,57 @@ def test_peak_of_a_percentile_is_that_of_the_burst(percentile: int, expected: in
     entries = Entries(*columns)
     (found,) = bursts(asked, entries, windows(asked, entries))
     assert found.peak == expected
+
+
+def _compiled(kind: str, condition: str, rules: str = "[a, b, c]") -> Correlation | str:
+    """The correlation of three rules, or why it does not run."""
+    texts = [
+        f"title: {name}\nname: {name}\nlogsource: {{category: webserver}}\n"
+        f"detection: {{s: {{x: {name}}}, condition: s}}\n"
+        for name in "abc"
+    ]
+    texts.append(
+        f"title: t\ncorrelation:\n  type: {kind}\n  rules: {rules}\n  timespan: 5m\n"
+        f"  condition: {condition}\n"
+    )
+    content = "---\n".join(texts).encode()
+    rule_set = compile_texts([("rules.yml", content)])
+    if rule_set.rejected:
+        return rule_set.rejected[0].detail
+    (found,) = rule_set.correlations
+    return found
+
+
+def test_order_is_that_of_the_expression() -> None:
+    found = _compiled("temporal_ordered", "c and not b and a")
+    assert isinstance(found, Correlation)
+    assert found.expression == ["&", 0, ["!", 1], 2]
+    names = [one.rule for one in found.inputs]
+    plain = _compiled("temporal_ordered", "c and b and a")
+    assert isinstance(plain, Correlation)
+    assert [one.rule for one in plain.inputs] == names
+
+
+def test_some_of_the_rules_in_their_order() -> None:
+    found = _compiled("temporal_ordered", "{gte: 2}")
+    assert isinstance(found, Correlation)
+    assert found.expression == ["|", ["&", 0, 1], ["&", 0, 2], ["&", 1, 2]]
+    every = _compiled("temporal_ordered", "{gt: 2}")
+    assert isinstance(every, Correlation)
+    assert every.expression is None
+
+
+@pytest.mark.parametrize(
+    ("condition", "why"),
+    [
+        ("a and b and not c", "'not' at the end would have to wait"),
+        ("a and not (b and c) and b", "'not' stands before a rule"),
+        ("not a or b or c", "'not' stands before a rule"),
+        ("{lte: 2}", "of 3 rules in order it asks for le 2"),
+        ("{gte: 4}", "of 3 rules in order it asks for ge 4"),
+    ],
+)
+def test_orders_that_cannot_be_told_are_named(condition: str, why: str) -> None:
+    found = _compiled("temporal_ordered", condition)
+    assert isinstance(found, str)
+    assert why in found

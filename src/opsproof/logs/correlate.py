@@ -240,17 +240,54 @@ def _expression(tree: Tree, present: list[Mask]) -> Mask:
 
 def _ordered(correlation: Correlation, entries: Entries, starts: Longs) -> Windows:
     """The rules one after another: for each entry the latest beginning of a chain that ends there."""
-    last = len(correlation.inputs) - 1
-    chain = _latest(entries, 0)
-    ending = chain
-    for number in range(1, last + 1):
-        before = np.concatenate(([-1], chain[:-1]))
-        ending = np.where(entries.input == number, before, -1)
-        chain = np.maximum.accumulate(ending)
-    if last == 0:
-        ending = np.where(entries.input == 0, np.arange(len(entries)), -1)
+    size = len(correlation.inputs)
+    tree = ["&", *range(size)] if correlation.expression is None else correlation.expression
+    ending = _ending(tree, None, entries, starts)
     rows = np.flatnonzero(ending >= starts)
-    return Windows(_monotone(ending[rows]), rows + 1, np.full(len(rows), last + 1, dtype=np.int64))
+    return Windows(_monotone(ending[rows]), rows + 1, np.full(len(rows), size, dtype=np.int64))
+
+
+def _ending(tree: Tree, before: Longs | None, entries: Entries, starts: Longs) -> Longs:
+    """For each entry the latest beginning of a chain that ends there, -1 for none.
+
+    ``before`` is, for each entry, the latest beginning of what has to be over; None: nothing has to.
+    ``&`` is one after another, ``!`` before a part of it means: none since the chain began, or, where
+    it begins with that, none in the window before it.
+    """
+    if isinstance(tree, int):
+        begins = np.arange(len(entries)) if before is None else _shifted(before)
+        return np.where(entries.input == tree, begins, -1)
+    if tree[0] == "|":
+        parts = [_ending(part, before, entries, starts) for part in tree[1:]]
+        latest: Longs = np.max(parts, axis=0)
+        return latest
+    ending: Longs = np.full(len(entries), -1, dtype=np.int64)
+    absent: list[Longs] = []
+    for part in tree[1:]:
+        if isinstance(part, list) and part[0] == "!":
+            absent.extend(_latest(entries, number) for number in _leaves(part))
+            continue
+        if before is None:
+            ending = _ending(part, None, entries, starts)
+            for last in absent:
+                # The last place of the shifted array is that of entries where no chain ends.
+                free = np.append(_shifted(last), -1)[ending] < starts
+                ending = np.where(free, ending, -1)
+        else:
+            for last in absent:
+                before = np.where(last < before, before, -1)
+            ending = _ending(part, before, entries, starts)
+        absent, before = [], np.maximum.accumulate(ending)
+    return ending
+
+
+def _shifted(places: Longs) -> Longs:
+    """What holds up to the entry before each."""
+    return np.concatenate(([-1], places[:-1]))
+
+
+def _leaves(tree: Tree) -> list[int]:
+    return [tree] if isinstance(tree, int) else [one for part in tree[1:] for one in _leaves(part)]
 
 
 def _monotone(starts: Longs) -> Longs:

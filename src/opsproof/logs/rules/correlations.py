@@ -6,6 +6,8 @@ Sigma Correlation Rules Specification, version 2.1: types, timespan, group-by, a
 
 from __future__ import annotations
 
+from itertools import combinations
+from math import comb
 from typing import Any, Literal, cast
 
 from sigma.correlations import (
@@ -34,6 +36,7 @@ _Type = Literal[
 _OPERATORS = {"LT": "lt", "LTE": "le", "GT": "gt", "GTE": "ge", "EQ": "eq", "NEQ": "ne"}
 
 _MEDIAN = 50
+_MOST_CHOICES = 200
 
 
 def references(rule: SigmaCorrelationRule) -> list[str]:
@@ -53,6 +56,9 @@ def compile_correlation(
     Raises :class:`UnsupportedError` where the rule asks for what the specification does not define.
     """
     names = references(rule)
+    if isinstance(rule.condition, SigmaExtendedCorrelationCondition):
+        # As they stand in the expression: for what is ordered this is the order.
+        names = list(dict.fromkeys(_named(rule.condition.parsed)))
     inputs = tuple(Input(known[name], _keys(rule, name)) for name in names)
     condition = rule.condition
     percentile = _MEDIAN
@@ -64,6 +70,8 @@ def compile_correlation(
         kind = "value_percentile"
     if isinstance(condition, SigmaExtendedCorrelationCondition):
         expression = _expression(condition.parsed, names)
+        if kind == "temporal_ordered":
+            _check_order(expression)
     elif isinstance(condition, SigmaCorrelationCondition):
         op, count = _OPERATORS[condition.op.name], condition.count
         fields = _fields(condition)
@@ -71,6 +79,8 @@ def compile_correlation(
             if condition.percentile is None or not 0 <= condition.percentile <= 100:
                 raise UnsupportedError("value_percentile needs a percentile from 0 to 100")
             percentile = condition.percentile
+        if kind == "temporal_ordered":
+            expression = _some_in_order(len(names), op, count)
     return Correlation(
         meta=meta,
         type=cast("_Type", kind),
@@ -104,6 +114,53 @@ def _keys(rule: SigmaCorrelationRule, name: str) -> tuple[str, ...]:
             raise UnsupportedError(f"the alias {field} has no field for the rule {name}")
         keys.append(mapping.get(name, field))
     return tuple(keys)
+
+
+def _named(node: Any) -> list[str]:
+    """The rules that an expression names, from left to right."""
+    if isinstance(node, CorrelationConditionAND | CorrelationConditionOR | CorrelationConditionNOT):
+        return [name for part in node.args for name in _named(part)]
+    return [node.reference]
+
+
+def _some_in_order(size: int, op: str, count: int) -> Tree:
+    """``count`` or more of the rules, in their order; None for all of them.
+
+    Raises :class:`UnsupportedError` where the condition asks for fewer than so many.
+    """
+    least = count + 1 if op == "gt" else count
+    if op not in {"ge", "gt"} or not 0 < least <= size:
+        raise UnsupportedError(f"of {size} rules in order it asks for {op} {count}")
+    if least == size:
+        return None
+    if comb(size, least) > _MOST_CHOICES:
+        raise UnsupportedError(f"{least} of {size} rules in order are too many choices")
+    return ["|", *(["&", *some] for some in combinations(range(size), least))]
+
+
+def _check_order(tree: Tree, *, part: bool = False) -> None:
+    """Raises :class:`UnsupportedError` where ``not`` has no place in the order of the others.
+
+    It has one before something that has to happen: only windows that end with a record are looked
+    at, so that nothing happens afterwards cannot be said.
+    """
+    if isinstance(tree, int):
+        return
+    if tree[0] == "!":
+        inner = tree[1]
+        plain = isinstance(inner, int) or (
+            inner[0] == "|" and all(isinstance(one, int) for one in inner[1:])
+        )
+        if not part or not plain:
+            raise UnsupportedError("in an order, 'not' stands before a rule and what follows it")
+        return
+    last = tree[-1]
+    if tree[0] == "&" and isinstance(last, list) and last[0] == "!":
+        raise UnsupportedError(
+            "in an order, 'not' at the end would have to wait for what never comes"
+        )
+    for one in tree[1:]:
+        _check_order(one, part=tree[0] == "&")
 
 
 def _expression(node: Any, names: list[str]) -> Tree:
