@@ -32,6 +32,7 @@ MODULES = (
     "secedit",
     "shutdown",
     "sort",
+    "sqlcmd",
     "systeminfo",
     "tar",
     "tasklist",

@@ -68,6 +68,8 @@ def _at(host: Host, full: str) -> Resolved | None:
         return None if program is None else Resolved(name="appcmd", program=program)
     if not host.files.is_file(full):
         return None
+    if folder.endswith("\\tools\\binn") and file_name == "sqlcmd.exe":
+        return Resolved(name="sqlcmd", program=find_program("sqlcmd"))
     if low.endswith((".cmd", ".bat")):
         return Resolved(name=file_name, batch=host.files.read(full))
     if folder.startswith("c:\\windows\\"):

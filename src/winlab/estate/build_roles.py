@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from winlab.estate.build_sql import add_sql_tools
 from winlab.estate.schema import HostSpec
 from winlab.host.host import Host
 from winlab.host.image.services import iis_services
@@ -11,6 +12,8 @@ def add_role(host: Host, spec: HostSpec) -> None:
     """Give ``host`` what its role needs; the caller exempts these writes from the guard."""
     if spec.role == "web" or spec.iis is not None:
         _web_server(host)
+    if spec.role == "management":
+        add_sql_tools(host)
 
 
 def _web_server(host: Host) -> None:

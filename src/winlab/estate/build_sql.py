@@ -39,6 +39,17 @@ def sql_spec(spec: HostSpec) -> SqlSpec | None:
     return SqlSpec(remote=False) if spec.role == "sql-server-2008" else None
 
 
+_TOOLS = "C:\\Program Files\\Microsoft SQL Server\\Client SDK\\ODBC\\130\\Tools\\Binn"
+
+
+def add_sql_tools(host: Host) -> None:
+    """Install sqlcmd where "sqlcmd utility" says that it is, and put it on the path."""
+    host.files.ensure_folder(_TOOLS)
+    host.files.write(f"{_TOOLS}\\SQLCMD.EXE", b"MZ")
+    if _TOOLS not in host.environment["Path"]:
+        host.environment["Path"] += f";{_TOOLS}"
+
+
 def add_sql_server(host: Host, spec: HostSpec, password: str, admin: str, file: str) -> None:
     """Install an instance; the caller exempts these writes from the guard. `EstateError` for a bad script."""
     sql = sql_spec(spec)
@@ -50,6 +61,7 @@ def add_sql_server(host: Host, spec: HostSpec, password: str, admin: str, file: 
     root = f"C:\\Program Files\\Microsoft SQL Server\\{short}\\MSSQL"
     host.files.ensure_folder(f"{root}\\DATA")
     host.files.ensure_folder(f"{root}\\Log")
+    add_sql_tools(host)
     service = service_of(sql)
     _services(host, sql, root, service)
     host.network.listen(Listener(port=sql.port, service=service))
