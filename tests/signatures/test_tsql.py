@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,12 +15,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.signatures import drills
 from tests.signatures.conftest import NOW
+from tests.signatures.test_apply import contents
+from tests.winlab.commands.lab_hosts import make_host
+from tests.winlab.sql_lab import PASSWORD, SqlLab
 
+from opsproof.evidence.keys import create_demo_keys, load_keys
 from opsproof.signatures import simulate, tsql
+from opsproof.signatures.apply import Applier
 from opsproof.signatures.correction import Correction, Settings
+from opsproof.signatures.database import Database
 from opsproof.signatures.errors import PlanError, ProfileError
 from opsproof.signatures.profile import Profile, TableName
 from opsproof.signatures.tsql import Statement
+from winlab.commands import run_cmd
+from winlab.estate.build_sql import add_sql_server, add_sql_tools
+from winlab.estate.schema import HostSpec
+from winlab.host.host import Host
+from winlab.sqlserver.database import Database as LabDatabase
 
 NUMBER = r"-?[0-9]+(\.[0-9]+)?"
 NAME = r"\[(?:[^\]]|\]\])+\]"
@@ -132,10 +145,99 @@ def test_a_copy_that_changed_gives_no_script(tmp_path: Path) -> None:
     )
     job, plan = drills.planned(drill)
     simulate.store(drill.url, drill.profile, [])
-    from opsproof.signatures.database import Database
-
     database = Database(job.url, job.profile)
     with pytest.raises(PlanError) as caught:
         list(tsql.statements(plan, job.profile, database, job.checker()))
     database.close()
     assert caught.value.what == "the copy is not what the plan was made on"
+
+
+def management_host(lab: SqlLab) -> Host:
+    """A Windows host with sqlcmd, from which the lab's SQL Server is reached as sql01."""
+    host, server = make_host("en-US", name="mgmt"), make_host("en-US", "2008R2", name="sql01")
+    add_sql_tools(host)
+    host.network.peers["sql01"] = server
+    spec = HostSpec(name="sql01", role="sql-server-2008")
+    add_sql_server(server, spec, PASSWORD, "Administrator", "estate.yml")
+    server.attach_sql(lab.instance)
+    return host
+
+
+def run_script(lab: SqlLab, host: Host, database: str, script: bytes) -> tuple[int, str]:
+    """sqlcmd's exit code and output."""
+    host.files.write("C:\\correction.sql", script)
+    line = f"sqlcmd -S sql01 -U sa -P {PASSWORD} -d {database} -b -x -W -h -1 -i C:\\correction.sql"
+
+    async def run() -> tuple[int, str]:
+        result = run_cmd(host, line, user="Administrator")
+        assert result.stderr == b""
+        return result.rc, result.stdout.decode()
+
+    return lab.call(run())
+
+
+def outcomes(text: str) -> Counter[str]:
+    return Counter(
+        line.split()[1] for line in text.splitlines() if re.match(r"[0-9a-f]{24} ", line)
+    )
+
+
+def copied(lab: SqlLab, name: str, url: str) -> str:
+    """The URL of a copy of a database of the lab."""
+    number = len(lab.instance.databases) + 1
+
+    async def copy() -> None:
+        state = replace(lab.instance.databases[name].save(), name=f"copy{number}", id=number)
+        lab.instance.databases[state.name] = LabDatabase.load(state)
+
+    lab.call(copy())
+    return url.replace(name, f"copy{number}")
+
+
+def test_the_script_does_what_the_driver_does(tmp_path: Path, sql_server: SqlLab) -> None:
+    """Run by sqlcmd on the management host; once more, it finds all done; a record of others stays."""
+    url = sql_server.new_database()
+    name = url.rpartition("/")[2]
+    drill = simulate.simulate(
+        tmp_path, drills.lab_of("ecdsa"), records=40, seed=3, url=url, damaged_percent=70
+    )
+    job, plan = drills.planned(drill)
+    by_driver = copied(sql_server, name, url)
+    foreign = copied(sql_server, name, url)
+    correction = Correction(
+        Settings(
+            profile=tmp_path / "profile.yml",
+            database=url,
+            work=tmp_path,
+            now=NOW,
+            certificates=(tmp_path / "signers.pem",),
+            trusted=(tmp_path / "ca.pem",),
+            revocations=(tmp_path / "ca.crl",),
+        )
+    )
+    writes = correction.write_script(plan, tmp_path / "correction.sql")
+    script = (tmp_path / "correction.sql").read_bytes()
+    host = management_host(sql_server)
+
+    code, text = run_script(sql_server, host, name, script)
+    assert (code, outcomes(text)) == (0, {"written": writes}), text
+    create_demo_keys(tmp_path / "keys", now=NOW)
+    database = Database(by_driver, drill.profile)
+    bureau = load_keys(tmp_path / "keys").bureau
+    result = Applier(plan, drill.profile, database, job.checker(), tmp_path, bureau).apply()
+    database.close()
+    assert result.written == writes
+    after = contents(drill)
+    assert after == contents(replace(drill, url=by_driver))
+
+    assert outcomes(run_script(sql_server, host, name, script)[1]) == {"already": writes}
+    assert contents(drill) == after
+
+    changed = next(iter(plan.writes())).key[0]
+    with sql_server.connect(database=foreign.rpartition("/")[2]) as link, link.cursor() as cursor:
+        cursor.execute("UPDATE [exam score] SET note = N'别人' WHERE id = %d", (changed,))
+        link.commit()
+    before = contents(replace(drill, url=foreign))[changed]
+    code, text = run_script(sql_server, host, foreign.rpartition("/")[2], script)
+    assert (code, outcomes(text)) == (0, {"written": writes - 1, "left": 1})
+    assert contents(replace(drill, url=foreign))[changed] == before

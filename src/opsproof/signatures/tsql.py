@@ -118,10 +118,9 @@ def _statement(profile: Profile, table: str, one: Statement) -> Iterator[str]:
         if name not in keyed
     ]
     wanted = [_same(name, value, time=name in times) for name, value in one.changes.items()]
-    new = ", ".join(
-        f"{_name(name)} = {_literal(value, time=name in times)}"
-        for name, value in one.changes.items()
-    )
+    # A time that the copy keeps as text is written as that text: a text column then holds what was planned,
+    # and a column of times takes ISO 8601 whatever the language.
+    new = ", ".join(f"{_name(name)} = {_literal(value)}" for name, value in one.changes.items())
     record = key_digest(one.key)
     # Names come from _name() and values from _literal(); nothing else enters a statement.
     yield f"UPDATE {table} SET {new} WHERE {' AND '.join([*key, *held])};"  # noqa: S608 - see above
