@@ -386,3 +386,12 @@ def test_paths_that_do_not_exist_are_refused(tmp_path: Path, rules: RuleSet) -> 
 def test_a_device_that_never_ends_is_refused(rules: RuleSet) -> None:
     with pytest.raises(UsageError, match="neither a file nor a folder"):
         audit([Path("/dev/zero")], rules)
+
+
+def test_centralised_binary_log_is_named_with_what_to_do(tmp_path: Path, rules: RuleSet) -> None:
+    (tmp_path / "ra260105.ibl").write_bytes(bytes(range(256)))
+    report = audit([tmp_path / "ra260105.ibl"], rules)
+    (place,) = report.unreadable
+    assert "centralised binary log" in place.what
+    assert "Log Parser" in place.what
+    assert (report.counts.files, report.counts.bytes, report.counts.records) == (1, 256, 0)

@@ -31,6 +31,13 @@ Progress = Callable[[str, int, int], None]
 MOST_DAMAGE = 1000
 """Places of damage that a report lists for one file; all are counted."""
 
+_BINARY = (
+    "a centralised binary log of IIS (.ibl): Microsoft has published no description of this format; "
+    "convert it with Log Parser 2.2 (input format BIN, output format W3C) and audit the result"
+)
+"""Microsoft Learn, "Central Binary Log File" calls the format proprietary and names Log Parser; the
+appendix that "Centralized Binary Log File Format (IIS 6.0)" announces is empty."""
+
 _FILE_BITS = 40
 """Bits that order the records of one file."""
 
@@ -170,7 +177,12 @@ class _Run:
     def _unread(self, known: _Known) -> None:
         notes = Notes()
         if known.identity.size:
-            what = "it is no log that opsproof reads (EVTX, W3C, IIS; data logs need a schema map)"
+            what = (
+                _BINARY
+                if known.file.name.lower().endswith(".ibl")
+                else "it is no log that opsproof reads (EVTX, W3C, IIS, NCSA; "
+                "data logs need a schema map)"
+            )
             notes.damage.append(Damage(what, offset=0))
         self._note(known, Tally(), notes)
 
@@ -186,7 +198,7 @@ class _Run:
             self._finder.close(
                 name, identity.sha256, original=notes.original, records=tally.records
             )
-        if identity.kind in {Kind.W3C, Kind.IIS}:
+        if identity.kind in {Kind.W3C, Kind.IIS, Kind.NCSA}:
             self._finder.named(name, identity.sha256, min(tally.channels, default=""))
         for remark in notes.remarks:
             self._finder.gaps.append(

@@ -14,7 +14,7 @@ from typing import Final
 
 from opsproof.errors import UsageError
 from opsproof.logs.model import Kind
-from opsproof.logs.readers import data, evtx, iis_native, w3c
+from opsproof.logs.readers import data, evtx, iis_native, ncsa, w3c
 from opsproof.logs.readers.base import Cut, Reader
 from opsproof.logs.schema import Schema, schema_for
 
@@ -22,6 +22,7 @@ READERS: Final[dict[Kind, Reader]] = {
     Kind.EVTX: evtx.read,
     Kind.W3C: w3c.read,
     Kind.IIS: iis_native.read,
+    Kind.NCSA: ncsa.read,
     Kind.DATA: data.read,
 }
 
@@ -144,7 +145,9 @@ def _kind(head: bytes) -> Kind:
         return Kind.EVTX
     if w3c.is_w3c(head):
         return Kind.W3C
-    return Kind.IIS if iis_native.is_native(head) else Kind.UNKNOWN
+    if iis_native.is_native(head):
+        return Kind.IIS
+    return Kind.NCSA if ncsa.is_ncsa(head) else Kind.UNKNOWN
 
 
 def _head(path: Path) -> bytes:

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     EVTX = "evtx"
     W3C = "w3c"
     IIS = "iis"
+    NCSA = "ncsa"
     DATA = "data"
     UNKNOWN = "unknown"
 

@@ -13,10 +13,9 @@ from datetime import datetime
 from typing import Final
 
 from opsproof.logs import times
-from opsproof.logs.readers import web
-from opsproof.logs.readers.base import Damage, Fields, Log, Notes
-from opsproof.logs.readers.lines import blocks, cleaned
-from opsproof.logs.table import Table, TableBuilder
+from opsproof.logs.readers.base import Fields, Log, Notes
+from opsproof.logs.readers.web_lines import read_lines
+from opsproof.logs.table import Table
 
 _NAMES: Final = (
     *("c-ip", "cs-username", "date", "time", "s-sitename", "s-computername", "s-ip"),
@@ -39,36 +38,7 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
 
     The zone of the times stands nowhere in the file: it is ``log.zone``.
     """
-    with log.path.open("rb") as file:
-        for block in blocks(file, notes):
-            builder = TableBuilder(log.source, None if wanted is None else wanted, web.FORMS)
-            kept: list[str] = []
-            offset = block.offset
-            lines = block.data.split(b"\n")[:-1]
-            for number, data in enumerate(lines, block.number):
-                line = cleaned(data, number, offset, notes)
-                if line.strip():
-                    fields = _fields(line)
-                    if fields is None:
-                        unfinished = not block.finished and number == block.number + len(lines) - 1
-                        what = (
-                            "the last line is unfinished" if unfinished else "a line is no request"
-                        )
-                        notes.damage.append(Damage(what, offset=offset, record=number, records=1))
-                    else:
-                        moment = _time(fields, log)
-                        web.derive(fields, "web")
-                        builder.add(moment, number, fields)
-                        kept.append(line)
-                offset += len(data) + 1
-            if kept:
-                table = builder.build(
-                    lambda row, kept=kept: _fields(kept[row]) or {},  # type: ignore[misc]
-                    web.site(f"{log.path.absolute()}/{log.name}"),
-                    numbers=web.NUMBERS,
-                )
-                table.block = block.offset
-                yield table
+    yield from read_lines(log, wanted, notes, _fields, lambda fields: _time(fields, log))
 
 
 def _fields(line: str) -> dict[str, str] | None:
