@@ -34,7 +34,7 @@ options:
     type: dict
     required: true
   answer:
-    description: The registered result of the command that packed.
+    description: The registered result of the command that packed, skipped where there was nothing to pack.
     type: dict
     required: true
 """
@@ -53,11 +53,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible ships no types
         result: dict[str, Any] = super().run(tmp, task_vars)
         # Ansible's values are tagged subclasses; ours are the plain types.
         arguments = json.loads(json.dumps(self._task.args))
+        answer = arguments["answer"]
         try:
             brought = bring(
                 msgspec.convert(arguments["settings"], Settings),
                 msgspec.convert(arguments["plan"], Plan),
-                Text.of(arguments["answer"]),
+                None if answer.get("skipped") else Text.of(answer),
                 self._fetch,
                 self._fetch_anew,
             )

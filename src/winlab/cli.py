@@ -155,9 +155,15 @@ def _status_text(answer: dict[str, Any]) -> str:
 @click.option(
     "--count", type=click.IntRange(min=1), help="Requests it is for; reads that a reboot refuses."
 )
+@click.option("--at", metavar="RUN", help="Begin when this runs: fetch, put, 'module win_ping'.")
 @click.pass_context
 def fault(
-    ctx: click.Context, host: str, kind: str, seconds: float | None, count: int | None
+    ctx: click.Context,
+    host: str,
+    kind: str,
+    seconds: float | None,
+    count: int | None,
+    at: str | None,
 ) -> None:
     """Make something go wrong on HOST ("all" for every host); none ends all but down and reboot.
 
@@ -169,7 +175,7 @@ def fault(
     Example: winlab fault app-auth-01 drop --count 1
     """
     hosts = [] if host == "all" else [host]
-    answer = _send(ctx, "fault", hosts=hosts, kind=kind, seconds=seconds, count=count)
+    answer = _send(ctx, "fault", hosts=hosts, kind=kind, seconds=seconds, count=count, at=at)
     _print(ctx, answer, lambda names: f"{kind}: {', '.join(names)}")
 
 

@@ -139,9 +139,11 @@ class Collector:
 
     def collect(self) -> Brought:
         plan = self.look()
-        answer = self.run(pack_command(SCRATCH), pack_script(plan))
+        answer = self.run(pack_command(SCRATCH), pack_script(plan)) if plan.parts else None
         brought = role.bring(self.settings(), plan, answer, self.fetch, self.fetch)
-        self.host.files.rmtree(self.host.environment_of(self.user)["TEMP"] + "\\opsproof-logs")
+        scratch = self.host.environment_of(self.user)["TEMP"] + "\\opsproof-logs"
+        if self.host.files.exists(scratch):
+            self.host.files.rmtree(scratch)
         return msgspec.json.decode(msgspec.json.encode(brought), type=Brought)
 
     def fetch(self, remote: str, local: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import stat
 from dataclasses import replace
 from datetime import timedelta
@@ -24,8 +25,10 @@ from tests.collection.lab import (
 from opsproof.collection.home import Store
 from opsproof.collection.look import Channel, read_look
 from opsproof.collection.model import DataSource, State
+from opsproof.collection.pack import pack_command, pack_script, read_pack
 from opsproof.collection.role import Brought
 from opsproof.collection.role import seen as both_answers
+from opsproof.errors import IncompleteError
 from opsproof.logs.readers import evtx
 from opsproof.logs.readers.base import Log, Notes
 from winlab.host.evtx_writer import evtx_bytes
@@ -351,3 +354,26 @@ def test_a_leftover_of_a_killed_collection_is_removed_and_told(lab: Collector) -
     assert not lab.collect().left
     assert SCRATCH.endswith("opsproof-logs")
     assert not lab.host.files.exists(scratch)
+
+
+def test_a_scratch_folder_that_cannot_be_made_is_an_error_and_nothing_is_written(
+    lab: Collector,
+) -> None:
+    plan = lab.look()
+    before = lab.host.files.dump()["changed"]
+    answer = lab.run(pack_command("X:\\none\\opsproof-logs"), pack_script(plan))
+    assert lab.host.files.dump()["changed"] == before
+    with pytest.raises(IncompleteError, match="did not run the batch file"):
+        read_pack(answer.batch, plan)
+
+
+def test_a_disk_that_fills_while_packing_leaves_what_did_not_fit(lab: Collector) -> None:
+    path = f"{IIS}\\W3SVC1\\u_ex261122.log"
+    lab.host.files.write(path, random.Random(1).randbytes(400_000))  # noqa: S311 - makes test data
+    plan = lab.look()
+    drive = lab.host.files.drive("C")
+    used = drive.used + lab.host.files.free("C") - 500_000
+    lab.host.files.drives["C:"] = replace(drive, used=used)
+    answer = lab.run(pack_command(SCRATCH), pack_script(plan))
+    left = read_pack(answer.batch, plan).left
+    assert {plan.items[n].path: state for n, (state, _) in left.items()}[path] is State.NO_SPACE

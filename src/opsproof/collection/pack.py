@@ -50,9 +50,10 @@ def pack_command(scratch: str) -> str:
     The folder of a collection that was cut off goes first.
     """
     refuse_unsafe(scratch, "log_collection_scratch")
-    return " & ".join(
+    clean = f'(if exist "{scratch}" rd /s /q "{scratch}")'
+    # Each step only after the one before: nothing is written anywhere but in the folder.
+    steps = " && ".join(
         (
-            f'(if exist "{scratch}" rd /s /q "{scratch}")',
             f'mkdir "{scratch}"',
             f'cd /d "{scratch}"',
             f"echo {MARKER}scratch {scratch}",
@@ -60,9 +61,9 @@ def pack_command(scratch: str) -> str:
             "chcp 65001 >nul",
             f'findstr "^" >{SCRIPT}',
             f"call {SCRIPT}",
-            LAST,
         )
     )
+    return f"{clean} & {steps} & {LAST}"
 
 
 def pack_script(plan: Plan) -> str:
@@ -182,9 +183,11 @@ def read_pack(batch: Batch, plan: Plan) -> Answer:
 
     Raises :class:`IncompleteError` when the host was cut off within it.
     """
-    if batch.scratch is None:
-        raise IncompleteError("the host did not run the batch file")
-    batch.section("flush")
+    if batch.scratch is None or "flush" not in batch.sections:
+        raise IncompleteError(
+            "the host did not run the batch file",
+            remedy="look at the scratch folder: is there room, may the account write there?",
+        )
     left = _left(batch, plan)
     packed = []
     number = 0

@@ -14,7 +14,7 @@ from opsproof.collection.home import DamagedPartError, HandedOver, Staged, Store
 from opsproof.collection.listing import Listed, folders_of, listing_command, read_listing
 from opsproof.collection.look import Look, look_command, read_look
 from opsproof.collection.model import DataSource, State
-from opsproof.collection.pack import Packed, read_pack
+from opsproof.collection.pack import Answer, Packed, read_pack
 from opsproof.collection.plan import Home, Plan, make_plan
 from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.ids import timestamp
@@ -172,17 +172,20 @@ class Brought(Record, frozen=True, kw_only=True):
     horizon: str
 
 
-def bring(settings: Settings, plan: Plan, answer: Text, fetch: Fetch, again: Fetch) -> Brought:
+def bring(
+    settings: Settings, plan: Plan, answer: Text | None, fetch: Fetch, again: Fetch
+) -> Brought:
     """Fetch the cabinets, check them, remember them, and lay their logs out for the audit.
 
-    ``again`` fetches after a failure, over a new connection.
+    ``answer`` is None where there was nothing to pack. ``again`` fetches after a failure, over a new
+    connection.
 
     Raises ``OSError`` where the store or the staging folder cannot be written.
     """
     store, staging = _store(settings), Path(settings.staging)
     home = _begun(store.load(settings.sealed), settings)
     store.save(home)
-    packed = read_pack(answer.batch, plan)
+    packed = read_pack(answer.batch, plan) if answer else Answer(scratch="", packed=(), left={})
     resumed = len(home.parts)
     left = [_left(plan, n, state, code) for n, (state, code) in sorted(packed.left.items())]
     left += [Left(kind=item.kind, path=item.path, state=state) for item, state in plan.left]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -260,11 +261,21 @@ def _binding(host: Host, spec: schema.BindingSpec, by_id: dict[str, tuple[str, s
 def _files(plan: Plan, host: Host, spec: schema.HostSpec) -> None:
     for item in spec.files:
         if item.source is None:
-            content = (item.text or "").encode()
+            content = _dated(host, plan.start, item.text or "").encode(item.encoding)
         else:
             key = f"hosts[{spec.name}].files[{item.path}].source"
             content = read_controller_file(plan.folder, item.source, key, plan.file)
         _write(host, item.path, content)
+
+
+def _dated(host: Host, start: datetime, text: str) -> str:
+    """The text with its times, by the host's own clock and zone."""
+
+    def stamp(match: re.Match[str]) -> str:
+        at = host.clock.local(start - timedelta(hours=float(match[1])))
+        return f"{at:%Y-%m-%d %H:%M:%S}"
+
+    return re.sub(r"\{ago (\d+(?:\.\d+)?)h\}", stamp, text)
 
 
 def _write(host: Host, path: str, content: bytes) -> None:

@@ -216,6 +216,7 @@ class Lab:
                 str(request["kind"]),
                 seconds=float(request.get("seconds") or 0.0),
                 count=int(count) if count is not None else None,
+                at=str(request.get("at") or ""),
             )
             if request["kind"] in {"down", "up"}:
                 self._power_changed(host)

@@ -24,11 +24,15 @@ from winlab.session.quotas import WinrmSettings
 
 @dataclass
 class ActiveFault:
-    """A fault that was switched on; ``left`` is for how many requests, None = until cleared."""
+    """A fault that was switched on; ``left`` is for how many requests, None = until cleared.
+
+    ``at`` is what must run before it begins ("fetch", "put", "module win_ping"), "" once it has.
+    """
 
     kind: FaultKind
     seconds: float = 0.0
     left: int | None = None
+    at: str = ""
 
 
 class LabHost:
@@ -166,10 +170,15 @@ class LabHost:
     def execute(self, process: Process) -> ProcessResult:
         """Run one process and count what it was."""
         self._run_due_tasks()
-        result = execute(self.host, process, seen=self.counters.saw)
+        result = execute(self.host, process, seen=self._saw)
         self.host.guard.settle()
         self._on_change(self)
         return result
+
+    def _saw(self, what: str) -> None:
+        self.counters.saw(what)
+        if self._fault is not None and self._fault.at == what:
+            self._fault.at = ""
 
     def fault(self) -> Fault | None:
         """Return the fault for the next request and use it up."""
@@ -177,7 +186,7 @@ class LabHost:
             self._refuse -= 1
             return Fault(kind=FaultKind.REFUSE)
         active = self._fault
-        if active is None:
+        if active is None or active.at:
             return Fault(kind=FaultKind.LATENCY, latency=self.latency) if self.latency else None
         if active.left is not None:
             active.left -= 1
@@ -251,11 +260,14 @@ class LabHost:
 
     # -- what the control socket does ------------------------------------------------------------
 
-    def set_fault(self, kind: str, *, seconds: float = 0.0, count: int | None = None) -> None:
+    def set_fault(
+        self, kind: str, *, seconds: float = 0.0, count: int | None = None, at: str = ""
+    ) -> None:
         """Switch a fault on: a `FaultKind` value, "latency", "down", "up", "reboot" or "none".
 
         ``seconds`` belongs to slow, latency and reboot (how long it is down); ``count`` limits a
-        fault to so many requests, and is the number of refused reads for a reboot.
+        fault to so many requests, and is the number of refused reads for a reboot. ``at`` lets it
+        begin when that runs, by the name that counters give it.
         """
         if kind in {"slow", "latency"} and seconds <= 0:
             raise LabError(f"{kind} by how much?", remedy="give --seconds, for example 0.5")
@@ -270,7 +282,7 @@ class LabHost:
         elif kind == "reboot":
             self.reboot = RebootSpec(seconds=seconds, reads=count or 0)
         elif kind in {"refuse", "hang", "drop", "slow"}:
-            self._fault = ActiveFault(FaultKind(kind), seconds, count)
+            self._fault = ActiveFault(FaultKind(kind), seconds, count, at)
         else:
             raise LabError(
                 f"there is no fault {kind!r}",
@@ -289,7 +301,8 @@ class LabHost:
             parts.append("down")
         if self._fault is not None:
             left = "" if self._fault.left is None else f" x{self._fault.left}"
-            parts.append(f"{self._fault.kind.value}{left}")
+            waits = f" at {self._fault.at}" if self._fault.at else ""
+            parts.append(f"{self._fault.kind.value}{left}{waits}")
         if self.latency:
             parts.append(f"latency {self.latency:g} s")
         return ", ".join(parts)

@@ -126,10 +126,15 @@ class EventLogSpec(Spec, frozen=True, kw_only=True):
 
 
 class FileSpec(Spec, frozen=True, kw_only=True):
-    """A file of the host: ``text``, or ``source``, a file on the controller."""
+    """A file of the host: ``text``, or ``source``, a file on the controller.
+
+    In a text ``{ago 3.5h}`` is the host's local time so many hours before the lab's start, as
+    ``2026-11-22 09:15:00``; ``encoding`` is what the text is written in.
+    """
 
     path: str
     text: str | None = None
+    encoding: Literal["utf-8", "gb18030", "utf-16"] = "utf-8"
     source: str | None = None
 
 

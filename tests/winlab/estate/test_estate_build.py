@@ -36,6 +36,11 @@ def test_the_demonstration_estate_is_wrong_where_it_says(lab: Lab) -> None:
         "C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_ex261121.log"
     ) + hosts["app-iauth-01"].files.read("C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_ex261122.log")
     assert log.count(b"sqlmap/1.7.2#stable") == 340
+    signed = hosts["app-verify-01"].files.read("D:\\ExamLogs\\sign\\sign_interface.csv")
+    rows = signed.decode("gb18030").splitlines()
+    assert sum("验签,失败" in row for row in rows) == 12
+    local = hosts["app-verify-01"].clock.local(START - timedelta(hours=9))
+    assert rows[1].startswith(f"{local:%Y-%m-%d %H:%M:%S},阅卷,签名,成功,")
     healthy = hosts["app-auth-01"]
     assert healthy.power.reboot_required() == []
     assert len(healthy.iis.serving()) == 1

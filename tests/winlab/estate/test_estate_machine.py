@@ -62,6 +62,16 @@ def test_latency_goes_with_every_fault_until_none(machines: Machines) -> None:
     assert web.fault_text() == ""
 
 
+def test_a_fault_waits_for_what_it_is_to_break(machines: Machines) -> None:
+    web = machines.web
+    web.set_fault("drop", count=1, at="cmd")
+    assert web.fault_text() == "drop x1 at cmd"
+    assert web.fault() is None
+    web.execute(Process(command_line="cmd.exe /c ver", user="Administrator"))
+    assert web.fault() == Fault(kind=FaultKind.DROP)
+    assert web.fault() is None
+
+
 def test_an_unknown_fault_is_refused_with_the_known_ones(machines: Machines) -> None:
     with pytest.raises(LabError, match=r"^there is no fault 'explode' \(use refuse, hang, drop, "):
         machines.web.set_fault("explode")
