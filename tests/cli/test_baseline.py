@@ -11,7 +11,7 @@ from opsproof.errors import ExitCode, UsageError
 from opsproof.policy.baseline_yaml import load
 
 BASELINES = Path(__file__).resolve().parents[2] / "baselines"
-TEXT = "Computer\nSoftware\\B\nName\nDWORD:1\n\nUser\nSoftware\\B\nName\nDELETE\n"
+TEXT = "Computer\nSoftware\\B\nName\nDWORD:1\n\nUser:Guests\nSoftware\\B\nName\nDELETE\n"
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_import_writes_a_baseline_and_names_what_it_left_out(policy: Path, tmp_p
     result = run("import", policy, "--name", "made", "-o", made)
     assert result.return_value == ExitCode.OK
     assert [str(one.target) for one in load(made).settings] == ["HKLM\\Software\\B\\Name"]
-    assert "1 user settings are not imported" in result.stderr
+    assert "Software\\B of User:Guests is not imported" in result.stderr
     assert "1 settings of 1 policies" in result.stderr
 
 

@@ -165,9 +165,9 @@ GOOD = """  - id: OWN-A-001
         ),
         (
             "{system_access: MinimumPasswordLength}",
-            '{registry: "HKCU\\\\A", name: B, type: dword}',
+            '{registry: "HKCR\\\\A", name: B, type: dword}',
             10,
-            "'HKCU\\\\A' is not a key below HKLM",
+            "'HKCR\\\\A' is not a key below HKLM or HKCU",
         ),
         ("    value: 14\n", "", 7, "lacks value"),
         ("category: c", "category: c\n    extra: 1", 10, "has the unknown key 'extra'"),

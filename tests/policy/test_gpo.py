@@ -105,22 +105,45 @@ def test_an_emptied_key_takes_back_what_came_before(tmp_path: Path) -> None:
     assert any("emptying" in text for text in found.warnings)
 
 
-def test_user_settings_are_left_out_and_named(tmp_path: Path) -> None:
+def test_user_settings_become_settings_of_every_user(tmp_path: Path) -> None:
     gpo(tmp_path)
     user = next(tmp_path.rglob("GPO")) / "User"
     user.mkdir()
-    (user / "registry.pol").write_bytes(pol.serialise([number("U", 1)]))
+    listed = pol.setting(KEY, "List", RegistryType.MULTI_SZ, ("a", "b"))
+    (user / "registry.pol").write_bytes(pol.serialise([number("U", 1), listed]))
     found = imported(tmp_path)
+    assert values(found)[f"HKCU\\{KEY}\\U"] == 1
     assert f"HKLM\\{KEY}\\U" not in values(found)
-    assert [text for text in found.warnings if "1 user settings are not imported" in text]
+    assert any("MULTI_SZ is not imported" in text for text in found.warnings)
+    assert read(dump(found).encode(), name="made.yml") == found
+
+
+def test_only_the_folder_that_a_file_is_in_makes_it_a_users(tmp_path: Path) -> None:
+    found = imported(gpo(tmp_path / "User"))
+    assert not [text for text in values(found) if text.startswith("HKCU")]
+
+
+def test_an_emptied_key_of_users_takes_nothing_from_the_machine(tmp_path: Path) -> None:
+    gpo(tmp_path, entries=(number("A", 1),))
+    user = next(tmp_path.rglob("GPO")) / "User"
+    user.mkdir()
+    empty = pol.Entry(KEY, "**delvals.", 1, " \0".encode("utf-16-le"))
+    (user / "registry.pol").write_bytes(pol.serialise([number("A", 2), empty]))
+    found = values(imported(tmp_path))
+    assert f"HKLM\\{KEY}\\A" in found
+    assert f"HKCU\\{KEY}\\A" not in found
 
 
 def test_lgpo_text_is_imported_beside_backups(tmp_path: Path) -> None:
     text = tmp_path / "more.txt"
-    text.write_text("Computer\nSoftware\\B\nName\nSZ:hello\n\nUser\nSoftware\\B\nName\nDELETE\n")
+    text.write_text(
+        "Computer\nSoftware\\B\nName\nSZ:hello\n\nUser\nSoftware\\B\nName\nDELETE\n\n"
+        "User:Administrators\nSoftware\\B\nName\nSZ:x\n"
+    )
     found = imported(gpo(tmp_path / "g"), text)
     assert values(found)["HKLM\\Software\\B\\Name"] == "hello"
-    assert any("1 user settings" in warning for warning in found.warnings)
+    assert values(found)["HKCU\\Software\\B\\Name"] is None
+    assert any("User:Administrators is not imported" in text for text in found.warnings)
 
 
 def test_one_damaged_file_stops_the_import(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ A file::
         sources: ["nsacyber:GptTmpl.inf [System Access] MinimumPasswordLength"]
 
 ``set`` is one of ``{system_access: KEY}``, ``{right: SeX}`` (value: SIDs), ``{registry: KEY,
-name: NAME, type: dword}``, ``{audit: "{guid}"}`` (value: success 1 + failure 2), ``{service:
-NAME}`` (value: auto, delayed-auto, demand, disabled), ``{firewall: PROFILE, property: NAME}``.
+name: NAME, type: dword}`` (below HKLM, or below HKCU for every user and those to come), ``{audit:
+"{guid}"}`` (value: success 1 + failure 2), ``{service: NAME}`` (value: auto, delayed-auto, demand,
+disabled), ``{firewall: PROFILE, property: NAME}``.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from opsproof.policy.baseline import Baseline, Comparison, Setting, Source
 from opsproof.policy.registry import RegistryPath, RegistryType
 from opsproof.policy.targets import (
     GUID,
+    USER_TYPES,
     Audit,
     Firewall,
     FirewallProperty,
@@ -59,6 +61,7 @@ TYPES = {
     "qword": RegistryType.QWORD,
 }
 """Registry types by their names in a baseline."""
+
 
 _ID = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
@@ -263,8 +266,8 @@ def _target(document: Document, place: Place) -> Target:
                 _choice(document, (*place, "property"), FirewallProperty),
             )
     hive, _, key = first.partition("\\")
-    if hive != "HKLM" or not key or key != key.strip("\\"):
-        raise YamlError(f"{first!r} is not a key below HKLM", where=document.where(*place))
+    if hive not in {"HKLM", "HKCU"} or not key or key != key.strip("\\"):
+        raise YamlError(f"{first!r} is not a key below HKLM or HKCU", where=document.where(*place))
     name = _at(document, (*place, "name"))
     if not isinstance(name, str):
         raise YamlError("'name' is not text", where=document.where(*place))
@@ -273,7 +276,9 @@ def _target(document: Document, place: Place) -> Target:
         raise YamlError(
             f"{written!r} is not one of {', '.join(TYPES)}", where=document.where(*place)
         )
-    return Registry(RegistryPath("HKLM", key, name), TYPES[written])
+    if hive == "HKCU" and TYPES[written] not in USER_TYPES:
+        raise YamlError("a user's value is a text or a number", where=document.where(*place))
+    return Registry(RegistryPath(hive, key, name), TYPES[written])
 
 
 def _value(
@@ -287,6 +292,10 @@ def _value(
         return None
     if not there:
         raise YamlError("lacks value", where=document.where(*place))
+    users = isinstance(target, Registry) and target.path.hive == "HKCU"
+    if users and comparison is not Comparison.EQUAL:
+        # Users may differ, and then there is no one value to be more or less than another.
+        raise YamlError("a user's value is compared by equal or absent", where=where)
     raw = _at(document, (*place, "value"))
     value = tuple(raw) if isinstance(raw, list) else raw
     if not _fits(target, value):

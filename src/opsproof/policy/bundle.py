@@ -34,6 +34,8 @@ from opsproof.policy.targets import (
     Target,
     Value,
 )
+from opsproof.policy.users import HIVE as USER_HIVE
+from opsproof.policy.users import UserWrite, user_files, user_lines
 
 _INF_TYPES = {
     RegistryType.SZ,
@@ -110,7 +112,7 @@ def template(writes: Iterable[Write]) -> security.SecurityTemplate:
                 access[key] = write.value
             case Right(name) if isinstance(write.value, tuple):
                 rights[name] = write.value
-            case Registry():
+            case Registry() if not _of_users(write):
                 value = _registry(write)
                 if value is not None and _in_template(value):
                     registry.append(value)
@@ -135,21 +137,28 @@ def cabinet(plan: Plan, observed: Observed, *, revert_after: timedelta) -> bytes
     """The one file for a host. The same plan and state give the same bytes."""
     files: dict[str, bytes] = {}
     for number, changes in enumerate(plan.stages, start=1):
-        files |= _files(str(number), forward(changes, observed))
-        files |= _files(f"{number}-back", backward(changes, observed), final=True)
+        there, back = forward(changes, observed), backward(changes, observed)
+        users = _user_writes(there, observed, back=False)
+        files |= _files(str(number), there, users)
+        users = _user_writes(back, observed, back=True)
+        files |= _files(f"{number}-back", back, users, final=True)
         files[f"{number}.xml"] = _task(number, revert_after)
     return _packed(files)
 
 
 def restore_cabinet(plan: Plan, observed: Observed) -> bytes:
     """The file with which the restore playbook puts a host back."""
-    return _packed(_files("1", backward(plan.changes, observed)))
+    back = backward(plan.changes, observed)
+    return _packed(_files("1", back, _user_writes(back, observed, back=True)))
 
 
-def _files(name: str, writes: Sequence[Write], *, final: bool = False) -> dict[str, bytes]:
+def _files(
+    name: str, writes: Sequence[Write], users: Sequence[UserWrite], *, final: bool = False
+) -> dict[str, bytes]:
     files = {
         f"{name}.inf": security.write(template(writes)),
-        f"{name}.cmd": command_file(name, writes, final=final),
+        f"{name}.cmd": command_file(name, writes, users, final=final),
+        **user_files(name, users),
     }
     registry = script(writes)
     return files if registry is None else files | {f"{name}.reg": registry}
@@ -191,7 +200,9 @@ def apply_command(*, stage: int, scheduled: bool = True) -> str:
     return " & ".join((*steps, run, "exit 0"))
 
 
-def command_file(name: str, writes: Sequence[Write], *, final: bool = False) -> bytes:
+def command_file(
+    name: str, writes: Sequence[Write], users: Sequence[UserWrite], *, final: bool = False
+) -> bytes:
     """``N.cmd``: imports the template beside it, runs the commands, says how they ended.
 
     With ``final`` it then removes the scheduled task that runs it.
@@ -213,6 +224,7 @@ def command_file(name: str, writes: Sequence[Write], *, final: bool = False) -> 
     # Last: it removes what a command of netsh had to name along with something else.
     if script(writes) is not None:
         lines.append(step("registry", f"reg import {name}.reg >nul 2>nul"))
+    lines += user_lines(name, users)
     if final:
         lines.append(f"schtasks /delete /tn {REVERT_TASK} /f >nul 2>nul")
     lines += [f"echo {MARKER}begin done", f"echo {MARKER}end ok", "exit /b 0"]
@@ -230,6 +242,35 @@ def _registry(write: Write) -> RegistryValue | None:
     if write.target.type is RegistryType.BINARY and isinstance(data, str):
         data = bytes.fromhex(data)
     return RegistryValue(write.target.path, write.target.type, data)
+
+
+def _of_users(write: Write) -> bool:
+    return isinstance(write.target, Registry) and write.target.path.hive == USER_HIVE
+
+
+def _user_writes(
+    writes: Iterable[Write], observed: Observed, *, back: bool
+) -> tuple[UserWrite, ...]:
+    """What each hive needs, hives that need nothing left out. ``back``: what stands there now."""
+    chosen = [write for write in writes if _of_users(write)]
+    found = []
+    for user in observed.users:
+        values: list[RegistryValue] = []
+        gone: list[RegistryPath] = []
+        for write in chosen:
+            path = _path(write.target)
+            assert path is not None
+            now = user.values.get(path.folded)
+            wanted = now if back else _registry(write)
+            if not back and wanted == now:
+                continue
+            if wanted is None:
+                gone.append(path)
+            else:
+                values.append(wanted)
+        if values or gone:
+            found.append(UserWrite(user.name, tuple(values), tuple(gone)))
+    return tuple(found)
 
 
 def _in_template(value: RegistryValue) -> bool:
@@ -254,7 +295,7 @@ def script(writes: Iterable[Write]) -> bytes | None:
     gone: list[RegistryPath] = []
     for write in writes:
         path = _path(write.target)
-        if path is None:
+        if path is None or _of_users(write):
             continue
         if write.value is None:
             gone.append(path)

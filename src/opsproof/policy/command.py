@@ -15,6 +15,7 @@ from opsproof.policy.baseline import Setting
 from opsproof.policy.health import health_steps
 from opsproof.policy.origin import AUDIT_HISTORY, CLASSES
 from opsproof.policy.targets import Firewall, Profile, Registry, Service
+from opsproof.policy.users import user_keys, user_steps
 
 FIREWALL_KEY = "SYSTEM\\CurrentControlSet\\Services\\SharedAccess\\Parameters\\FirewallPolicy"
 PROFILE_KEYS = {
@@ -62,7 +63,7 @@ def parent_keys(settings: Iterable[Setting]) -> tuple[str, ...]:
     wanted = {*WAYS_IN, AUDIT_HISTORY}
     for setting in settings:
         match setting.target:
-            case Registry(path):
+            case Registry(path) if path.hive == "HKLM":
                 wanted.add(path.key)
             case Firewall(profile):
                 wanted.add(f"{FIREWALL_KEY}\\{PROFILE_KEYS[profile]}")
@@ -99,7 +100,7 @@ def audit_command(
     services = sorted(
         {s.target.name for s in wanted if isinstance(s.target, Service)}, key=str.lower
     )
-    for name in (*keys, *services, scratch.replace("%TEMP%", "")):
+    for name in (*keys, *user_keys(wanted), *services, scratch.replace("%TEMP%", "")):
         if not name or _UNSAFE & set(name):
             raise UsageError(
                 f"{name!r} cannot stand in a command line", where="hardening_baselines"
@@ -131,6 +132,7 @@ def audit_command(
         f"(for %k in ({quoted}) do @(echo {MARKER}begin key %~k& reg export %k k.reg /y >nul 2>nul "
         f"&& type k.reg && echo {MARKER}end ok || echo {MARKER}end failed))",
     ]
+    steps += user_steps(user_keys(wanted), scratch)
     steps += _origin_steps()
     if services:
         steps.append(

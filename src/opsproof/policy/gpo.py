@@ -22,6 +22,7 @@ from opsproof.policy import auditcsv, lgpo, pol, security
 from opsproof.policy.baseline import Baseline, Comparison, Setting, Source
 from opsproof.policy.registry import Data, RegistryPath, RegistryType
 from opsproof.policy.targets import (
+    USER_TYPES,
     Audit,
     Registry,
     Right,
@@ -42,6 +43,8 @@ _BASELINE_TYPES = {
     RegistryType.MULTI_SZ,
     RegistryType.QWORD,
 }
+# LGPO also names groups and single users ("User:Administrators"), which a baseline cannot.
+_LGPO_HIVES = {"computer": "HKLM", "user": "HKCU"}
 _CODES = {
     SystemAccess: ("ACC", "account-policy"),
     Right: ("URA", "user-rights"),
@@ -82,11 +85,11 @@ class _Merge:
             sources=(cite,),
         )
 
-    def drop_below(self, key: str, *, subkeys: bool) -> None:
+    def drop_below(self, hive: str, key: str, *, subkeys: bool) -> None:
         """Forget what earlier entries set in a key that is emptied."""
         low = key.lower()
         for folded, setting in list(self.settings.items()):
-            if isinstance(setting.target, Registry):
+            if isinstance(setting.target, Registry) and setting.target.path.hive == hive:
                 own = setting.target.path.key.lower()
                 if own == low or (subkeys and own.startswith(f"{low}\\")):
                     del self.settings[folded]
@@ -123,11 +126,12 @@ def import_policies(
 ) -> Baseline:
     """One baseline of all GPOs and texts, merged in their order.
 
-    What a baseline cannot hold (user settings, descriptors, restricted groups) is in ``warnings``.
+    User settings become settings of every user. What a baseline cannot hold (descriptors, restricted
+    groups, settings of some users only) is in ``warnings``.
 
     Raises:
         DamagedError: a file is damaged; nothing is imported then.
-        UsageError: a path holds no policy, or none of a machine.
+        UsageError: a path holds no policy, or one that sets nothing.
     """
     merge = _Merge()
     sources: list[Source] = []
@@ -137,7 +141,7 @@ def import_policies(
         for file in group.files:
             _take(file, source.id, merge, code_page)
     if not merge.settings:
-        raise UsageError("no machine settings were found", where=", ".join(map(str, paths)))
+        raise UsageError("no settings were found", where=", ".join(map(str, paths)))
     return Baseline(
         id=name,
         title=title,
@@ -182,25 +186,24 @@ def _display(root: Path) -> str:
 
 def _take(file: Path, source: str, merge: _Merge, code_page: str) -> None:
     data, shown = file.read_bytes(), str(file)
-    user = any(part.lower() == "user" for part in file.parts[-4:-1])
+    halves = [part.lower() for part in file.parts[:-1] if part.lower() in {"machine", "user"}]
+    hive = "HKCU" if halves[-1:] == ["user"] else "HKLM"
     match file.name.lower():
         case "gpttmpl.inf":
             _template(security.read(data, name=shown, code_page=code_page), source, merge)
         case "audit.csv":
             _audit(auditcsv.parse(data, name=shown, code_page=code_page), source, merge)
         case "registry.pol":
-            entries = pol.parse(data, name=shown)
-            if user:
-                merge.warnings.append(f"{shown}: {len(entries)} user settings are not imported")
-            else:
-                _registry(entries, f"{source}:registry.pol", shown, merge)
+            _registry(pol.parse(data, name=shown), hive, f"{source}:registry.pol", shown, merge)
         case _:
             items = lgpo.parse(data, name=shown)
-            machine = [one.entry for one in items if one.configuration.lower() == "computer"]
-            if len(machine) < len(items):
-                left = len(items) - len(machine)
-                merge.warnings.append(f"{shown}: {left} user settings are not imported")
-            _registry(machine, f"{source}:{file.name}", shown, merge)
+            for one in items:
+                chosen = _LGPO_HIVES.get(one.configuration.lower())
+                if chosen is None:
+                    what = f"{one.entry.key} of {one.configuration}"
+                    merge.warnings.append(f"{shown}: {what} is not imported")
+                else:
+                    _registry([one.entry], chosen, f"{source}:{file.name}", shown, merge)
 
 
 def _template(template: security.SecurityTemplate, source: str, merge: _Merge) -> None:
@@ -210,7 +213,7 @@ def _template(template: security.SecurityTemplate, source: str, merge: _Merge) -
     for one in template.registry:
         where = f"{cite} [Registry Values] {one.path.name}"
         if one.path.hive != "HKLM":
-            merge.warnings.append(f"{one.path}: user settings are not imported")
+            merge.warnings.append(f"{one.path}: settings of one user are not imported")
         else:
             merge.put(Registry(one.path, one.type), _value(one.data), where)
     for right, trustees in template.rights.items():
@@ -234,34 +237,38 @@ def _audit(lines: Iterable[auditcsv.AuditLine], source: str, merge: _Merge) -> N
             merge.warnings.append(f"audit.csv: {line.subcategory or line.guid} is not imported")
 
 
-def _registry(entries: Iterable[pol.Entry], cite: str, shown: str, merge: _Merge) -> None:
+def _registry(
+    entries: Iterable[pol.Entry], hive: str, cite: str, shown: str, merge: _Merge
+) -> None:
+    types = _BASELINE_TYPES if hive == "HKLM" else USER_TYPES
     for entry in entries:
         where = f"{cite} {entry.key}\\{entry.value}"
         match entry.action:
             case pol.Action.SET | pol.Action.SOFT:
                 kind = RegistryType(entry.type)
-                if kind not in _BASELINE_TYPES:
+                if kind not in types:
                     merge.warnings.append(f"{shown}: {entry.key}: {kind.name} is not imported")
                     continue
-                path = RegistryPath("HKLM", entry.key, entry.names[0])
+                path = RegistryPath(hive, entry.key, entry.names[0])
                 merge.put(Registry(path, kind), _value(entry.content()), where)
             case pol.Action.DELETE | pol.Action.DELETE_VALUES:
-                for target in _deleted(entry):
+                for target in _deleted(entry, hive):
                     merge.put(target, None, where)
             case pol.Action.DELETE_ALL_VALUES:
-                merge.drop_below(entry.key, subkeys=False)
+                merge.drop_below(hive, entry.key, subkeys=False)
                 merge.warnings.append(f"{shown}: emptying {entry.key} is not imported")
             case pol.Action.DELETE_KEYS:
                 for name in entry.names:
-                    merge.drop_below(f"{entry.key}\\{name}" if entry.key else name, subkeys=True)
+                    key = f"{entry.key}\\{name}" if entry.key else name
+                    merge.drop_below(hive, key, subkeys=True)
                 merge.warnings.append(f"{shown}: deleting keys of {entry.key} is not imported")
             case _:
                 merge.warnings.append(f"{shown}: {entry.action} of {entry.key} is not imported")
 
 
-def _deleted(entry: pol.Entry) -> Iterator[Registry]:
+def _deleted(entry: pol.Entry, hive: str) -> Iterator[Registry]:
     for name in entry.names:
-        yield Registry(RegistryPath("HKLM", entry.key, name), RegistryType.DWORD)
+        yield Registry(RegistryPath(hive, entry.key, name), RegistryType.DWORD)
 
 
 def _value(data: Data) -> Value:

@@ -113,7 +113,7 @@ def is_way_in(target: Target, who: Identity) -> bool:
             return who.builtin_administrator and key.lower() in _ACCOUNT
         case Service(name):
             return name.lower() in {service.lower() for service in _SERVICES}
-        case Registry(path):
+        case Registry(path) if path.hive == "HKLM":
             full = f"{path.key}\\{path.name}".lower()
             return full in _WAYS_IN or full.startswith(_WAYS_IN_BELOW)
         case _:

@@ -25,6 +25,8 @@ from opsproof.policy.targets import (
     Target,
     Value,
 )
+from opsproof.policy.users import HIVE as USER_HIVE
+from opsproof.policy.users import UserHive, read_users, user_keys
 
 _START = re.compile(r"^\s*START_TYPE\s*:\s*([0-4])\s+\S+(.*DELAYED)?", re.MULTILINE)
 _STARTS = {"2": StartMode.AUTO, "3": StartMode.MANUAL, "4": StartMode.DISABLED}
@@ -65,6 +67,7 @@ class Observed:
     registry: Mapping[tuple[str, str, str], RegistryValue]
     services: Mapping[str, StartMode]
     origins: Origins = NO_DOMAIN
+    users: tuple[UserHive, ...] = ()
 
     def registry_value(self, key: str, name: str) -> RegistryValue | None:
         """A value below HKLM as it is, with its type."""
@@ -84,8 +87,17 @@ class Observed:
                 return None if mode is None else mode.value
             case Firewall():
                 return _plain(self._firewall(target))
+            case Registry(path) if path.hive == USER_HIVE:
+                return self._of_users(path)
             case Registry(path):
                 return _plain(self.registry.get(path.folded))
+
+    def _of_users(self, path: RegistryPath) -> Value | None:
+        """What all users have; when they differ, the different values as texts."""
+        found = {_plain(user.values.get(path.folded)) for user in self.users}
+        if len(found) == 1:
+            return found.pop()
+        return tuple(sorted("(not set)" if one is None else str(one) for one in found))
 
     def _firewall(self, target: Firewall) -> RegistryValue | None:
         """A profile's property as it counts: what a GPO sets, else the local store."""
@@ -137,6 +149,7 @@ def observe(batch: Batch, settings: Iterable[Setting]) -> Observed:
         registry=registry,
         services=services,
         origins=origins(batch, registry.values()),
+        users=read_users(batch, user_keys(wanted)),
     )
 
 

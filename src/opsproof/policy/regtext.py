@@ -7,6 +7,7 @@ backslash at a line's end continues it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from opsproof.errors import IncompleteError
@@ -20,11 +21,12 @@ from opsproof.policy.registry import (
 )
 
 _HEAD = "Windows Registry Editor Version 5.00"
-_HIVE = "HKEY_LOCAL_MACHINE\\"
+_MACHINE = "HKEY_LOCAL_MACHINE"
+_USER = re.compile(r"HKEY_USERS\\[^\\]+\\(.+)", re.DOTALL)
 
 
-def values(text: str, *, name: str) -> Iterator[RegistryValue]:
-    """Every value below HKLM in an export.
+def values(text: str, *, name: str, user: bool = False) -> Iterator[RegistryValue]:
+    """Every value below HKLM in an export; with ``user`` below a user's hive, named HKCU.
 
     Raises:
         IncompleteError: the text is no export, or a line of it cannot be read.
@@ -37,12 +39,22 @@ def values(text: str, *, name: str) -> Iterator[RegistryValue]:
         if line.startswith("[") and line.endswith("]"):
             key = line[1:-1]
         elif line.strip():
-            if not key.startswith(_HIVE):
-                raise IncompleteError(f"{key!r} is not below HKLM", where=name)
-            yield _value(key.removeprefix(_HIVE), line, name)
+            hive, below = _below(key, user, name)
+            yield _value(hive, below, line, name)
 
 
-def script(values: Iterable[RegistryValue], gone: Iterable[RegistryPath]) -> bytes:
+def _below(key: str, user: bool, name: str) -> tuple[str, str]:
+    match = _USER.fullmatch(key) if user else None
+    if match is not None:
+        return "HKCU", match[1]
+    if user or not key.startswith(f"{_MACHINE}\\"):
+        raise IncompleteError(f"{key!r} is not below the hive that was asked for", where=name)
+    return "HKLM", key.removeprefix(f"{_MACHINE}\\")
+
+
+def script(
+    values: Iterable[RegistryValue], gone: Iterable[RegistryPath], *, root: str = _MACHINE
+) -> bytes:
     """A script for ``reg import`` that sets values and removes others, UTF-16LE with a mark.
 
     Data goes as bytes with its type, so that no text needs quoting.
@@ -52,9 +64,9 @@ def script(values: Iterable[RegistryValue], gone: Iterable[RegistryPath]) -> byt
         data = encode(value.type, value.data)
         kind = f"hex({value.type:x})"
         shown = ",".join(f"{byte:02x}" for byte in data)
-        lines += ["", f"[{_HIVE}{value.path.key}]", f"{_name(value.path.name)}={kind}:{shown}"]
+        lines += ["", f"[{root}\\{value.path.key}]", f"{_name(value.path.name)}={kind}:{shown}"]
     for path in gone:
-        lines += ["", f"[{_HIVE}{path.key}]", f"{_name(path.name)}=-"]
+        lines += ["", f"[{root}\\{path.key}]", f"{_name(path.name)}=-"]
     text = "".join(f"{line}\r\n" for line in [*lines, ""])
     return b"\xff\xfe" + text.encode("utf-16-le")
 
@@ -125,9 +137,9 @@ def _plain(quoted: str) -> str:
     return "".join(found)
 
 
-def _value(key: str, line: str, name: str) -> RegistryValue:
+def _value(hive: str, key: str, line: str, name: str) -> RegistryValue:
     value, rest = _split(line)
-    path = RegistryPath("HKLM", key, value)
+    path = RegistryPath(hive, key, value)
     try:
         if rest.startswith('"'):
             return RegistryValue(path, RegistryType.SZ, _plain(rest))

@@ -82,7 +82,7 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """A registry value below HKLM."""
+    """A registry value below HKLM, or below HKCU: in the hive of every user, and of those to come."""
 
     path: RegistryPath
     type: RegistryType
@@ -145,6 +145,9 @@ class Firewall:
         """As a person reads it."""
         return f"firewall {self.profile} {self.name}"
 
+
+USER_TYPES = {RegistryType.SZ, RegistryType.EXPAND_SZ, RegistryType.DWORD, RegistryType.QWORD}
+"""Registry types that a value of every user may have."""
 
 Target: TypeAlias = "SystemAccess | Right | Registry | Audit | Service | Firewall"
 

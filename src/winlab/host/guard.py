@@ -97,6 +97,6 @@ class WriteGuard:
 def _within(what: str, folders: set[str]) -> bool:
     kind, _, path = what.partition(" ")
     low = path.lower()
-    return kind in {"file", "folder"} and any(
+    return kind in {"file", "folder", "attributes", "times", "owner"} and any(
         low == folder or low.startswith(f"{folder}\\") for folder in folders
     )

@@ -18,6 +18,7 @@ from winlab.host.files import Drive, FileSystem
 from winlab.host.grouppolicy import GroupPolicy
 from winlab.host.guard import WriteGuard
 from winlab.host.hardware import Hardware
+from winlab.host.hives import PROFILES, Hives
 from winlab.host.ids import SeededIds, stable_number
 from winlab.host.iis import Iis
 from winlab.host.image import base
@@ -79,6 +80,7 @@ class Host:
         "group_policy",
         "guard",
         "hardware",
+        "hives",
         "ids",
         "iis",
         "locale",
@@ -123,6 +125,7 @@ class Host:
             self.guard.exists = self.files.exists
             self.deferred = DeferredWrites(self.files, self.guard)
             self.registry = Registry(image.registry, write)
+            self.hives = Hives(self.registry, self.files, self.guard)
             self.services = ServiceManager(image.services, write)
             self.accounts = Accounts(
                 self.name,
@@ -158,6 +161,7 @@ class Host:
             "files",
             "deferred",
             "registry",
+            "hives",
             "services",
             "accounts",
             "policy",
@@ -185,6 +189,9 @@ class Host:
                 self.accounts.change_user(spec.admin, password=spec.admin_password)
         for drive in spec.drives:
             self.files.add_root(drive.letter)
+        self.registry.set_value(PROFILES, "Default", "%SystemDrive%\\Users\\Default")
+        builtin = admin_user(self)
+        self.hives.add_profile(builtin.sid, "C:\\Users\\Administrator", logged_on=True)
         services = "HKLM\\SYSTEM\\CurrentControlSet\\Services"
         self.registry.mount(services, ServicesView(self.services))
         certificates = "HKLM\\SOFTWARE\\Microsoft\\SystemCertificates"

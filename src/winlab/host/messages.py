@@ -45,6 +45,7 @@ _MESSAGES: dict[int, tuple[str, str]] = {
     206: ("The filename or extension is too long.", "文件名或扩展名太长。"),
     259: ("No more data is available.", "没有更多可用的数据。"),
     267: ("The directory name is invalid.", "目录名称无效。"),
+    1009: ("The configuration registry database is corrupt.", "配置注册表数据库损坏。"),
     1051: (
         "A stop control has been sent to a service that other running services are dependent on.",
         "已向服务发送停止控制，其他正在运行的服务依赖于此服务。",

@@ -1,4 +1,4 @@
-"""reg.exe. Source: "reg query", "reg add", "reg delete" (Microsoft Learn)."""
+"""reg.exe. Source: "reg query", "reg add", "reg delete", "reg load", "reg unload" (Microsoft Learn)."""
 
 from __future__ import annotations
 
@@ -325,7 +325,41 @@ def _import(call: Call, args: list[str]) -> int:
     return _done(call)
 
 
-_VERBS = {"query": _query, "add": _add, "delete": _delete, "export": _export, "import": _import}
+def _load(call: Call, args: list[str]) -> int:
+    if len(args) != 2:
+        return _syntax(call, "LOAD")
+    return _hive(call, args[0], paths.normalise(args[1], call.cwd))
+
+
+def _unload(call: Call, args: list[str]) -> int:
+    return _hive(call, args[0], None) if len(args) == 1 else _syntax(call, "UNLOAD")
+
+
+def _hive(call: Call, key: str, file: str | None) -> int:
+    if not call.admin:
+        text = ("A required privilege is not held by the client.", "客户端没有所需的特权。")
+        return _fail(call, *text)
+    hives = call.host.hives
+    try:
+        full = call.host.registry.normalise(key)
+        if file is None:
+            hives.detach(full)
+        else:
+            hives.attach(full, file)
+    except WindowsError as exc:
+        return _fail(call, exc.text("en-US"), exc.text("zh-CN"))
+    return _done(call)
+
+
+_VERBS = {
+    "query": _query,
+    "add": _add,
+    "delete": _delete,
+    "export": _export,
+    "import": _import,
+    "load": _load,
+    "unload": _unload,
+}
 
 
 @program("reg")
@@ -342,8 +376,6 @@ def reg(call: Call) -> int:
         if call.args[0].lower() in {
             "copy",
             "save",
-            "load",
-            "unload",
             "restore",
             "compare",
             "flags",

@@ -70,9 +70,13 @@ _HOSTS = b"""# Copyright (c) 1993-2009 Microsoft Corp.\r
 #\t127.0.0.1       localhost\r
 #\t::1             localhost\r
 """
+EMPTY_HIVE = b'regf{"": [], "Environment": []}'
+"""A user's hive without values of interest, as `winlab.host.hives` keeps them."""
+
 _WIN_INI = b"; for 16-bit app support\r\n[fonts]\r\n[extensions]\r\n[mci extensions]\r\n[files]\r\n"
 
 _FILES: dict[str, bytes] = {
+    **{f"C:\\Users\\{name}\\NTUSER.DAT": EMPTY_HIVE for name in ("Administrator", "Default")},
     "C:\\Windows\\System32\\drivers\\etc\\hosts": _HOSTS,
     "C:\\Windows\\System32\\drivers\\etc\\networks": b"loopback                 127\r\n",
     "C:\\Windows\\System32\\drivers\\etc\\protocol": b"ip       0     IP\r\ntcp      6     TCP\r\n",
