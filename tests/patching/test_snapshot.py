@@ -8,9 +8,11 @@ from tests.patching.hosts import LINE, NOW, hosts, look
 from opsproof.errors import IncompleteError
 from opsproof.inspection.batch import split_batch
 from opsproof.inspection.command import MAX_LINE
+from opsproof.patching.command import PENDING_KEYS, PENDING_VALUES, UPDATE_EXE, UPDATE_SERVICES
 from opsproof.patching.snapshot import compare, read_snapshot
 from winlab.commands import run_cmd
 from winlab.host.host import Host
+from winlab.host.services import Service
 
 ROLLUP = "5068787"
 
@@ -66,12 +68,56 @@ def test_both_languages_give_the_same(estate: dict[str, Host]) -> None:
         ("cbs", ("component-servicing",)),
         ("wu", ("windows-update",)),
         ("rename", ("file-rename",)),
+        ("exe", ("update-exe",)),
     ],
 )
 def test_every_place_of_a_pending_restart(mark: str, names: tuple[str, ...]) -> None:
     host = hosts()["current"]
     host.power.require_reboot(mark)
     assert look(host).pending == names
+
+
+@pytest.mark.parametrize("name", ["canary", "canary-2019"])
+def test_the_configuration_manager_client_is_asked(estate: dict[str, Host], name: str) -> None:
+    host = hosts()[name]
+    host.services.put(Service(name="CcmExec", display_name="SMS Agent Host"))
+    host.power.client = "idle"
+    assert look(host).pending == ()
+    host.power.client = "restart-due"
+    assert look(host).pending == ("configuration-manager",)
+    host.reboot()
+    assert look(host).pending == ()
+    host.power.client = "broken"
+    with pytest.raises(IncompleteError, match="does not say whether a restart is pending"):
+        look(host)
+    assert host.unmodelled == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "mark"),
+    [
+        (UPDATE_SERVICES + r"\7971f918-a847-4430-9279-4a52d1efe18d", "", "update-services"),
+        (PENDING_KEYS["component-servicing-packages"], "", "component-servicing-packages"),
+        (PENDING_KEYS["component-servicing-running"], "", "component-servicing-running"),
+        (PENDING_KEYS["windows-update-report"], "", "windows-update-report"),
+        (PENDING_KEYS["server-manager"], "", "server-manager"),
+        *((key, value, mark) for mark, (key, value) in PENDING_VALUES.items()),
+    ],
+)
+def test_other_places_of_a_pending_restart(key: str, value: str, mark: str) -> None:
+    host = hosts()["current"]
+    host.registry.create_key(key)
+    if value:
+        host.registry.set_value(key, value, "x")
+    assert look(host).pending == (mark,)
+
+
+def test_a_place_that_is_there_and_empty_means_nothing() -> None:
+    host = hosts()["current"]
+    host.registry.create_key(UPDATE_SERVICES)
+    host.registry.create_key(UPDATE_EXE[0])
+    host.registry.set_value(*UPDATE_EXE, 0)
+    assert look(host).pending == ()
 
 
 def test_a_new_computer_name_waits_for_a_restart() -> None:

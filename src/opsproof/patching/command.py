@@ -2,7 +2,10 @@
 
 Its steps are marked as those of an inspection (:mod:`opsproof.inspection.command`). Places of a
 pending restart: Component Based Servicing and Windows Update (Microsoft, "Determine pending
-reboot"), PendingFileRenameOperations, a computer name that waits, a domain join, Server Manager.
+reboot"), PendingFileRenameOperations, older update packages (UpdateExeVolatile), a setup that asks
+for it (DVDRebootSignal), a computer name that waits, a domain join, Server Manager, and what the
+Configuration Manager client says itself (Microsoft, "DetermineIfRebootPending Method in Class
+CCM_ClientUtilities").
 """
 
 from __future__ import annotations
@@ -30,8 +33,17 @@ PENDING_VALUES = {
     "file-rename-2": (rf"{_CONTROL}\Session Manager", "PendingFileRenameOperations2"),
     "domain-join": (_NETLOGON, "JoinDomain"),
     "domain-password": (_NETLOGON, "AvoidSpnSet"),
+    "setup": (rf"{_CURRENT}\RunOnce", "DVDRebootSignal"),
 }
 """Values (key, name) that mean the same."""
+
+UPDATE_EXE = (r"HKLM\SOFTWARE\Microsoft\Updates", "UpdateExeVolatile")
+"""A value that means it when it is not 0."""
+
+UPDATE_SERVICES = rf"{_CURRENT}\WindowsUpdate\Services\Pending"
+"""A key that means it when it has a key below."""
+
+_CLIENT = r"\\root\ccm\clientsdk"
 
 EVENTS = 40
 """How many of the newest results of the Windows Update client are read."""
@@ -73,6 +85,14 @@ def snapshot_command(*, asked_at: datetime, since: datetime) -> str:
         *(
             step(f"pending {name}", f'reg query "{key}" /v {value} 2>nul')
             for name, (key, value) in PENDING_VALUES.items()
+        ),
+        step("update-exe", f'reg query "{UPDATE_EXE[0]}" /v {UPDATE_EXE[1]} 2>nul'),
+        step("update-services", f'reg query "{UPDATE_SERVICES}" 2>nul'),
+        # Without the client there is no such namespace, and wmic fails; its service tells which.
+        step(
+            "client",
+            f"wmic /namespace:{_CLIENT} path CCM_ClientUtilities "
+            "call DetermineIfRebootPending <nul 2>nul",
         ),
         step("name", f'reg query "{names}\\ComputerName" /v ComputerName'),
         step("active-name", f'reg query "{names}\\ActiveComputerName" /v ComputerName'),

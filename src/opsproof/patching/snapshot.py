@@ -20,6 +20,10 @@ _FIRST_DYNAMIC_PORT = 49152
 """Ports from here on are handed out anew at every start (RFC 6335; Windows Server since 2008)."""
 
 _VALUE = re.compile(r"^\s+(\S+)\s+(REG_\w+)\s+(.*?)\s*$", re.MULTILINE)
+_CLIENT = "ccmexec"
+"""The service of the Configuration Manager client."""
+
+_CLIENT_SAYS = re.compile(r"^\s*(RebootPending|IsHardRebootPending) = (TRUE|FALSE);", re.MULTILINE)
 _EVENT = re.compile(r"<Event .*?</Event>", re.DOTALL)
 _NAMESPACE = "{http://schemas.microsoft.com/win/2004/08/events/event}"
 
@@ -112,7 +116,7 @@ def read_snapshot(batch: Batch, answered_at: datetime) -> Snapshot:
                 }
             )
         ),
-        pending=_pending(batch),
+        pending=_pending(batch, client=any(r["Name"].lower() == _CLIENT for r in services)),
         wsus_server=policy.get("WUServer"),
         wsus_used=policy.get("UseWUServer") == "0x1",
         events=_events(batch.section("events").text),
@@ -169,12 +173,25 @@ def _states(batch: Batch, section: str, name: str) -> dict[str, str]:
     return {item[name]: item["state"] for item in appcmd(batch.section(section).text)}
 
 
-def _pending(batch: Batch) -> tuple[str, ...]:
+def _pending(batch: Batch, *, client: bool) -> tuple[str, ...]:
     found = [name for name, section in batch.named("pending").items() if section.ok]
     names = [_VALUE.findall(batch.section(part).text) for part in ("name", "active-name")]
     wanted, active = ([value.lower() for _, _, value in part] for part in names)
     if wanted != active:
         found.append("computer-name")
+    volatile = [value for _, _, value in _VALUE.findall(batch.section("update-exe").text)]
+    if any(value != "0x0" for value in volatile):
+        found.append("update-exe")
+    if re.search(r"\\Pending\\.", batch.section("update-services").text, re.IGNORECASE):
+        found.append("update-services")
+    said = dict(_CLIENT_SAYS.findall(batch.section("client").text))
+    if client and not said:
+        raise IncompleteError(
+            "the Configuration Manager client does not say whether a restart is pending",
+            remedy="repair the client or stop and remove it",
+        )
+    if "TRUE" in said.values():
+        found.append("configuration-manager")
     return tuple(sorted(found))
 
 

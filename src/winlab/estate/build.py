@@ -120,6 +120,11 @@ def build_host(plan: Plan, spec: schema.HostSpec, number: int, address: str) -> 
             host.network.domain = plan.estate.domain
             host.group_policy.assign(policies(plan.estate.gpos, spec.gpos, plan.estate.domain))
             host.group_policy.refresh()
+        if spec.configuration_manager != "none":
+            host.power.client = spec.configuration_manager
+            _service(
+                host, schema.ServiceSpec(name="CcmExec", display="SMS Agent Host", start="delayed")
+            )
         if spec.updates is not None:
             add_updates(host, plan.estate.updates, spec.updates, plan.estate.domain)
         fill_logs(plan.estate, spec, host, plan.start, plan.folder, plan.file)

@@ -206,7 +206,8 @@ class HostSpec(Spec, frozen=True, kw_only=True):
     reboot: RebootSpec = RebootSpec()
     uptime_hours: Annotated[float, msgspec.Meta(ge=0.1)] = 400.0
     clock_offset_ms: int = 0
-    pending_reboot: tuple[Literal["cbs", "wu", "rename"], ...] = ()
+    pending_reboot: tuple[Literal["cbs", "wu", "rename", "exe"], ...] = ()
+    configuration_manager: Literal["none", "idle", "restart-due", "broken"] = "none"
     services: tuple[ServiceSpec, ...] = ()
     certificates: tuple[CertificateSpec, ...] = ()
     iis: IisSpec | None = None

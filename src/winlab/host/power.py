@@ -2,7 +2,9 @@
 
 Sources: "shutdown" (Microsoft Learn) for options and codes 1115, 1116 and 1190; the registry places
 are those that Test-PendingReboot style checks read: Component Based Servicing\\RebootPending,
-WindowsUpdate\\Auto Update\\RebootRequired, Session Manager\\PendingFileRenameOperations.
+WindowsUpdate\\Auto Update\\RebootRequired, Session Manager\\PendingFileRenameOperations,
+Updates\\UpdateExeVolatile. The Configuration Manager client keeps its own mark, which only it tells
+("DetermineIfRebootPending Method in Class CCM_ClientUtilities").
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from winlab.host.errors import WindowsError
 
@@ -23,6 +25,11 @@ WU = (
 )
 SESSION_MANAGER = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager"
 RENAME = "PendingFileRenameOperations"
+UPDATES = "HKLM\\SOFTWARE\\Microsoft\\Updates"
+VOLATILE = "UpdateExeVolatile"
+
+Client = Literal["none", "idle", "restart-due", "broken"]
+"""The Configuration Manager client: not there, or what it says of a restart (broken: nothing)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +45,7 @@ class Shutdown:
 class Power:
     """Boot and shutdown of one host."""
 
-    __slots__ = ("_clock", "_registry", "_write", "boot_time", "pending")
+    __slots__ = ("_clock", "_registry", "_write", "boot_time", "client", "pending")
 
     def __init__(
         self,
@@ -50,6 +57,7 @@ class Power:
         """``boot_time`` is aware UTC, by the host's own clock."""
         self.boot_time = boot_time
         self.pending: Shutdown | None = None
+        self.client: Client = "none"
         self._clock = clock
         self._registry = registry
         self._write = write
@@ -73,7 +81,7 @@ class Power:
         self.pending = None
 
     def require_reboot(self, *reasons: str) -> None:
-        """Set pending-reboot marks: any of "cbs", "wu", "rename" (ValueError for others)."""
+        """Set pending-reboot marks: any of "cbs", "wu", "rename", "exe" (ValueError for others)."""
         for reason in reasons:
             if reason == "cbs":
                 self._registry.create_key(CBS)
@@ -82,11 +90,14 @@ class Power:
             elif reason == "rename":
                 names = ("\\??\\C:\\Windows\\Temp\\~DF1A2B.tmp", "")
                 self._registry.set_value(SESSION_MANAGER, RENAME, names)
+            elif reason == "exe":
+                self._registry.create_key(UPDATES)
+                self._registry.set_value(UPDATES, VOLATILE, 1)
             else:
                 raise ValueError(f"no such pending-reboot mark: {reason}")
 
     def reboot_required(self) -> list[str]:
-        """Return which marks are set: "cbs", "wu", "rename"."""
+        """Return which marks are set: "cbs", "wu", "rename", "exe"."""
         found = []
         if self._registry.exists(CBS):
             found.append("cbs")
@@ -94,6 +105,9 @@ class Power:
             found.append("wu")
         if self._registry.value(SESSION_MANAGER, RENAME) is not None:
             found.append("rename")
+        volatile = self._registry.value(UPDATES, VOLATILE)
+        if volatile is not None and volatile.data:
+            found.append("exe")
         return found
 
     def booted(self) -> None:
@@ -105,14 +119,18 @@ class Power:
                 self._registry.delete_key(path)
         if self._registry.value(SESSION_MANAGER, RENAME) is not None:
             self._registry.delete_value(SESSION_MANAGER, RENAME)
+        if self._registry.value(UPDATES, VOLATILE) is not None:
+            self._registry.delete_value(UPDATES, VOLATILE)
+        if self.client == "restart-due":
+            self.client = "idle"
 
     def save(self) -> Any:
         """Return the state for `load`; marks are part of the registry."""
-        return self.boot_time, self.pending
+        return self.boot_time, self.pending, self.client
 
     def load(self, state: Any) -> None:
         """Go back to a saved state."""
-        self.boot_time, self.pending = state
+        self.boot_time, self.pending, self.client = state
 
     def dump(self) -> dict[str, Any]:
         """Return boot time, marks and a scheduled shutdown."""

@@ -20,6 +20,7 @@ Row: TypeAlias = "dict[str, str]"
 _RPC = 0x800706BA
 _INVALID_CLASS = 0x80041010
 _INVALID_NAMESPACE = 0x8004100E
+_CLIENT = "root\\ccm\\clientsdk"
 _INVALID_QUERY = 0x80041017
 _END = "\r\r\n"
 _TOKEN = re.compile(r'"[^"]*"|\'[^\']*\'|\([^()]*\)|/[A-Za-z]+:"[^"]*"|[^\s"\'(]+')
@@ -92,9 +93,44 @@ def wmic(call: Call) -> int:
     shown = (node or call.host.name).upper()
     if target is None:
         return _fail(call, shown, _RPC, "The RPC server is unavailable.", "RPC 服务器不可用。")
+    if namespace == _CLIENT and target.power.client != "none":
+        return _client(call, target, shown, words)
     if namespace not in _NAMESPACES:
         return _fail(call, shown, _INVALID_NAMESPACE, "Invalid namespace", "无效命名空间")
     return _class(call, target, target.name if node is None else shown, namespace, words)
+
+
+def _client(call: Call, host: Host, node: str, words: list[str]) -> int:
+    """The one class of the Configuration Manager client that is modelled.
+
+    Source: "DetermineIfRebootPending Method in Class CCM_ClientUtilities" (Configuration Manager SDK)
+    for the out parameters. assumed: a broken client answers with a generic failure.
+    """
+    asked = ["path", "ccm_clientutilities", "call", "determineifrebootpending"]
+    if [word.lower() for word in words] != asked:
+        raise NotModelledError(f"wmic {' '.join(words)}")
+    if host.power.client == "broken":
+        return _fail(call, node, 0x80041001, "Generic failure", "一般性故障")
+    due = "TRUE" if host.power.client == "restart-due" else "FALSE"
+    call.line(
+        call.text("Executing ", "执行 ") + "(CCM_ClientUtilities)->DetermineIfRebootPending()"
+    )
+    call.line(call.text("Method execution successful.", "方法执行成功。"))
+    call.line(call.text("Out Parameters:", "外参数:"))
+    call.line("instance of __PARAMETERS")
+    call.line("{")
+    for name, value in (
+        ("DisableHideTime", '"00000000000000.000000+000"'),
+        ("InGracePeriod", "FALSE"),
+        ("IsHardRebootPending", "FALSE"),
+        ("NotifyUI", "FALSE"),
+        ("RebootDeadline", '"00000000000000.000000+000"'),
+        ("RebootPending", due),
+        ("ReturnValue", "0"),
+    ):
+        call.line(f"\t{name} = {value};")
+    call.line("};")
+    return 0
 
 
 def _class(call: Call, host: Host, node: str, namespace: str, words: list[str]) -> int:
