@@ -61,6 +61,10 @@ class Stories:
             "windows": {"hosts": {name: HOST_VARIABLES.get(name, {}) for name in names}},
             "patching_canary": {"hosts": {name: {} for name in canaries}},
             "pair": {"hosts": {"pair-01": {}, "pair-02": {}}, "vars": pair},
+            "broken_service": {
+                "hosts": {"breaks-service": {}, "behind-broken": {}},
+                "vars": {"patching_service": "broken_service"},
+            },
             "lonely_service": {
                 "hosts": {"lonely": {}, "lonely-partner": {"ansible_host": "127.0.0.1"}},
                 "vars": {"patching_service": "lonely_service"},

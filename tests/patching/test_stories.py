@@ -107,6 +107,7 @@ def test_check_mode_says_what_would_be_installed_and_writes_nothing(
         ("approves-others", "current"),
         ("other-id", "refused"),
         ("breaks-service", "unsound"),
+        ("behind-broken", "blocked"),
         ("full-disk", "blocked"),
         ("restart-due", "blocked"),
         ("late", "window-over"),
@@ -167,7 +168,15 @@ def test_an_update_that_fails_is_tried_once(stories: Stories, told: Facts) -> No
 
 
 def test_a_server_that_does_not_answer_restarts_nobody(stories: Stories, told: Facts) -> None:
-    for host in ("unreachable-wsus", "no-wsus", "other-id", "late", "lonely", "full-disk"):
+    for host in (
+        "unreachable-wsus",
+        "no-wsus",
+        "other-id",
+        "late",
+        "lonely",
+        "full-disk",
+        "behind-broken",
+    ):
         model = stories.dump(host)
         assert (model["lab"]["reboots"], model["updates"]["attempts"]) == (0, {}), host
 
@@ -179,6 +188,12 @@ def test_a_pair_is_never_out_together(stories: Stories, told: Facts) -> None:
     assert second["partners"][0]["health"] == "sound"
     assert first["partners"][0]["health"] == "untouched"
     assert told["lonely"]["reasons"] == ["lonely-partner of the same service does not answer"]
+    assert told["behind-broken"]["reasons"] == [
+        "breaks-service of the same service is unwell after its own patching"
+    ]
+    assert told["restart-due"]["reasons"] == [
+        "a restart is pending: configuration-manager, file-rename"
+    ]
 
 
 def test_what_got_worse_is_named(told: Facts) -> None:

@@ -42,13 +42,15 @@ class Console:
     """What processes on one console share: the code page, and what they asked of the host.
 
     ``duration`` is seconds of the host's time that passed; ``goes_down_after`` is set by shutdown;
-    ``depth`` is how deep commands run inside commands, over all shells of the console.
+    ``depth`` is how deep commands run inside commands, over all shells of the console. ``remote``: the
+    processes have a network logon, which may not install updates.
     """
 
     codepage: int = 65001
     duration: float = 0.0
     goes_down_after: float | None = None
     depth: int = 0
+    remote: bool = True
 
 
 @dataclass(kw_only=True)

@@ -42,6 +42,7 @@ MODULES = (
     "where",
     "whoami",
     "wmic",
+    "wusa",
     "xcopy",
 )
 

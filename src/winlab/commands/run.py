@@ -64,17 +64,18 @@ def run_cmd(
     stdin: bytes = b"",
     codepage: int = 65001,
     delayed: bool = False,
+    remote: bool = True,
 ) -> CmdResult:
     """Run what stands after ``cmd.exe /c``.
 
     ``env`` lies over the user's variables; ``cwd`` defaults to the user's profile; ``codepage`` is
-    that of the console; ``delayed`` is /v:on.
+    that of the console; ``delayed`` is /v:on; ``remote`` is false for scheduled tasks.
 
     Raises:
         WindowsError: ``cwd`` is no valid path.
     """
     where, variables = _start(host, user, cwd, env)
-    console = Console(codepage=codepage)
+    console = Console(codepage=codepage, remote=remote)
     shell = Shell(host, user=user, cwd=where, env=variables, console=console, delayed=delayed)
     out, err = Sink(bytearray()), Sink(bytearray())
     try:

@@ -14,7 +14,7 @@ from winlab.estate.build_roles import add_role
 from winlab.estate.build_sql import add_sql_server
 from winlab.estate.errors import EstateError
 from winlab.estate.schema_policy import built as policies
-from winlab.estate.updates import add_updates
+from winlab.estate.updates import add_updates, update_file
 from winlab.host.certificates import Certificate
 from winlab.host.files import Drive
 from winlab.host.hardware import Hardware
@@ -265,7 +265,9 @@ def _binding(host: Host, spec: schema.BindingSpec, by_id: dict[str, tuple[str, s
 
 def _files(plan: Plan, host: Host, spec: schema.HostSpec) -> None:
     for item in spec.files:
-        if item.source is None:
+        if item.update is not None:
+            content = update_file(item.update, plan.estate.updates, host.os.year)
+        elif item.source is None:
             content = _dated(host, plan.start, item.text or "").encode(item.encoding)
         else:
             key = f"hosts[{spec.name}].files[{item.path}].source"

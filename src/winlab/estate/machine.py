@@ -223,7 +223,7 @@ class LabHost:
         self.host.group_policy.tick()
         due = self.host.tasks.take_due(self.host.now())
         for task in due:
-            run_cmd(self.host, task.command, user=task.user)
+            run_cmd(self.host, task.command, user=task.user, remote=False)
         return bool(due)
 
     def seconds_to_next_task(self) -> float | None:

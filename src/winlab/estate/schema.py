@@ -21,6 +21,7 @@ from winlab.estate.schema_sql import SqlDatabaseSpec as SqlDatabaseSpec
 from winlab.estate.schema_sql import SqlLoginSpec as SqlLoginSpec
 from winlab.estate.schema_sql import SqlSpec as SqlSpec
 from winlab.estate.schema_updates import HostUpdatesSpec as HostUpdatesSpec
+from winlab.estate.schema_updates import Kb as Kb
 from winlab.estate.schema_updates import TroubleSpec as TroubleSpec
 from winlab.estate.schema_updates import UpdateSpec as UpdateSpec
 from winlab.estate.schema_updates import unknown_kbs
@@ -126,16 +127,18 @@ class EventLogSpec(Spec, frozen=True, kw_only=True):
 
 
 class FileSpec(Spec, frozen=True, kw_only=True):
-    """A file of the host: ``text``, or ``source``, a file on the controller.
+    """A file of the host: ``text``, ``source``, a file on the controller, or ``update``, a KB number.
 
     In a text ``{ago 3.5h}`` is the host's local time so many hours before the lab's start, as
-    ``2026-11-22 09:15:00``; ``encoding`` is what the text is written in.
+    ``2026-11-22 09:15:00``; ``encoding`` is what the text is written in. An update's file is its .msu
+    as the estate's catalogue has it.
     """
 
     path: str
     text: str | None = None
     encoding: Literal["utf-8", "gb18030", "utf-16"] = "utf-8"
     source: str | None = None
+    update: Kb | None = None
 
 
 class RegistrySpec(Spec, frozen=True, kw_only=True):
@@ -331,7 +334,9 @@ def _cross_check(spec: EstateSpec, file: str) -> None:
                 raise EstateError(
                     file, f"{where}.peers", f"{peer} is no host of this estate", "add that host"
                 )
-        unknown = unknown_kbs(spec.updates, host.updates) if host.updates else []
+        unknown = unknown_kbs(
+            spec.updates, host.updates or HostUpdatesSpec(), (f.update for f in host.files)
+        )
         if unknown:
             raise EstateError(
                 file, f"{where}.updates", f"no update has KB{unknown[0]}", "add it under updates"

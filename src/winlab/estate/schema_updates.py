@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
@@ -16,7 +17,8 @@ class UpdateSpec(Spec, frozen=True, kw_only=True):
     """An update of the catalogue, applicable to ``os`` (all when empty).
 
     ``supersedes`` and ``requires`` are KB numbers of the same catalogue; ``package`` defaults to a
-    name with the KB number; ``id`` is made from KB and release when left out.
+    name with the KB number; ``stack`` is the servicing stack's package of a combined update; ``id``
+    is made from KB and release when left out.
     """
 
     kb: Kb
@@ -25,6 +27,7 @@ class UpdateSpec(Spec, frozen=True, kw_only=True):
     id: str = ""
     categories: tuple[str, ...] = ("Security Updates",)
     package: str = ""
+    stack: str = ""
     restart: bool = True
     seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     removable: bool = True
@@ -57,7 +60,10 @@ class HostUpdatesSpec(Spec, frozen=True, kw_only=True):
     trouble: tuple[TroubleSpec, ...] = ()
 
 
-def unknown_kbs(catalogue: tuple[UpdateSpec, ...], host: HostUpdatesSpec) -> list[str]:
-    """KB numbers that a host names and the catalogue does not have."""
+def unknown_kbs(
+    catalogue: tuple[UpdateSpec, ...], host: HostUpdatesSpec, files: Iterable[str | None]
+) -> list[str]:
+    """KB numbers that a host, or a file of it, names and the catalogue does not have."""
     named = {*(host.approved or ()), *host.installed, *(item.kb for item in host.trouble)}
+    named |= {kb for kb in files if kb is not None}
     return sorted(named - {item.kb for item in catalogue})

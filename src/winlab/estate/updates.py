@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from winlab.estate.schema_updates import HostUpdatesSpec, TroubleSpec, UpdateSpec
+from winlab.host import msu
 from winlab.host.host import Host
 from winlab.host.updates import POLICY, Update, Wsus
 
@@ -47,7 +48,8 @@ def _update(item: UpdateSpec, ids: dict[str, str], trouble: TroubleSpec | None) 
         title=item.title,
         kb=(item.kb,),
         categories=item.categories,
-        package=item.package or f"Package_for_KB{item.kb}~31bf3856ad364e35~amd64~~10.0.1.1",
+        package=_package(item),
+        stack=item.stack,
         restart=item.restart,
         seconds=item.seconds,
         removable=item.removable,
@@ -62,6 +64,18 @@ def _update(item: UpdateSpec, ids: dict[str, str], trouble: TroubleSpec | None) 
         breaks_services=wrong.breaks_services,
         restarts_host=wrong.restarts_host,
     )
+
+
+def update_file(kb: str, catalogue: tuple[UpdateSpec, ...], year: str) -> bytes:
+    """The .msu of an update; that for a host's own release if there is one."""
+    named = [item for item in catalogue if item.kb == kb]
+    item = next((item for item in named if not item.os or year in item.os), named[0])
+    packages = [item.stack, _package(item)] if item.stack else [_package(item)]
+    return msu.build(msu.Msu(item.kb, tuple(packages)))
+
+
+def _package(item: UpdateSpec) -> str:
+    return item.package or f"Package_for_KB{item.kb}~31bf3856ad364e35~amd64~~10.0.1.1"
 
 
 def _guid(text: str) -> str:

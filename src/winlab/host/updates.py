@@ -2,7 +2,8 @@
 
 Sources: "Windows Update Agent API" (IUpdateSearcher, IUpdateInstaller, OperationResultCode,
 ServerSelection) and MS-UAMG; "Windows Update error codes by component"; "Manage additional Windows
-Update settings" for WUServer and UseWUServer; all Microsoft Learn. assumed: an update that waits for
+Update settings" for WUServer and UseWUServer; "Servicing stack updates" for combined updates, whose
+servicing stack stays when the rest is removed; all Microsoft Learn. assumed: an update that waits for
 its restart is still found with IsInstalled=0; a second installation does not begin before it.
 """
 
@@ -24,6 +25,8 @@ DOWNLOAD_FAILED = 0x80240034
 ALL_FAILED = 0x80240022
 CBS_E_INVALID_PACKAGE = 0x800F0805
 CBS_E_CANNOT_UNINSTALL = 0x800F0825
+CBS_E_NOT_APPLICABLE = 0x800F081E
+CBS_E_NEW_SERVICING_STACK_REQUIRED = 0x800F0823
 
 SUCCEEDED, FAILED = 2, 4
 
@@ -42,7 +45,8 @@ class Update:
     """One update of the catalogue, and what goes wrong with it on this host.
 
     ``kb`` are article numbers without "KB"; ``requires`` and ``supersedes`` are update ids;
-    ``package`` is the name under which component servicing keeps it. ``restart`` is whether its
+    ``package`` is the name under which component servicing keeps it, ``stack`` that of the servicing
+    stack update which a combined update brings along. ``restart`` is whether its
     installation ends only with a restart. ``seconds`` is how long installing takes.
     ``install_errors`` are the HRESULTs of its first attempts, ``rollbacks`` how many boots take it
     back with ``rollback_error``, ``loops`` that it says it is installed and never is,
@@ -55,6 +59,7 @@ class Update:
     kb: tuple[str, ...]
     categories: tuple[str, ...] = ("Security Updates",)
     package: str = ""
+    stack: str = ""
     restart: bool = True
     seconds: float = 0.0
     size: int = 40 * 1024**2
@@ -93,6 +98,14 @@ class Installed(NamedTuple):
     restart: bool
 
 
+class Package(NamedTuple):
+    """A package of component servicing; ``state`` as DISM names it."""
+
+    name: str
+    state: str
+    update: Update
+
+
 class Logged(NamedTuple):
     """Something that the Windows Update client writes into the System log."""
 
@@ -106,6 +119,7 @@ class _State:
     installed: frozenset[str] = frozenset()
     staged: tuple[str, ...] = ()
     removing: tuple[str, ...] = ()
+    stacks: frozenset[str] = frozenset()
     downloaded: frozenset[str] = frozenset()
     accepted: frozenset[str] = frozenset()
     attempts: tuple[tuple[str, int], ...] = ()
@@ -163,7 +177,9 @@ class UpdateAgent:
     def offer(self, updates: Iterable[Update], installed: Iterable[str], wsus: Wsus) -> None:
         """Set catalogue, what is installed already (ids) and the update server."""
         self.catalogue = {update.id: update for update in updates}
-        self._state = _State(installed=frozenset(installed))
+        have = frozenset(installed)
+        stacks = frozenset(u.stack for u in self.catalogue.values() if u.stack and u.id in have)
+        self._state = _State(installed=have, stacks=stacks)
         self.wsus = wsus
 
     # -- questions -------------------------------------------------------------------------------
@@ -180,20 +196,28 @@ class UpdateAgent:
         times = dict(self._state.times)
         return [(self.catalogue[i], times.get(i)) for i in sorted(self._state.installed)]
 
-    def packages(self) -> list[tuple[Update, str]]:
-        """Packages of component servicing with their state as DISM names it."""
+    def packages(self) -> list[Package]:
+        """Packages of component servicing by name."""
         state = self._state
         found = []
         for update in self.catalogue.values():
+            if update.stack in state.stacks:
+                found.append(Package(update.stack, "Installed", update))
             if not update.package:
                 continue
             if update.id in state.removing:
-                found.append((update, "Uninstall Pending"))
+                found.append(Package(update.package, "Uninstall Pending", update))
             elif update.id in state.installed:
-                found.append((update, "Installed"))
+                found.append(Package(update.package, "Installed", update))
             elif update.id in state.staged:
-                found.append((update, "Install Pending"))
-        return sorted(found, key=lambda pair: pair[0].package)
+                found.append(Package(update.package, "Install Pending", update))
+        return sorted(found, key=lambda package: package.name)
+
+    def package(self, name: str) -> Package | None:
+        """A package that is there, or that this host's catalogue could bring ("Not Present")."""
+        there = next((found for found in self.packages() if found.name == name), None)
+        known = (u for u in self.catalogue.values() if name and name in (u.package, u.stack))
+        return there or next((Package(name, "Not Present", update) for update in known), None)
 
     def eula_accepted(self, update: Update) -> bool:
         """Whether the licence terms were accepted here."""
@@ -266,15 +290,19 @@ class UpdateAgent:
 
     def _install(self, update: Update) -> Installed:
         self._write(f"update {update.id}: install")
+        result = self._apply(update)
+        self._log(Logged(20 if result.hresult else 19, update, result.hresult))
+        return result
+
+    def _apply(self, update: Update) -> Installed:
         attempts = dict(self._state.attempts)
         tried = attempts.get(update.id, 0)
         attempts[update.id] = tried + 1
         self._state = replace(self._state, attempts=tuple(sorted(attempts.items())))
         if tried < len(update.install_errors):
-            error = update.install_errors[tried]
-            self._log(Logged(20, update, error))
-            return Installed(update, FAILED, error, False)
-        self._log(Logged(19, update, 0))
+            return Installed(update, FAILED, update.install_errors[tried], False)
+        if update.stack:
+            self._state = replace(self._state, stacks=self._state.stacks | {update.stack})
         if update.restarts_host and self._power.pending is None:
             self._power.schedule(Shutdown(kind="reboot", at=self._clock()))
         if update.loops:
@@ -287,17 +315,40 @@ class UpdateAgent:
         self._power.require_reboot("wu", "cbs")
         return Installed(update, SUCCEEDED, 0, True)
 
+    def add(self, name: str) -> bool:
+        """Add a package by its name, as DISM does; answer whether a restart has to finish it.
+
+        Raises:
+            UpdateError: it does not apply here, needs a newer servicing stack, or fails.
+        """
+        package = self.package(name)
+        if package is None or not self._state.installed.issuperset(package.update.requires):
+            raise UpdateError(CBS_E_NOT_APPLICABLE)
+        update = package.update
+        if package.state != "Not Present":
+            return package.state != "Installed"
+        self._write(f"package {name}: add")
+        if name == update.stack:
+            self._state = replace(self._state, stacks=self._state.stacks | {name})
+            return False
+        if update.stack and update.stack not in self._state.stacks:
+            raise UpdateError(CBS_E_NEW_SERVICING_STACK_REQUIRED)
+        result = self._apply(update)
+        if result.hresult:
+            raise UpdateError(result.hresult)
+        return result.restart
+
     def remove(self, package: str) -> bool:
         """Remove a package; answer whether a restart has to finish it.
 
         Raises:
             UpdateError: there is no such package, or it cannot be removed.
         """
-        found = [u for u, state in self.packages() if u.package == package and state == "Installed"]
-        if not found:
+        found = self.package(package)
+        if found is None or found.state != "Installed":
             raise UpdateError(CBS_E_INVALID_PACKAGE)
-        update = found[0]
-        if not update.removable:
+        update = found.update
+        if not update.removable or package == update.stack:
             raise UpdateError(CBS_E_CANNOT_UNINSTALL)
         self._write(f"update {update.id}: remove")
         if not update.restart:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.winlab.modules.calls import Call, LabClock
 
+from winlab.host import msu
 from winlab.host.host import Host
 from winlab.host.updates import POLICY, Update, Wsus
 
@@ -171,4 +172,53 @@ def test_hotfix_says_when_no_package_has_the_number(managed: Host, call: Call) -
     assert call("win_hotfix", state="absent")["msg"] == (
         "either hotfix_identifier or hotfix_kb needs to be set when state=absent"
     )
-    assert "winlab does not model" in call("win_hotfix", state="present")["msg"]
+    assert call("win_hotfix", state="present")["msg"] == "source must be set when state=present"
+
+
+LCU = "Package_for_RollupFix~31bf3856ad364e35~amd64~~20348.4405.1.9"
+SSU = "Package_for_ServicingStack_4400~31bf3856ad364e35~amd64~~20348.4400.1.1"
+COMBINED = Update(id="c", title="C", kb=("5068787",), package=LCU, stack=SSU)
+FILE = "C:\\Windows\\Temp\\u.msu"
+
+
+def test_hotfix_adds_the_packages_of_an_update_file(managed: Host, call: Call) -> None:
+    managed.updates.offer([COMBINED], [], Wsus())
+    managed.files.write(FILE, msu.build(msu.Msu("5068787", (SSU, LCU))))
+    before = managed.files.dump()
+    looked = call("win_hotfix", source=FILE, check=True)
+    assert (looked["changed"], managed.updates.packages()) == (True, [])
+    answer = call("win_hotfix", source=FILE, hotfix_kb="KB5068787")
+    assert (answer["changed"], answer["reboot_required"]) == (True, True)
+    assert (answer["identifiers"], answer["kb"]) == ([SSU, LCU], "KB5068787")
+    again = call("win_hotfix", source=FILE)
+    assert (again["changed"], again["reboot_required"]) == (False, True)
+    managed.reboot()
+    assert call("win_hotfix", source=FILE)["changed"] is False
+    assert managed.files.dump() == before
+
+
+def test_hotfix_refuses_a_file_that_is_not_what_was_named(managed: Host, call: Call) -> None:
+    managed.updates.offer([COMBINED], [], Wsus())
+    managed.files.write(FILE, msu.build(msu.Msu("5068787", (SSU, LCU))))
+    managed.files.write(f"{FILE}2", msu.build(msu.Msu("5000099", ("P~1~amd64~~9",))))
+    managed.files.write(f"{FILE}3", b"no cabinet")
+    assert (
+        "the hotfix KB KB1 does not match"
+        in call("win_hotfix", source=FILE, hotfix_kb="KB1")["msg"]
+    )
+    # A combined update has two packages, of which one always has another name.
+    named = call("win_hotfix", source=FILE, hotfix_identifier=LCU)["msg"]
+    assert f"the hotfix identifier {LCU} does not match" in named
+    assert call("win_hotfix", source=f"{FILE}2")["msg"] == (
+        "hotfix package is not applicable for this server"
+    )
+    assert "RC = 1" in call("win_hotfix", source=f"{FILE}3")["msg"]
+    assert "does not exist or is not a file" in call("win_hotfix", source="C:\\none.msu")["msg"]
+    assert managed.updates.packages() == []
+
+
+def test_hotfix_fails_as_dism_does(managed: Host, call: Call) -> None:
+    bad = Update(id="b", title="B", kb=("5000003",), package=LCU, install_errors=(0x80073701,))
+    managed.updates.offer([bad], [], Wsus())
+    managed.files.write(FILE, msu.build(msu.Msu("5000003", (LCU,))))
+    assert "Error code = 0x80073701" in call("win_hotfix", source=FILE)["msg"]

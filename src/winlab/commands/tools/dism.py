@@ -1,15 +1,19 @@
 """dism.exe: packages of the running Windows.
 
 Source: "DISM Operating System Package (.cab or .msu) Servicing Command-Line Options" (Microsoft
-Learn): /Online /Get-Packages, /Remove-Package, /Quiet, /NoRestart; exit code 3010 is a restart that
-is still due. Without /English the texts follow the display language.
+Learn): /Online /Get-Packages, /Add-Package with a .cab (an .msu is for offline images only),
+/Remove-Package, /Quiet, /NoRestart; exit code 3010 is a restart that is still due. Without /English the
+texts follow the display language.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from winlab.commands.call import Call, program
-from winlab.host.errors import NotModelledError
-from winlab.host.updates import UpdateError
+from winlab.host import msu
+from winlab.host.errors import NotModelledError, WindowsError
+from winlab.host.updates import CBS_E_INVALID_PACKAGE, UpdateError
 
 _ELEVATION = 740
 _RESTART_DUE = 3010
@@ -31,8 +35,10 @@ def dism(call: Call) -> int:
                 quiet = True
             case "format":
                 table = value.lower() == "table"
-            case "get-packages" | "remove-package":
+            case "get-packages" | "add-package" | "remove-package":
                 verb = name.lower()
+            case "packagepath":
+                packages.append(value.strip('"'))
             case "packagename":
                 packages.append(value)
             case _:
@@ -43,8 +49,10 @@ def dism(call: Call) -> int:
     if verb == "get-packages":
         return _list(call, english=english, table=table)
     if verb == "remove-package":
-        return _remove(call, packages, quiet=quiet, english=english)
-    raise NotModelledError("dism without /get-packages or /remove-package")
+        return _change(call, packages, call.host.updates.remove, quiet=quiet, english=english)
+    if verb == "add-package":
+        return _add(call, packages, quiet=quiet, english=english)
+    raise NotModelledError("dism without /get-packages, /add-package or /remove-package")
 
 
 def _head(call: Call, *, english: bool) -> None:
@@ -64,12 +72,12 @@ def _list(call: Call, *, english: bool, table: bool) -> int:
     _head(call, english=english)
     rows = [
         (
-            update.package,
-            state if english else {"Installed": "已安装"}.get(state, "挂起"),
+            package.name,
+            package.state if english else {"Installed": "已安装"}.get(package.state, "挂起"),
             "Security Update" if english else "安全更新程序",
             "3/12/2025 10:14 AM",
         )
-        for update, state in call.host.updates.packages()
+        for package in call.host.updates.packages()
     ]
     names = ("Package Identity", "State", "Release Type", "Install Time")
     titles = names if english else ("程序包标识", "状态", "版本类型", "安装时间")
@@ -85,13 +93,31 @@ def _list(call: Call, *, english: bool, table: bool) -> int:
     return 0
 
 
-def _remove(call: Call, packages: list[str], *, quiet: bool, english: bool) -> int:
+def _add(call: Call, paths: list[str], *, quiet: bool, english: bool) -> int:
+    names = []
+    for path in paths:
+        if path.lower().endswith(".msu"):
+            raise NotModelledError("dism /online /add-package with an .msu")
+        try:
+            names.append(msu.package_in(call.host.files.read(path, call.cwd)))
+        except WindowsError as error:
+            call.line(f"\r\nError: {error.code}\r\n\r\n{call.message(error.code)}")
+            return error.code
+        except msu.MsuError:
+            call.line("\r\nError: 0x800f0805")
+            return CBS_E_INVALID_PACKAGE - 2**32
+    return _change(call, names, call.host.updates.add, quiet=quiet, english=english)
+
+
+def _change(
+    call: Call, packages: list[str], change: Callable[[str], bool], *, quiet: bool, english: bool
+) -> int:
     if not quiet:
         _head(call, english=english)
     due = False
     for package in packages:
         try:
-            due = call.host.updates.remove(package) or due
+            due = change(package) or due
         except UpdateError as error:
             call.line(f"\r\nError: 0x{error.hresult:08x}")
             return error.hresult - 2**32
