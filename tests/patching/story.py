@@ -62,7 +62,7 @@ class Stories:
             "patching_canary": {"hosts": {name: {} for name in canaries}},
             "pair": {"hosts": {"pair-01": {}, "pair-02": {}}, "vars": pair},
             "broken_service": {
-                "hosts": {"breaks-service": {}, "behind-broken": {}},
+                "hosts": {"breaks-service": {}, "next-to-broken": {}},
                 "vars": {"patching_service": "broken_service"},
             },
             "lonely_service": {

@@ -107,7 +107,7 @@ def test_check_mode_says_what_would_be_installed_and_writes_nothing(
         ("approves-others", "current"),
         ("other-id", "refused"),
         ("breaks-service", "unsound"),
-        ("behind-broken", "blocked"),
+        ("next-to-broken", "blocked"),
         ("full-disk", "blocked"),
         ("restart-due", "blocked"),
         ("late", "window-over"),
@@ -175,7 +175,7 @@ def test_a_server_that_does_not_answer_restarts_nobody(stories: Stories, told: F
         "late",
         "lonely",
         "full-disk",
-        "behind-broken",
+        "next-to-broken",
     ):
         model = stories.dump(host)
         assert (model["lab"]["reboots"], model["updates"]["attempts"]) == (0, {}), host
@@ -188,7 +188,7 @@ def test_a_pair_is_never_out_together(stories: Stories, told: Facts) -> None:
     assert second["partners"][0]["health"] == "sound"
     assert first["partners"][0]["health"] == "untouched"
     assert told["lonely"]["reasons"] == ["lonely-partner of the same service does not answer"]
-    assert told["behind-broken"]["reasons"] == [
+    assert told["next-to-broken"]["reasons"] == [
         "breaks-service of the same service is unwell after its own patching"
     ]
     assert told["restart-due"]["reasons"] == [

@@ -35,6 +35,7 @@ from opsproof.reports.model import (
     Verdict,
     WaiverRecord,
 )
+from opsproof.reports.patches import patch_block
 from opsproof.reports.rows import Judged, check_key, group_blocks
 from opsproof.reports.sources import Day, SealedRun, estate
 from opsproof.reports.trail import finding_records, observation_records
@@ -74,6 +75,7 @@ def daily_sheet(day: Day, *, template_sha256: str, revision: int = 0) -> DailySh
         hosts_planned=len(outcomes),
         hosts_seen=len({n for run in runs for n, h in run.hosts.items() if _answered(h)}),
         groups=group_blocks(judged, controls, assets, outcomes, _follow_ups(day.runs, counted)),
+        patches=patch_block(day.runs, assets),
         incomplete_hosts=tuple(
             HostOutcome(
                 host=name,

@@ -30,6 +30,7 @@ _VERSIONED = (
     "facts.yml",
     "labels.yml",
     "parts.html.j2",
+    "patches.html.j2",
     "services.html.j2",
     "settings.html.j2",
 )

@@ -30,6 +30,7 @@ class Group(StrEnum):
     AV = "av"
     SECURITY = "security"
     HARDENING = "hardening"
+    PATCHES = "patches"
     BACKUP = "backup"
     SERVICES = "services"
 
@@ -218,6 +219,70 @@ class ObservationRecord(Record, frozen=True, kw_only=True):
     events_total: int
 
 
+class PatchLine(Record, frozen=True, kw_only=True):
+    """One approved update on one host: where it stood before and after, and what became of it.
+
+    Words are codes of ``evidence/schemas/patching.py``, ``mark`` is the sign beside them. ``code`` is a name and an HRESULT, ``text`` what
+    it means; ``minutes`` is of the whole round, None when nothing was tried.
+    """
+
+    key: str
+    title: str
+    severity: str
+    ticket: str
+    before: str
+    after: str
+    result: str
+    mark: str
+    code: str
+    text: Bilingual
+    minutes: int | None
+    restarted: bool
+
+
+class PatchHost(Record, frozen=True, kw_only=True):
+    """One host's patching. ``reasons`` are in the tool's own words.
+
+    ``frozen_by`` are the earlier runs whose canaries allowed what it got; ``source_code`` is what the
+    update server answered when it could not be asked.
+    """
+
+    host: str
+    asset: Asset
+    run: str
+    result: str
+    mark: str
+    wave: str = ""
+    reasons: tuple[str, ...] = ()
+    source_code: str = ""
+    source_text: Bilingual = msgspec.field(default_factory=dict)
+    restart_seconds: int | None = None
+    frozen_by: tuple[str, ...] = ()
+    updates: tuple[PatchLine, ...] = ()
+
+
+class PatchTotal(Record, frozen=True, kw_only=True):
+    """On how many hosts an update was put in or taken out, was there before, is open, or failed."""
+
+    key: str
+    severity: str
+    ticket: str
+    installed: int = 0
+    removed: int = 0
+    had: int = 0
+    open: int = 0
+    failed: int = 0
+    not_applicable: int = 0
+
+
+class PatchBlock(Record, frozen=True, kw_only=True):
+    """All patching of the day: hosts (the bad first), how many by result, and each update's total."""
+
+    hosts: tuple[PatchHost, ...] = ()
+    results: dict[str, int] = msgspec.field(default_factory=dict)
+    totals: tuple[PatchTotal, ...] = ()
+
+
 class RunLine(Record, frozen=True, kw_only=True):
     """One sealed run. ``counted`` when its findings are those of this sheet.
 
@@ -309,6 +374,7 @@ class DailySheet(Record, frozen=True, kw_only=True):
     hosts_planned: int
     hosts_seen: int
     groups: tuple[GroupBlock, ...]
+    patches: PatchBlock = PatchBlock()
     incomplete_hosts: tuple[HostOutcome, ...]
     runs: tuple[RunLine, ...]
     basis_runs: tuple[RunLine, ...]

@@ -34,6 +34,7 @@ _BY_ACTIVITY = {
     "log_collection": Group.SECURITY,
     "schedule": Group.SERVICES,
     "signatures": Group.AV,
+    "patching": Group.PATCHES,
     "backup": Group.BACKUP,
     "sqlserver": Group.SQL,
     "hardening": Group.HARDENING,

@@ -24,6 +24,7 @@ from opsproof.reports.model import (
     HostLine,
     HostOutcome,
     ObservationRecord,
+    PatchHost,
     Row,
     WaiverRecord,
 )
@@ -38,6 +39,7 @@ NORMAL_ITEMS = 3000
 SETTING_ROWS = 40
 SETTING_HOSTS = 60
 SETTING_CHANGES = 60
+PATCH_LINES = 240
 _BRIEF = 4
 
 
@@ -176,6 +178,17 @@ class View:
         return " · ".join(
             f"{self.label(f'state.{state}')} {counts[state]}" for state in State if counts[state]
         )
+
+    @cached_property
+    def patched(self) -> tuple[PatchHost, ...]:
+        """Hosts of the patch block, the bad first, as far as their updates fit."""
+        printed, chosen = 0, []
+        for host in self.sheet.patches.hosts:
+            printed += max(1, len(host.updates))
+            if printed > PATCH_LINES:
+                break
+            chosen.append(host)
+        return tuple(chosen)
 
     @property
     def exceptions(self) -> list[Row]:
