@@ -10,7 +10,7 @@ from pathlib import Path
 ANSIBLE_CFG = r"""[defaults]
 action_plugins = action_plugins
 roles_path = roles
-inventory_ignore_patterns = ^(schedule|calendar|waivers|register)\.ya?ml$
+inventory_ignore_patterns = ^(schedule|calendar|waivers|register)\.ya?ml$, ^approvers\.pem$
 gathering = explicit
 """
 

@@ -141,6 +141,34 @@ def test_on_a_freeze_day_only_an_override_opens_the_gate() -> None:
     check(ticket, calendar, CHANGE, SHANGHAI, NOW)
 
 
+def test_public_holidays_are_freeze_days_where_the_calendar_says_so() -> None:
+    national_day = datetime(2026, 10, 1, 2, 0, tzinfo=UTC)
+    open_long = TicketWindow("2026-01-01T00:00:00+08:00", "2028-01-01T00:00:00+08:00")
+    long_ago = {"approved_at": "2026-01-01T00:00:00+08:00", "window": open_long}
+    holidays = Calendar(public_holidays=True)
+    assert "2026-10-01 is a freeze day: public holiday" in refused(
+        holidays, national_day, **long_ago
+    )
+    assert "the public holidays of 2050 are not on file" in refused(
+        holidays,
+        datetime(2050, 1, 5, tzinfo=UTC),
+        **{**long_ago, "window": msgspec.structs.replace(open_long, to="2051-01-01T00:00:00Z")},
+    )
+    ticket = msgspec.structs.replace(TICKET, **long_ago)
+    check(ticket, Calendar(), CHANGE, SHANGHAI, national_day)
+    check(ticket, holidays, CHANGE, SHANGHAI, NOW)
+    allowed = msgspec.structs.replace(ticket, freeze_override=FreezeOverride("Li", "fix"))
+    check(allowed, holidays, CHANGE, SHANGHAI, national_day)
+
+
+def test_a_change_is_over_before_a_freeze_that_its_ticket_does_not_open() -> None:
+    calendar = Calendar(freezes=(Freeze(date(2026, 11, 22), date(2026, 11, 23), "examination"),))
+    end = window_end(TICKET, calendar, SHANGHAI, NOW)
+    assert end == datetime(2026, 11, 21, 16, 0, tzinfo=UTC)
+    opened = msgspec.structs.replace(TICKET, freeze_override=FreezeOverride("Li", "fix"))
+    assert window_end(opened, calendar, SHANGHAI, NOW) == datetime(2026, 11, 21, 22, tzinfo=UTC)
+
+
 def test_a_freeze_ends_at_local_midnight() -> None:
     calendar = Calendar(freezes=(Freeze(date(2026, 11, 21), date(2026, 11, 21), "examination"),))
     check(TICKET, calendar, CHANGE, SHANGHAI, datetime(2026, 11, 21, 16, 0, tzinfo=UTC))

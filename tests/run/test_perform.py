@@ -6,17 +6,20 @@ import base64
 import json
 import os
 import subprocess
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.signatures import tickets
 
 from opsproof.evidence.ledger import Ledger
 from opsproof.evidence.model import Outcome, State
 from opsproof.evidence.reader import Bundle, load_bundle
 from opsproof.run.environment import tool
+from opsproof.run.gates import Scope
 from opsproof.run.history import LONGEST_LOOK_BACK
+from opsproof.signatures import lab
 
 pytestmark = pytest.mark.e2e
 
@@ -217,23 +220,28 @@ def test_a_change_without_a_ticket_is_refused_and_with_one_it_runs(
     assert refused.rc == 4
     assert len(refused.stderr.strip().splitlines()) == 1
     digest = refused.stderr.split("content_sha256 ")[1][:64]
-    ticket = tmp_path / "ticket.json"
-    ticket.write_text(
-        json.dumps(
-            {
-                "id": "CHG-7",
-                "kind": "change",
-                "approver": "Wang",
-                "approved_at": "2020-01-01T00:00:00Z",
-                "scope": {"hosts": ["all"], "activities": ["probe"]},
-                "window": {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z"},
-                "content_sha256": digest,
-            }
-        )
+    now = datetime.now(UTC)
+    unsigned = tickets.ticket(
+        digest, now=now, scope=Scope(hosts=("all",), activities=("probe",)), freeze_override=None
     )
+    approvers = rooted / "inventory" / "approvers.pem"
+    authority = lab.authority("lab CA", "ecdsa", serial=1, at=now)
+    key, day = lab.new_key("ecdsa"), timedelta(days=1)
+    certificate = lab.issue(
+        "Wang", key, authority, serial=2, not_before=now - day, not_after=now + day
+    )
+    approvers.write_bytes(certificate.der)
+    ticket = tmp_path / "ticket.json"
+    tickets.save(ticket, unsigned)
+    refused = Done(rooted, "daily", "--ticket", str(ticket))
+    assert (refused.rc, "the ticket is not signed" in refused.stderr) == (4, True)
+    tickets.save(ticket, tickets.signed(unsigned, lab.Signer(key, certificate)))
     done = Done(rooted, "daily", "--ticket", str(ticket))
-    assert done.bundle.run.ticket == "CHG-7"
+    run = done.bundle.run
+    assert run.ticket == unsigned.id
+    assert run.ticket_signer == f"{certificate.name}, SHA-256 {certificate.fingerprint}"
     assert done.bundle.inputs["ticket"] == ticket.read_bytes()
+    assert done.bundle.inputs["approvers.pem"] == approvers.read_bytes()
 
 
 def test_what_was_due_and_did_not_run_is_a_finding(rooted: Path) -> None:

@@ -21,6 +21,7 @@ from opsproof.run.executor import Stop
 from opsproof.run.perform import Performed, World, perform
 from opsproof.run.prepare import Plan, Request, prepare
 
+_UNSIGNED = "who wrote it was not checked (no approvers.pem in the inventory, or check mode)"
 _EXAMPLE = """
 \b
 Examples:
@@ -138,7 +139,8 @@ def _marks(run: Run) -> Iterator[str]:
     if run.retry_of is not None:
         yield f"a retry of {run.retry_of}: the run satisfies no due item"
     if run.ticket is not None:
-        yield f"ticket {run.ticket}: its signature, if it has one, was not checked"
+        told = f"signed by {run.ticket_signer}" if run.ticket_signer else _UNSIGNED
+        yield f"ticket {run.ticket}: {told}"
 
 
 def _total(done: Performed) -> str:

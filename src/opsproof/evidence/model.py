@@ -171,7 +171,8 @@ class Run(Record, frozen=True, kw_only=True):
     the ``now`` that findings were evaluated with, ``evaluator`` the version of the rules by which
     they were, so that they can be recomputed. ``interrupted`` names partial folders of killed runs
     that were found, ``adopted`` sealed bundles that were missing from the ledger. ``counters``
-    are plain totals (tasks, requests, bytes).
+    are plain totals (tasks, requests, bytes). ``ticket_signer`` is whose signature under the ticket was
+    verified, None when none was.
     """
 
     schema: Literal["run/1"] = "run/1"
@@ -188,6 +189,7 @@ class Run(Record, frozen=True, kw_only=True):
     limit: str | None = None
     retry_of: str | None = None
     ticket: str | None = None
+    ticket_signer: str | None = None
     operator: str
     host: str
     commit: str | None = None

@@ -235,6 +235,7 @@ def _run_line(sealed: SealedRun, day: Day, counted: bool) -> RunLine:
         limit=run.limit or "",
         retry_of=run.retry_of or "",
         ticket=run.ticket or "",
+        ticket_signer=run.ticket_signer or "",
         commit=run.commit or "",
         dirty=run.dirty,
         counted=counted,

@@ -222,8 +222,9 @@ class ObservationRecord(Record, frozen=True, kw_only=True):
 class PatchLine(Record, frozen=True, kw_only=True):
     """One approved update on one host: where it stood before and after, and what became of it.
 
-    Words are codes of ``evidence/schemas/patching.py``, ``mark`` is the sign beside them. ``code`` is a name and an HRESULT, ``text`` what
-    it means; ``minutes`` is of the whole round, None when nothing was tried.
+    Words are codes of ``evidence/schemas/patching.py``, ``mark`` is the sign beside them. ``code`` is a
+    name and an HRESULT, ``text`` what it means; ``minutes`` is of the whole round, None when nothing was
+    tried.
     """
 
     key: str
@@ -300,6 +301,7 @@ class RunLine(Record, frozen=True, kw_only=True):
     limit: str
     retry_of: str
     ticket: str
+    ticket_signer: str = ""
     commit: str
     dirty: bool
     counted: bool

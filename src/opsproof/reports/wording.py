@@ -16,7 +16,7 @@ import msgspec
 import yaml
 
 from opsproof.evidence.model import Finding, Json, State
-from opsproof.reports.labels import Labels, labels
+from opsproof.reports.labels import Labels, catalogue, labels
 from opsproof.reports.model import LANGUAGES, Bilingual
 
 _SHOWN = 4
@@ -27,11 +27,15 @@ _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 class FactName(msgspec.Struct, frozen=True):
-    """What a fact is called, and the unit of its number (a key ``unit.*`` of the labels)."""
+    """What a fact is called, and the unit of its number (a key ``unit.*`` of the labels).
+
+    ``words`` are stems of labels that put its codes into words: ``patch.result`` for ``patch.result.*``.
+    """
 
     zh: str = msgspec.field(name="zh-CN")
     en: str
     unit: str = ""
+    words: tuple[str, ...] = ()
 
 
 @cache
@@ -235,6 +239,9 @@ class _Words:
         name = fact_names().get(path.rpartition(".")[2])
         if name is not None and name.unit and isinstance(value, int):
             return self._measure(value, name.unit)
+        for stem in name.words if name is not None else ():
+            if f"{stem}.{value}" in catalogue():
+                return self.label(f"{stem}.{value}")
         return str(value)
 
     def _measure(self, value: int, unit: str) -> str:

@@ -28,7 +28,7 @@ from opsproof.evidence.model import (
 )
 from opsproof.evidence.redaction import Redactor
 from opsproof.evidence.schemas.schedule import DueItemFacts
-from opsproof.run import history, provenance, schedule
+from opsproof.run import approvers, history, provenance, schedule
 from opsproof.run.events import HostResult, Tally, result_of
 from opsproof.run.prepare import Plan
 
@@ -116,6 +116,7 @@ def record(
         limit=request.limit,
         retry_of=plan.parent.id if plan.parent else None,
         ticket=plan.ticket.id if plan.ticket else None,
+        ticket_signer=plan.approved_by,
         operator=source.operator,
         host=source.machine,
         commit=source.commit.id,
@@ -169,7 +170,7 @@ def inputs(plan: Plan, redactor: Redactor) -> dict[str, bytes]:
     """What the verdicts and the run itself depended on, by path below ``inputs/``."""
     folder = plan.inventory.path if plan.inventory.path.is_dir() else plan.inventory.path.parent
     found = dict(plan.rules.files)
-    for name in ("schedule.yml", "calendar.yml"):
+    for name in ("schedule.yml", "calendar.yml", approvers.FILE):
         if (folder / name).is_file():
             found[name] = (folder / name).read_bytes()
     if plan.request.ticket is not None:

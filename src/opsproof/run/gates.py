@@ -7,16 +7,18 @@ needs none. ``calendar.yml`` lies in the inventory and is data::
       - {days: [saturday, sunday], from: "22:00", to: "06:00"}
     freezes:                     # both days included; nothing is changed on them
       - {from: 2027-06-05, to: 2027-06-10, reason: "national college entrance examination"}
+    public_holidays: true        # nor on China's public holidays, by the State Council's notices
 
 Times are those of the inventory's time zone. A window whose ``to`` is not after its ``from`` ends
 on the next day. A ticket is a JSON or YAML file (:class:`Ticket`); it opens a freeze only with
-``freeze_override``, which names who allowed it (contract F-3).
+``freeze_override``, which names who allowed it (contract F-3); otherwise a change must be over before
+the next freeze begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,9 +29,13 @@ import yaml
 
 from opsproof.errors import RefusedError, UsageError
 from opsproof.evidence.ids import timestamp
+from opsproof.reports.calendar import DayKind, calendar_day
 from opsproof.run.schedule import WEEKDAYS
 
 T = TypeVar("T")
+
+_DAYS_AHEAD = 31
+"""No change goes on for longer than that."""
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +96,23 @@ class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     windows: tuple[Window, ...] = ()
     freezes: tuple[Freeze, ...] = ()
+    public_holidays: bool = False
+
+    def frozen(self, day: date) -> str | None:
+        """Why nothing is changed on this day; None when it may.
+
+        A year whose holidays are not on file counts as frozen where public holidays do.
+        """
+        for freeze in self.freezes:
+            if freeze.from_ <= day <= freeze.to:
+                return freeze.reason
+        if not self.public_holidays:
+            return None
+        known = calendar_day(day)
+        if known.provisional:
+            return f"the public holidays of {day.year} are not on file"
+        holiday = known.kind is DayKind.HOLIDAY
+        return f"public holiday ({known.name.get('en', '')})" if holiday else None
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -151,16 +174,26 @@ def check(
 def window_end(
     ticket: Ticket | None, calendar: Calendar, zone: ZoneInfo, now: datetime
 ) -> datetime | None:
-    """When changes must be over: the ticket's end or that of the weekly window, the earlier one.
+    """When changes must be over, in UTC; None when nothing says.
 
-    In UTC; None when neither says. Of several windows that ``now`` lies in, the latest end counts.
+    It is the end of the ticket, of the weekly window (of several that ``now`` lies in, the latest
+    end), or of the last day before a freeze that the ticket does not open: whichever comes first.
     """
     local = now.astimezone(zone)
     ends = [_end(window, local) for window in calendar.windows if _inside(window, local)]
     found = [max(ends)] if ends else []
     if ticket is not None:
         found.append(moment(ticket.window.to))
+    if ticket is None or ticket.freeze_override is None:
+        found += _next_freeze(calendar, local)
     return min(found).astimezone(UTC) if found else None
+
+
+def _next_freeze(calendar: Calendar, local: datetime) -> list[datetime]:
+    """The midnight at which the next freeze of the coming days begins, if any does."""
+    days = (local.date() + timedelta(days=n) for n in range(1, _DAYS_AHEAD + 1))
+    first = next((day for day in days if calendar.frozen(day)), None)
+    return [] if first is None else [datetime.combine(first, time(), local.tzinfo)]
 
 
 def _end(window: Window, local: datetime) -> datetime:
@@ -199,12 +232,9 @@ def _reasons(
     local = now.astimezone(zone)
     if calendar.windows and not any(_inside(window, local) for window in calendar.windows):
         found.append("now is outside every maintenance window of calendar.yml")
-    if ticket.freeze_override is None:
-        found += [
-            f"{local.date()} is a freeze day: {freeze.reason}"
-            for freeze in calendar.freezes
-            if freeze.from_ <= local.date() <= freeze.to
-        ]
+    frozen = calendar.frozen(local.date())
+    if frozen and ticket.freeze_override is None:
+        found.append(f"{local.date()} is a freeze day: {frozen}")
     return found
 
 

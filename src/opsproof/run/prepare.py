@@ -10,7 +10,7 @@ import msgspec
 
 from opsproof.errors import UsageError
 from opsproof.evidence.model import Run
-from opsproof.run import gates, history, schedule
+from opsproof.run import approvers, gates, history, schedule
 from opsproof.run.environment import scrubbed
 from opsproof.run.inventory import Inventory, planned, resolve
 from opsproof.run.playbook import Playbook, find
@@ -35,7 +35,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What will run. ``targets`` maps every host that a play reaches to its activities.
 
     ``only`` is the explicit host list of a retry, ``parent`` the run that it goes on with.
-    ``window_end`` is when a change must be over, None for what changes nothing.
+    ``window_end`` is when a change must be over, None for what changes nothing. ``approved_by`` is who
+    signed the ticket, None where that was not checked.
     """
 
     request: Request
@@ -51,6 +52,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     only: tuple[str, ...] = ()
     parent: Run | None = None
     window_end: datetime | None = None
+    approved_by: str | None = None
 
 
 def prepare(request: Request, cwd: Path, caller: Mapping[str, str], now: datetime) -> Plan:
@@ -89,10 +91,13 @@ def prepare(request: Request, cwd: Path, caller: Mapping[str, str], now: datetim
     if not playbook.gated:
         return plan
     calendar = gates.load_calendar(beside / "calendar.yml")
+    signer = None
     if not request.check:
         _gate(plan, calendar, now)
+        if ticket is not None:
+            signer = approvers.signed_by(ticket, beside, str(request.ticket))
     end = gates.window_end(ticket, calendar, inventory.zone, now)
-    return msgspec.structs.replace(plan, window_end=end)
+    return msgspec.structs.replace(plan, window_end=end, approved_by=signer)
 
 
 def _gate(plan: Plan, calendar: gates.Calendar, now: datetime) -> None:

@@ -55,7 +55,7 @@ def approve(
         UsageError: it cannot be read.
     """
     ticket = gates.load_ticket(path)
-    signer = _signer(ticket, load(approvers), str(path))
+    signer = signer_of(ticket, load(approvers), str(path))
     change = Change(
         activities=(ACTIVITY,),
         hosts=(profile.database,),
@@ -66,7 +66,12 @@ def approve(
     return ticket, signer
 
 
-def _signer(ticket: Ticket, approvers: Sequence[Certificate], where: str) -> Certificate:
+def signer_of(ticket: Ticket, approvers: Sequence[Certificate], where: str) -> Certificate:
+    """The approver who signed the ticket.
+
+    Raises:
+        ApprovalError: nobody of them did, or with a certificate that was not good for it then.
+    """
     if not ticket.signature:
         raise ApprovalError("the ticket is not signed", where=where, remedy="the bureau signs it")
     try:
