@@ -127,6 +127,20 @@ def test_a_log_that_has_grown_is_fetched_whole_and_counts_from_where_it_ended(
     assert home(lab, grown.file) == lab.host.files.read(path)
 
 
+def test_of_a_grown_log_that_waits_twice_the_longer_copy_is_audited(lab: Collector) -> None:
+    """Its lines would count twice in every burst."""
+    first = lab.collect()
+    lab.clock.forward(minutes=5)
+    path = f"{IIS}\\W3SVC1\\u_ex261122.log"
+    lab.host.files.write(path, web_log("22", 3, lab.clock), append=True)
+    second = lab.collect()
+    [grown] = [one for one in second.staged if one.path == path]
+    assert home(lab, grown.file) == lab.host.files.read(path)
+    [before] = [one for one in first.staged if one.path == path]
+    assert grown.since == before.since
+    assert second.parts_resumed == 1
+
+
 def test_a_file_whose_size_the_folder_tells_too_late_is_fetched(lab: Collector) -> None:
     """NTFS brings a folder's entry of an open file up to date when it is closed."""
     lab.collect()

@@ -395,3 +395,28 @@ def test_centralised_binary_log_is_named_with_what_to_do(tmp_path: Path, rules: 
     assert "centralised binary log" in place.what
     assert "Log Parser" in place.what
     assert (report.counts.files, report.counts.bytes, report.counts.records) == (1, 256, 0)
+
+
+def test_a_correlation_whose_group_no_record_has_is_told_not_passed(tmp_path: Path) -> None:
+    texts = [
+        (
+            "r.yml",
+            b"title: Any request\nname: any\nid: 6f1f3c0e-0000-4000-8000-00000000000c\n"
+            b"logsource: {category: webserver}\n"
+            b"detection: {s: {cs-method: GET}, condition: s}\n---\n"
+            b"title: Many of one user\nid: 6f1f3c0e-0000-4000-8000-00000000000d\n"
+            b"correlation: {type: event_count, rules: [any], group-by: [cs-host], timespan: 1h,"
+            b" condition: {gte: 2}}\n",
+        )
+    ]
+    log = tmp_path / "u_ex260105.log"
+    log.write_text(
+        "#Fields: date time c-ip cs-method cs-uri-stem\n"
+        + "2026-01-05 10:00:00 10.0.0.1 GET /a\n" * 3
+    )
+    report = audit([log], compile_texts(texts))
+    [why] = [one for one in report.rules_not_run if one.title == "Many of one user"]
+    assert (why.reason, why.detail) == (
+        Reason.NO_FIELD,
+        "no record that it counts has the field cs-host",
+    )

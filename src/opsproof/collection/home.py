@@ -164,6 +164,7 @@ class Store:
         folder.mkdir(mode=0o700, parents=True)
         taken: set[str] = set()
         staged = []
+        older, since = _superseded(home.parts)
         for part in home.parts:
             cabinet = self.folder / part.name
             kept = staging / FOLDER_LISTS / host / part.name
@@ -171,6 +172,8 @@ class Store:
             shutil.copyfile(cabinet, kept)
             contents = _contents(cabinet)
             for number, member in enumerate(part.members):
+                if (part.name, number) in older:
+                    continue
                 name = _free_name(member.file, taken)
                 place = folder / name
                 place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -183,11 +186,31 @@ class Store:
                         source=member.item.source,
                         sha256=member.sha256,
                         bytes=member.bytes,
-                        since=member.item.since,
+                        since=since.get(member.item.path, member.item.since),
                         part=part.sha256,
                     )
                 )
         return tuple(sorted(staged, key=lambda one: one.file))
+
+
+def _superseded(parts: Iterable[Part]) -> tuple[set[tuple[str, int]], dict[str, str]]:
+    """Copies of files that a later, longer copy holds too, and from when on the later one counts.
+
+    Several copies wait where a run was not sealed. Audited twice, a log's lines would count twice.
+    """
+    older: set[tuple[str, int]] = set()
+    since: dict[str, str] = {}
+    last: dict[str, tuple[str, int, int]] = {}
+    for part in parts:
+        for number, member in enumerate(part.members):
+            path = member.item.path
+            if member.item.kind is Kind.EVENTS:
+                continue
+            if path in last and member.bytes >= last[path][2]:
+                older.add(last[path][:2])
+            since[path] = min(since.get(path, member.item.since), member.item.since)
+            last[path] = (part.name, number, member.bytes)
+    return older, since
 
 
 def _members(cabinet: Path, packed: Packed, until: str) -> Iterator[Member]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from opsproof.logs import times
 from opsproof.logs.correlate import Found, Windows, bursts, windows
-from opsproof.logs.joins import CHAINS, Joined, inputs_missing, join, needed
+from opsproof.logs.joins import CHAINS, Joined, groupless, inputs_missing, join, needed
 from opsproof.logs.model import Burst, Hit, Member, Reason, RuleNotRun, RuleRun, exact
 from opsproof.logs.redact import redact, text
 from opsproof.logs.rules.compiled import Correlation, Input, Meta, Rule, RuleSet, Tree
@@ -145,7 +145,7 @@ class Collector:
             elif rule.meta.output:
                 ran.append(self._ran(rule.meta))
         for correlation in self._rules.correlations:
-            why = inputs_missing(correlation, not_run)
+            why = inputs_missing(correlation, not_run) or groupless(correlation, self._series)
             if why is not None:
                 not_run[correlation.meta.id] = why
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from opsproof.logs.atoms import number
 from opsproof.logs.correlate import Entries
-from opsproof.logs.model import RuleNotRun
+from opsproof.logs.model import Reason, RuleNotRun
 from opsproof.logs.rules.compiled import Correlation, RuleSet
 from opsproof.logs.series import ABSENT, Pool, Series
 from opsproof.logs.table import Longs, Mask
@@ -139,6 +139,28 @@ def inputs_missing(correlation: Correlation, not_run: dict[str, RuleNotRun]) -> 
         title=correlation.meta.title["en"],
         reason=why.reason,
         detail=why.detail,
+    )
+
+
+def groupless(correlation: Correlation, series: Mapping[str, Series]) -> RuleNotRun | None:
+    """Why a correlation can find nothing in records that fit: none has what it groups by or counts."""
+    lacking: set[str] = set()
+    for source in correlation.inputs:
+        found = series[source.rule]
+        if not len(found):
+            continue
+        names = (*source.keys, *correlation.fields)
+        absent = {name for name in names if (found.field_codes(name.lower()) == ABSENT).all()}
+        if not absent:
+            return None
+        lacking |= absent
+    if not lacking:
+        return None
+    return RuleNotRun(
+        rule=correlation.meta.id,
+        title=correlation.meta.title["en"],
+        reason=Reason.NO_FIELD,
+        detail=f"no record that it counts has the field {' or '.join(sorted(lacking))}",
     )
 
 
