@@ -65,15 +65,15 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def group_of(finding: Finding, control: ControlRecord | None) -> Group:
-    """The block in which a finding is printed: by activity, kind of subject, and facts it tests.
+    """The block in which a finding is printed: by kind of subject, activity, and facts it tests.
 
     The kind is the control's: where nothing was seen of a host, it stands in for its sites.
     """
-    if control is not None and control.activity in _BY_ACTIVITY:
-        return _BY_ACTIVITY[control.activity]
     kind = control.subject if control is not None else finding.subject.kind
     if kind in _BY_SUBJECT:
         return _BY_SUBJECT[SubjectKind(kind)]
+    if control is not None and control.activity in _BY_ACTIVITY:
+        return _BY_ACTIVITY[control.activity]
     tops = {path.partition(".")[0] for path in paths(finding.expected)}
     return next((_BY_FACT[top] for top in sorted(tops) if top in _BY_FACT), Group.HOST)
 
