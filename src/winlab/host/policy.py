@@ -126,6 +126,19 @@ SUBCATEGORIES: tuple[tuple[str, str], ...] = (
 )
 """English and Chinese names; the GUIDs count up from the first one's."""
 
+CATEGORIES: tuple[tuple[str, str, tuple[int, ...]], ...] = (
+    ("System", "系统", tuple(range(5))),
+    ("Logon/Logoff", "登录/注销", (*range(5, 13), 51, 55, 57)),
+    ("Object Access", "对象访问", (*range(13, 24), 52, 53, 54)),
+    ("Privilege Use", "特权使用", (24, 25, 26)),
+    ("Detailed Tracking", "详细跟踪", (27, 28, 29, 30, 56, 58)),
+    ("Policy Change", "策略更改", tuple(range(31, 37))),
+    ("Account Management", "帐户管理", tuple(range(37, 43))),
+    ("DS Access", "DS 访问", (43, 44, 45, 46)),
+    ("Account Logon", "帐户登录", (47, 48, 49, 50)),
+)
+"""English and Chinese names of the categories and the places of their subcategories."""
+
 _AUDITED = {
     "Security State Change": 1,
     "System Integrity": 3,
@@ -151,6 +164,11 @@ _CANONICAL |= {
 def guid_of(number: int) -> str:
     """Return the GUID of the subcategory at a place in :data:`SUBCATEGORIES`."""
     return f"{{0cce{0x9210 + number:04x}-69ae-11d9-bed3-505054503030}}"
+
+
+def category_guid_of(number: int) -> str:
+    """Return the GUID of the category at a place in :data:`CATEGORIES`."""
+    return f"{{{0x69979848 + number:08x}-797a-11d9-bed3-505054503030}}"
 
 
 class SecurityPolicy:

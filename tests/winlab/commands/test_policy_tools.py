@@ -1,4 +1,4 @@
-"""secedit, auditpol, schtasks, expand and netsh advfirewall."""
+"""secedit, auditpol, net accounts, schtasks, expand and netsh advfirewall."""
 
 from __future__ import annotations
 
@@ -84,6 +84,96 @@ def test_a_file_that_is_no_template_changes_nothing(host: Host) -> None:
     assert host.policy.access["MinimumPasswordLength"] == 0
 
 
+def test_a_database_keeps_what_was_imported_until_it_is_overwritten(host: Host) -> None:
+    for number, body in (("1", "MinimumPasswordLength = 9"), ("2", "PasswordComplexity = 1")):
+        text = f"{TEMPLATE}[System Access]\r\n{body}\r\n"
+        host.files.write(f"C:\\{number}.inf", b"\xff\xfe" + text.encode("utf-16-le"))
+    out(host, "secedit /import /db C:\\t.sdb /cfg C:\\1.inf")
+    assert host.policy.access["MinimumPasswordLength"] == 0
+    out(host, "secedit /configure /db C:\\t.sdb /cfg C:\\2.inf")
+    assert host.policy.access["MinimumPasswordLength"] == 9
+    assert host.policy.access["PasswordComplexity"] == 1
+    host.policy.set_access({"MinimumPasswordLength": 0, "PasswordComplexity": 0})
+    out(host, "secedit /configure /db C:\\t.sdb /cfg C:\\2.inf /overwrite /quiet")
+    assert host.policy.access["MinimumPasswordLength"] == 0
+    assert host.policy.access["PasswordComplexity"] == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "rc"),
+    [
+        ("/configure /db C:\\none.sdb", 1),
+        ("/configure /cfg C:\\t.inf", 1),
+        ("/configure /db C:\\no.txt", 1),
+        ("/configure /db C:\\t.sdb /cfg C:\\missing.inf", 1),
+        ("/import /db C:\\t.sdb", 1),
+        ("/validate C:\\no.txt", 1),
+        ("/validate", 1),
+    ],
+)
+def test_what_secedit_cannot_begin_ends_with_an_error(host: Host, line: str, rc: int) -> None:
+    host.files.write("C:\\no.txt", b"no database and no template")
+    before = host.policy.dump()
+    assert run_cmd(host, f"secedit {line}", user="Administrator").rc == rc
+    assert host.policy.dump() == before
+
+
+def test_a_template_can_be_checked_without_being_applied(host: Host) -> None:
+    text = f"{TEMPLATE}[System Access]\r\nMinimumPasswordLength = 9\r\n"
+    host.files.write("C:\\1.inf", text.encode("ascii"))
+    out(host, "secedit /validate C:\\1.inf")
+    assert host.policy.access["MinimumPasswordLength"] == 0
+
+
+def test_trustees_that_nobody_is_are_told_and_the_others_get_their_right(host: Host) -> None:
+    body = "[Privilege Rights]\r\nSeDebugPrivilege = *S-1-5-32-544,Nobody\r\n"
+    host.files.write("C:\\t.inf", b"\xff\xfe" + (TEMPLATE + body).encode("utf-16-le"))
+    answer = run_cmd(host, "secedit /configure /db C:\\t.sdb /cfg C:\\t.inf", user="Administrator")
+    assert answer.rc == 3
+    assert ("出现错误" if host.locale.chinese else "completed with an error") in (
+        answer.stdout.decode("utf-8")
+    )
+    assert host.policy.rights["SeDebugPrivilege"] == ("S-1-5-32-544",)
+
+
+def test_what_secedit_does_not_model_is_named(host: Host) -> None:
+    run_cmd(host, "secedit /analyze /db C:\\t.sdb", user="Administrator")
+    assert list(host.unmodelled) == ["secedit /analyze"]
+
+
+def test_net_accounts_shows_the_policy_in_the_host_s_language(host: Host) -> None:
+    host.policy.set_access({"LockoutBadCount": 5, "PasswordHistorySize": 24})
+    lines = out(host, "net accounts").splitlines()
+    if host.locale.chinese:
+        assert lines[0] == "强制用户在时间到期之后多久必须注销?:     从不"
+        assert lines[3] == f"密码长度最小值:{' ' * 26}0"
+        assert lines[9] == "命令成功完成。"
+    else:
+        assert lines[0] == "Force user logoff how long after time expires?:       Never"
+        assert lines[3] == f"Minimum password length:{' ' * 30}0"
+        assert lines[9] == "The command completed successfully."
+    assert [line.rpartition(" ")[2] for line in lines[4:9]] == ["24", "5", "30", "30", "SERVER"]
+
+
+def test_net_accounts_sets_all_or_nothing(host: Host) -> None:
+    out(host, "net accounts /minpwlen:12 /maxpwage:unlimited /lockoutthreshold:7")
+    access = host.policy.access
+    assert (access["MinimumPasswordLength"], access["MaximumPasswordAge"]) == (12, -1)
+    assert access["LockoutBadCount"] == 7
+    for words, rc in (
+        ("/minpwlen:15", 2),
+        ("/uniquepw:3 /minpwage:x", 2),
+        ("/lockoutduration:5 /lockoutwindow:10", 2),
+        ("/nonsense:1", 1),
+    ):
+        before = dict(host.policy.access)
+        assert run_cmd(host, f"net accounts {words}", user="Administrator").rc == rc
+        assert host.policy.access == before
+    host.accounts.create_user("weak", "x")
+    assert run_cmd(host, "net accounts /minpwlen:1", user="weak").rc == 2
+    assert host.policy.access["MinimumPasswordLength"] == 12
+
+
 def test_names_of_built_in_accounts_are_policy(host: Host) -> None:
     configure(host, '[System Access]\r\nNewGuestName = "Visitor"\r\nEnableGuestAccount = 1\r\n')
     guest = host.accounts.user(f"{host.accounts.machine_sid}-501")
@@ -115,6 +205,44 @@ def test_auditpol_refuses_what_is_no_subcategory(en: Host) -> None:
         87,
         b"Error 0x00000057 occurred:\r\nThe parameter is incorrect.\r\n\r\n",
     )
+
+
+def test_auditpol_gets_and_sets_whole_categories(host: Host) -> None:
+    name = "登录/注销" if host.locale.chinese else "Logon/Logoff"
+    out(host, f'auditpol /set /category:"{name}" /success:enable /failure:enable')
+    text = out(host, f'auditpol /get /category:"{name}"')
+    assert text.count("成功和失败" if host.locale.chinese else "Success and Failure") == 11
+    assert name in text.splitlines()[2]
+    guid = "{69979849-797A-11D9-BED3-505054503030}"
+    assert out(host, f"auditpol /get /category:{guid}") == text
+    report = out(host, f"auditpol /get /subcategory:{LOGON} /r").splitlines()
+    assert len(report) == 2
+    both = "成功和失败" if host.locale.chinese else "Success and Failure"
+    assert report[1].split(",")[3:] == [LOGON.upper(), both, ""]
+
+
+def test_auditpol_lists_what_there_is_and_clears_it(host: Host) -> None:
+    lines = out(host, "auditpol /list /subcategory:* /r").splitlines()
+    assert len(lines) == 1 + 9 + 59
+    assert f"  {'登录' if host.locale.chinese else 'Logon'},{LOGON.upper()}" in lines
+    assert len(out(host, "auditpol /list /category").splitlines()) == 10
+    out(host, "auditpol /clear /y")
+    assert set(host.policy.audit.values()) == {0}
+    assert out(host, "auditpol /get /option:CrashOnAuditFail").splitlines()[0].endswith("Fail")
+
+
+@pytest.mark.parametrize("words", ["/get", "/get /category:Nonsense", "/list", "/set /success:x"])
+def test_auditpol_s_errors_are_windows_own(host: Host, words: str) -> None:
+    assert run_cmd(host, f"auditpol {words}", user="Administrator").rc == 87
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [("/get /user:x", "auditpol /user"), ("/remove /allusers", "auditpol /remove")],
+)
+def test_what_auditpol_does_not_model_is_named(host: Host, words: str, named: str) -> None:
+    run_cmd(host, f"auditpol {words}", user="Administrator")
+    assert list(host.unmodelled) == [named]
 
 
 TASK = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from winlab.commands.call import Call, program
+from winlab.commands.tools.net_accounts import accounts
 from winlab.host.errors import NotModelledError, WindowsError
 
 
@@ -189,6 +190,8 @@ def net(call: Call) -> int:
             return _user(call, words)
         if verb == "localgroup":
             return _localgroup(call, words)
+        if verb == "accounts":
+            return accounts(call, words, _ok)
         if verb in {"start", "stop"}:
             return _service(call, verb, words)
     except WindowsError as exc:

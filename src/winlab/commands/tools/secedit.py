@@ -4,24 +4,34 @@ An export holds what is in force; with /mergedpolicy it holds what GPOs deliver 
 host without a domain nothing, and without an elevated token secedit ends with 740 and writes no file
 (tomstryhn/RemoteSecEdit, read on Windows Server 2016 to 2025). An export into a new file is UTF-16
 with a mark, into an existing one without a mark ANSI (ansible.windows win_security_policy.ps1
-relies on it). A section that Windows refuses leaves the
-others applied and ends with 3; that 3 also stands for SIDs of nobody is assumed.
+relies on it). A part that Windows refuses leaves the
+others applied ("The task has completed with an error": dsccommunity/SecurityPolicyDsc#121); that
+the exit code is 3 then, and 1 when nothing was begun, is assumed. Databases hold what was imported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from winlab.commands.call import Call, codec, program
+from winlab.commands.tools.secedit_template import (
+    BadTemplateError,
+    access,
+    database_of,
+    decoded,
+    merge,
+    sections,
+    set_registry,
+    set_right,
+    templates_in,
+)
 from winlab.host import paths
 from winlab.host.errors import NotModelledError, WindowsError
 from winlab.host.grouppolicy import Gpo, template_lines
-from winlab.host.registry import RegData, RegType
 
 _AREAS = {"securitypolicy", "group_mgmt", "user_rights", "regkeys", "filestore", "services"}
-_SECTIONS = {"unicode", "version", "system access", "registry values", "privilege rights"}
 _NOT_ELEVATED = 740
-_TEXT_KEYS = {"newadministratorname", "newguestname"}
 
 # What an export shows of the registry: values that sceregvl.inf registers, when they are there.
 _SHOWN = (
@@ -35,15 +45,15 @@ _SHOWN = (
 )
 
 
-class _BadTemplateError(Exception):
-    """The template cannot be imported."""
+def _see_log(call: Call) -> str:
+    log = "%windir%\\security\\logs\\scesrv.log"
+    return call.text(f"See log {log} for detail info.", f"有关详细信息，请参阅日志 {log}。")
 
 
 def _done(call: Call) -> None:
     call.line()
     call.line(call.text("The task has completed successfully.", "任务成功结束。"))
-    log = "%windir%\\security\\logs\\scesrv.log"
-    call.line(call.text(f"See log {log} for detail info.", f"有关详细信息，请参阅日志 {log}。"))
+    call.line(_see_log(call))
 
 
 def _usage(call: Call) -> int:
@@ -135,162 +145,128 @@ def _registry_lines(call: Call) -> list[str]:
     return found
 
 
-def _template(call: Call, name: str) -> dict[str, list[tuple[str, str]]]:
+def _read_template(call: Call, name: str) -> str:
+    """A template's text, when it is one; `BadTemplateError` otherwise."""
     data = call.host.files.read(name, call.cwd)
-    if data.startswith(b"\xff\xfe"):
-        text = data[2:].decode("utf-16-le", "replace")
-    else:
-        text = data.decode(codec(936 if call.host.locale.chinese else 1252), "replace")
-    sections: dict[str, list[tuple[str, str]]] = {}
-    current: list[tuple[str, str]] | None = None
-    for raw in text.splitlines():
-        line = raw.strip().rstrip("\0")
-        if not line or line.startswith(";"):
-            continue
-        if line.startswith("[") and line.endswith("]"):
-            current = sections.setdefault(line[1:-1].lower(), [])
-        elif current is None:
-            raise _BadTemplateError
-        else:
-            key, _, value = line.partition("=")
-            current.append((key.strip(), value.strip()))
-    signature = dict(sections.get("version", [])).get("signature", "").strip('"')
-    if signature != "$CHICAGO$":
-        raise _BadTemplateError
-    for section in sections:
-        if section not in _SECTIONS and sections[section]:
-            raise NotModelledError(f"the section [{section}] of a security template")
-    return sections
+    text = decoded(data, codec(936 if call.host.locale.chinese else 1252))
+    sections(text)
+    return text
 
 
-def _fields(value: str) -> list[str]:
-    """Split at commas outside quotes; a doubled quote inside quotes is one quote."""
-    fields, current, quoted, at = [], "", False, 0
-    while at < len(value):
-        char = value[at]
-        if quoted and value[at : at + 2] == '""':
-            current += '"'
-            at += 1
-        elif char == '"':
-            quoted = not quoted
-        elif char == "," and not quoted:
-            fields.append(current)
-            current = ""
-        else:
-            current += char
-        at += 1
-    return [*fields, current]
+def _import(call: Call, options: dict[str, list[str]]) -> list[str] | int:
+    """Put the template of /cfg into the database of /db; return all that stand there, oldest first.
 
-
-def _data(kind: int, fields: list[str]) -> tuple[RegType, RegData]:
+    Without /overwrite a template is appended to what the database has ("secedit /configure").
+    """
+    files, database = call.host.files, paths.normalise(options["db"][0], call.cwd)
+    stored: list[str] = []
+    if files.exists(database):
+        kept = templates_in(files.read(database))
+        if kept is None:
+            return _failed(call, 13)
+        stored = kept
+    if not options.get("cfg"):
+        # A database without a template needs one named.
+        return stored or _failed(call, 87)
     try:
-        match kind:
-            case 4:
-                return RegType.REG_DWORD, int(fields[0]) % 2**32
-            case 3:
-                return RegType.REG_BINARY, bytes(int(part) for part in fields if part)
-            case 7:
-                return RegType.REG_MULTI_SZ, tuple(fields)
-            case 1 | 2:
-                return RegType(kind), ",".join(fields)
-    except (ValueError, IndexError):
-        pass
-    raise WindowsError(13, "Registry Values")
+        text = _read_template(call, options["cfg"][0])
+    except BadTemplateError:
+        return _failed(call, 13)
+    except WindowsError as error:
+        return _failed(call, error.code)
+    stored = [text] if "overwrite" in options else [*stored, text]
+    files.write(database, database_of(stored))
+    return stored
 
 
-def _set_registry(call: Call, rows: list[tuple[str, str]]) -> None:
-    for full, value in rows:
-        key, _, name = full.rpartition("\\")
-        hive, _, path = key.partition("\\")
-        if hive.upper() != "MACHINE":
-            raise NotModelledError(f"the registry hive {hive} in a security template")
-        kind, *fields = _fields(value)
-        if not kind.isdecimal():
-            raise WindowsError(13, full)
-        chosen, data = _data(int(kind), fields)
-        found = call.host.registry.value(f"HKLM\\{path}", name)
-        if found is None or (found.type, found.data) != (chosen, data):
-            call.host.registry.set_value(f"HKLM\\{path}", name, data, chosen)
+def _prepared(call: Call, options: dict[str, list[str]], allowed: set[str]) -> list[str] | int:
+    if not options.get("db") or options.keys() - allowed:
+        return _usage(call)
+    if not call.admin:
+        return _NOT_ELEVATED
+    return _import(call, options)
 
 
-def _set_rights(call: Call, rows: list[tuple[str, str]]) -> bool:
-    good = True
-    for right, value in rows:
-        sids = []
-        for one in (part.strip() for part in value.split(",")):
-            if not one:
-                continue
-            try:
-                sids.append(call.host.accounts.sid_of(one.removeprefix("*")))
-            except WindowsError:
-                good = False
-        call.host.policy.set_right(right, tuple(sids))
-    return good
-
-
-def _access(rows: list[tuple[str, str]]) -> dict[str, int | str]:
-    found: dict[str, int | str] = {}
-    for key, value in rows:
-        if key.lower() in _TEXT_KEYS:
-            found[key] = value.strip('"')
-        else:
-            try:
-                found[key] = int(value)
-            except ValueError:
-                raise WindowsError(87, key) from None
-    return found
+def _only_import(call: Call, options: dict[str, list[str]]) -> int:
+    if not options.get("cfg"):
+        return _usage(call)
+    stored = _prepared(call, options, {"db", "cfg", "areas", "overwrite", "log", "quiet"})
+    return stored if isinstance(stored, int) else _ended(call, options, 0)
 
 
 def _configure(call: Call, options: dict[str, list[str]]) -> int:
-    if not options.get("db") or not options.get("cfg"):
-        return _usage(call)
-    if set(options) - {"db", "cfg", "areas", "overwrite", "log", "quiet"}:
-        return _usage(call)
-    if not call.admin:
-        call.line(call.message(5))
-        return 1
     areas = _areas(options)
-    database = paths.normalise(options["db"][0], call.cwd)
-    if call.host.files.exists(database) and "overwrite" not in options:
-        raise NotModelledError("secedit /configure with a database that is there")
-    try:
-        sections = _template(call, options["cfg"][0])
-    except (_BadTemplateError, WindowsError):
-        call.line(call.message(13))
-        return 1
-    call.host.files.write(database, b"\0" * 4096)
-    good = True
-    try:
-        if "securitypolicy" in areas:
-            good &= _section(
-                lambda: call.host.policy.set_access(_access(sections.get("system access", [])))
-            )
-            good &= _section(lambda: _set_registry(call, sections.get("registry values", [])))
-        if "user_rights" in areas:
-            good &= _set_rights(call, sections.get("privilege rights", []))
-    except NotModelledError:
-        raise
+    stored = _prepared(call, options, {"db", "cfg", "areas", "overwrite", "log", "quiet"})
+    if isinstance(stored, int):
+        return stored
+    merged = merge([sections(text) for text in stored])
+    problems = list(_apply(call, merged, areas))
+    return _ended(call, options, problems[0] if problems else 0)
+
+
+def _apply(
+    call: Call, template: dict[str, list[tuple[str, str]]], areas: set[str]
+) -> Iterator[int]:
+    """Do what the areas hold, each on its own; yield the Win32 errors of those that failed."""
+    policy = call.host.policy
+    steps: list[Callable[[], None]] = []
+    if "securitypolicy" in areas:
+        steps.append(lambda: policy.set_access(access(template.get("system access", []))))
+        rows = template.get("registry values", [])
+        steps += [partial(set_registry, call.host, full, value) for full, value in rows]
+    if "user_rights" in areas:
+        rows = template.get("privilege rights", [])
+        steps += [partial(set_right, call.host, right, value) for right, value in rows]
+    for do in steps:
+        try:
+            do()
+        except WindowsError as error:
+            yield error.code
+
+
+def _ended(call: Call, options: dict[str, list[str]], code: int) -> int:
     if "quiet" not in options:
-        _done(call)
-    return 0 if good else 3
+        if code:
+            _failed(call, code)
+        else:
+            _done(call)
+    return 3 if code else 0
 
 
-def _section(change: object) -> bool:
-    assert callable(change)
+def _failed(call: Call, code: int) -> int:
+    call.line()
+    call.line(call.message(code))
+    call.line()
+    call.line(call.text("The task has completed with an error.", "任务已完成，但出现错误。"))
+    call.line(_see_log(call))
+    return 1
+
+
+def _validate(call: Call) -> int:
+    names = [word for word in call.args[1:] if not word.startswith("/")]
+    if len(names) != 1:
+        return _usage(call)
     try:
-        change()
-    except WindowsError:
-        return False
-    return True
+        _read_template(call, names[0])
+    except BadTemplateError:
+        return _failed(call, 13)
+    except WindowsError as error:
+        return _failed(call, error.code)
+    _done(call)
+    return 0
 
 
 @program("secedit")
 def secedit(call: Call) -> int:
-    """Export the local policy to a template, or configure it from one."""
+    """Export policy to a template, import one into a database, configure from it, check one."""
     verb = call.args[0].lower() if call.args else ""
+    if verb == "/validate":
+        return _validate(call)
     options = _options(call)
     if options is None:
         return _usage(call)
+    if verb == "/import":
+        return _only_import(call, options)
     if verb == "/export":
         return _export(call, options)
     if verb == "/configure":
