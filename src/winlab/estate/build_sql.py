@@ -7,6 +7,7 @@ Specific TCP Port" (registry), "MSSQLSERVER_18456" (the reasons in the error log
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from winlab.estate.errors import EstateError
@@ -18,7 +19,7 @@ from winlab.host.network import Listener
 from winlab.host.services import Service
 from winlab.sqlserver.events import Said
 from winlab.sqlserver.instance import Instance, Login, LoginFailed
-from winlab.sqlserver.product import PRODUCTS, dotted
+from winlab.sqlserver.product import PRODUCTS, Product, dotted
 from winlab.sqlserver.session import Client, drive
 
 _KEY = "HKLM\\SOFTWARE\\Microsoft\\Microsoft SQL Server"
@@ -56,7 +57,8 @@ def add_sql_server(host: Host, spec: HostSpec, password: str, admin: str, file: 
     if sql is None:
         return
     product = PRODUCTS[sql.version]
-    build = product.tls12 if sql.tls12 and product.build < product.tls12 else product.build
+    if sql.tls12 and product.build < product.tls12:
+        product = replace(product, build=product.tls12)
     short = f"{product.folder}.{sql.instance}"
     root = f"C:\\Program Files\\Microsoft SQL Server\\{short}\\MSSQL"
     host.files.ensure_folder(f"{root}\\DATA")
@@ -68,15 +70,15 @@ def add_sql_server(host: Host, spec: HostSpec, password: str, admin: str, file: 
     host.registry.set_value(f"{_KEY}\\Instance Names\\SQL", sql.instance, short)
     values = {
         "Edition": f"{spec.sql_edition} Edition",
-        "Version": dotted(build),
-        "PatchLevel": dotted(build),
+        "Version": dotted(product.build),
+        "PatchLevel": dotted(product.build),
         "SQLPath": root,
     }
     for name, value in values.items():
         host.registry.set_value(f"{_KEY}\\{short}\\Setup", name, value)
     tcp = f"{_KEY}\\{short}\\MSSQLServer\\SuperSocketNetLib\\Tcp\\IPAll"
     host.registry.set_value(tcp, "TcpPort", str(sql.port))
-    instance = _instance(host, spec, sql, f"{root}\\Log\\ERRORLOG", admin)
+    instance = _instance(host, spec, sql, product, f"{root}\\Log\\ERRORLOG", admin)
     instance.mixed_mode = sql.mixed_mode
     instance.logins["sa"] = Login("sa", password, sysadmin=True)
     for one in sql.logins:
@@ -121,7 +123,9 @@ def _services(host: Host, sql: SqlSpec, root: str, engine: str) -> None:
         )
 
 
-def _instance(host: Host, spec: HostSpec, sql: SqlSpec, log: str, admin: str) -> Instance:
+def _instance(
+    host: Host, spec: HostSpec, sql: SqlSpec, product: Product, log: str, admin: str
+) -> Instance:
     def failed(told: LoginFailed) -> None:
         _login_failed(host, sql, log, told)
 
@@ -134,7 +138,7 @@ def _instance(host: Host, spec: HostSpec, sql: SqlSpec, log: str, admin: str) ->
         return Login(f"{host.name}\\{bare}", sysadmin=True, windows=True)
 
     return Instance(
-        PRODUCTS[sql.version],
+        product,
         host.name,
         name=sql.instance,
         edition=f"{spec.sql_edition} Edition (64-bit)",
