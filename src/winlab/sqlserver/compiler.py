@@ -46,6 +46,7 @@ _OPERATORS = {
 }
 _SIZES = {"tinyint": 1, "smallint": 2, "int": 4, "bigint": 8, "bit": 1, "float": 8, "real": 4}
 _SIZES |= {"datetime": 8, "smalldatetime": 4, "date": 3, "uniqueidentifier": 16}
+_NUMBERS = {"int", "bit", "decimal", "float"}
 _ARITHMETIC = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo"}
 
 
@@ -135,7 +136,7 @@ class Expressions:
             )
         if isinstance(value, Decimal):
             return Typed(self.bind(f"{value:f}"), of_number(value))
-        return Typed(repr(value), of_number(value))
+        return Typed(f"({value!r})" if value < 0 else repr(value), of_number(value))
 
     def _unary(self, op: str, operand: Typed) -> Typed:
         if operand.type is None:
@@ -183,12 +184,16 @@ class Expressions:
         if "time" in {left.type.family, right.type.family}:
             return self._moved(op, left, right)
         kind = wins(left.type, right.type)
-        if kind.family not in {"int", "bit", "decimal", "float"}:
+        if kind.family not in _NUMBERS:
             raise TsqlError(402, left.type.described, right.type.described, _ARITHMETIC[op])
         if kind.name == "bit":
             kind = INT
-        one = self.as_type(left, kind if left.type.family == "text" else left.type)
-        two = self.as_type(right, kind if right.type.family == "text" else right.type)
+        one, two = (
+            value
+            if value.type is not None and value.type.family in _NUMBERS
+            else self.as_type(value, kind)
+            for value in (left, right)
+        )
         if kind.family == "decimal":
             assert one.type is not None
             assert two.type is not None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from winlab.sqlserver.catalog import Catalog
 from winlab.sqlserver.sqlite import Storage
 from winlab.sqlserver.types import DEFAULT_COLLATION
+from winlab.sqlserver.values import Cell
 
 if TYPE_CHECKING:
     from winlab.sqlserver.session import Session
@@ -113,6 +114,11 @@ class Database:
         watchers, self._watchers = self._watchers, []
         for tell in watchers:
             tell()
+
+    def has(self, place: str) -> bool:
+        """Whether a temporary table is there."""
+        bound: dict[str, Cell] = {"p0": place.removeprefix("temp.")}
+        return bool(self.storage.fetch("SELECT 1 FROM sqlite_temp_master WHERE name = :p0", bound))
 
     def watch(self, tell: Callable[[], None]) -> Callable[[], None]:
         """Call ``tell`` once when the owner lets go; the answer ends the watch."""

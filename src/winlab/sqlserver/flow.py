@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -99,9 +100,14 @@ class Flow:
             yield from self._perform(statement.action)
         except TsqlError as error:
             error.line = error.line or statement.line
-            if (self._tries and error.number not in _NOT_CAUGHT) or isinstance(error, _ThrownError):
+            if self._tries and _catchable(error):
                 raise
             yield from self._uncaught(error)
+        except sqlite3.Error as error:
+            # SQLite knows a limit or a rule that the compiler does not: by name, as all that is not modelled.
+            yield from self._uncaught(
+                NotModelledError(f"a statement that SQLite refuses ({error})")
+            )
 
     def _uncaught(self, error: TsqlError) -> Run:
         session = self.session
@@ -117,7 +123,9 @@ class Flow:
         )
         if aborts and session.trancount:
             yield from session.end_transaction(keep=False)
-        if aborts or (error.number in _ENDS_BATCH and not isinstance(error, RaisedError)):
+        if aborts or isinstance(error, (_ThrownError, NotModelledError)):
+            raise BatchEnded
+        if error.number in _ENDS_BATCH and not isinstance(error, RaisedError):
             raise BatchEnded
         yield Done()
 

@@ -59,26 +59,45 @@ Result: TypeAlias = Callable[[Sequence[SqlType | None], str], SqlType]
 
 @dataclass(frozen=True)
 class Builtin:
-    """A function. ``texts`` are the places of arguments that become text first, -1 for all."""
+    """A function. ``kinds`` has a letter for each argument, the last for all that follow.
+
+    t becomes text, i int, d a time, n a number, b stays text or bytes, a stays what it is.
+    """
 
     low: int
     high: int
     result: Result
     call: Callable[..., Cell]
     session: bool = False
-    texts: tuple[int, ...] = ()
+    kinds: str = "a"
 
     def wanted(self, arguments: Sequence[Typed], collation: str) -> list[SqlType | None]:
         """The types that arguments are converted to, None for as they are."""
-        found: list[SqlType | None] = []
-        for number, one in enumerate(arguments):
-            convert = number in self.texts or -1 in self.texts
-            is_text = one.type is None or one.type.family == "text"
-            found.append(nvarchar(MAX, collation) if convert and not is_text else None)
-        return found
+        return [
+            _wanted(self.kinds[min(number, len(self.kinds) - 1)], one.type, collation)
+            for number, one in enumerate(arguments)
+        ]
+
+
+def _wanted(letter: str, kind: SqlType | None, collation: str) -> SqlType | None:
+    family = "" if kind is None else kind.family
+    match letter:
+        case "t":
+            return None if family in {"", "text"} else nvarchar(MAX, collation)
+        case "b":
+            return None if family in {"", "text", "binary"} else nvarchar(MAX, collation)
+        case "i":
+            return None if family in {"", "int", "bit"} else INT
+        case "d":
+            return None if family in {"", "time"} else DATETIME if family != "text" else _DATETIME2
+        case "n":
+            return None if family in {"", "int", "bit", "decimal", "float"} else FLOAT
+        case _:
+            return None
 
 
 BUILTINS: dict[str, Builtin] = {}
+_DATETIME2 = SqlType("datetime2", scale=7)
 
 
 def builtin(name: str, count: int) -> Builtin:
@@ -98,11 +117,11 @@ def _add(
     result: SqlType | Result,
     call: Callable[..., Cell],
     *,
+    kinds: str = "a",
     session: bool = False,
-    texts: tuple[int, ...] = (),
 ) -> None:
     kind = (lambda _types, _collation: result) if isinstance(result, SqlType) else result
-    BUILTINS[name] = Builtin(low, high, kind, call, session, texts)
+    BUILTINS[name] = Builtin(low, high, kind, call, session, kinds)
 
 
 def _strict(function: Callable[..., Cell]) -> Callable[..., Cell]:
@@ -116,15 +135,21 @@ def _strict(function: Callable[..., Cell]) -> Callable[..., Cell]:
 
 def _first(types: Sequence[SqlType | None], collation: str) -> SqlType:
     kind = types[0]
-    if kind is None or kind.family not in {"text", "binary"}:
+    if kind is None or kind.family != "text":
         return nvarchar(4000, collation)
     if kind.lob:
         return SqlType("nvarchar" if kind.unicode else "varchar", MAX, collation=collation)
     return kind
 
 
+def _part(types: Sequence[SqlType | None], collation: str) -> SqlType:
+    kind = types[0]
+    return kind if kind is not None and kind.family == "binary" else _first(types, collation)
+
+
 def _same(types: Sequence[SqlType | None], _: str) -> SqlType:
-    return types[0] or INT
+    kind = types[0] or INT
+    return kind if kind.family in {"int", "bit", "decimal", "float"} else FLOAT
 
 
 def _text(length: int) -> Result:
@@ -183,7 +208,14 @@ def _replace(text: str, old: str, new: str) -> Cell:
     return "".join(out) + text[at:]
 
 
-def _stuff(text: str, start: int, length: int, new: str | None) -> Cell:
+def _replicate(text: str, count: int) -> Cell:
+    # Without (max) the result ends at 8,000 bytes ("REPLICATE").
+    return None if count < 0 else (text * min(count, 8000))[:8000]
+
+
+def _stuff(text: str | None, start: int | None, length: int | None, new: str | None) -> Cell:
+    if text is None or start is None or length is None:
+        return None
     if start < 1 or start > len(text) or length < 0:
         return None
     return text[: start - 1] + (new or "") + text[start - 1 + length :]
@@ -197,34 +229,20 @@ for _name, _function in {
     "trim": lambda text: str(text).strip(" "),
     "reverse": lambda text: str(text)[::-1],
 }.items():
-    _add(_name, 1, 1, _first, _strict(_function), texts=(0,))
-_add("len", 1, 1, _data_length_type, _strict(_length))
-_add("substring", 3, 3, _first, _strict(_substring))
-_add("left", 2, 2, _first, _strict(_left), texts=(0,))
-_add("right", 2, 2, _first, _strict(_right), texts=(0,))
-_add("charindex", 2, 3, INT, _strict(_char_index), texts=(0, 1))
-_add("replace", 3, 3, _text(MAX), _strict(_replace), texts=(-1,))
-_add(
-    "stuff",
-    4,
-    4,
-    _text(MAX),
-    lambda a, b, c, d: None if a is None else _stuff(a, b, c, d),
-    texts=(0, 3),
-)
-_add("replicate", 2, 2, _text(MAX), _strict(lambda t, n: t * n if n >= 0 else None), texts=(0,))
-_add("space", 1, 1, _text(4000), _strict(lambda n: " " * n if n >= 0 else None))
-_add("quotename", 1, 2, _text(258), _strict(_quote_name), texts=(0, 1))
-_add("nchar", 1, 1, _text(1), _strict(lambda n: chr(n) if 0 <= n < 0x10000 else None))
-_add("unicode", 1, 1, INT, _strict(lambda t: ord(t[0]) if t else None), texts=(0,))
-_add(
-    "concat",
-    2,
-    254,
-    _text(MAX),
-    lambda *c: "".join("" if x is None else str(x) for x in c),
-    texts=(-1,),
-)
+    _add(_name, 1, 1, _first, _strict(_function), kinds="t")
+_add("len", 1, 1, _data_length_type, _strict(_length), kinds="b")
+_add("substring", 3, 3, _part, _strict(_substring), kinds="bi")
+_add("left", 2, 2, _first, _strict(_left), kinds="ti")
+_add("right", 2, 2, _first, _strict(_right), kinds="ti")
+_add("charindex", 2, 3, INT, _strict(_char_index), kinds="tti")
+_add("replace", 3, 3, _text(MAX), _strict(_replace), kinds="t")
+_add("stuff", 4, 4, _text(MAX), _stuff, kinds="tiit")
+_add("replicate", 2, 2, _text(MAX), _strict(_replicate), kinds="ti")
+_add("space", 1, 1, _text(4000), _strict(lambda n: " " * n if 0 <= n <= 8000 else None), kinds="i")
+_add("quotename", 1, 2, _text(258), _strict(_quote_name), kinds="t")
+_add("nchar", 1, 1, _text(1), _strict(lambda n: chr(n) if 0 <= n < 0xD800 else None), kinds="i")
+_add("unicode", 1, 1, INT, _strict(lambda t: ord(t[0]) if t else None), kinds="t")
+_add("concat", 2, 254, _text(MAX), lambda *c: "".join("" if x is None else x for x in c), kinds="t")
 
 # -- numbers and bytes ---------------------------------------------------------------------------
 
@@ -253,7 +271,7 @@ def _whole(function: Callable[[Any], int]) -> Callable[..., Cell]:
 
 
 def _whole_type(types: Sequence[SqlType | None], _: str) -> SqlType:
-    kind = types[0] or INT
+    kind = _same(types, _)
     return decimal(kind.precision, 0) if kind.family == "decimal" else kind
 
 
@@ -273,15 +291,14 @@ def _hash_bytes(session: SessionView, name: str | None, data: Any) -> Cell:
     return hashlib.new(algorithm, plain, usedforsecurity=False).digest()
 
 
-_add("abs", 1, 1, _same, _strict(_absolute))
-_add("round", 2, 2, _same, _strict(_round))
-_add("ceiling", 1, 1, _whole_type, _whole(math.ceil))
-_add("floor", 1, 1, _whole_type, _whole(math.floor))
-_add("hashbytes", 2, 2, varbinary(8000), _hash_bytes, session=True)
+_add("abs", 1, 1, _same, _strict(_absolute), kinds="n")
+_add("round", 2, 2, _same, _strict(_round), kinds="ni")
+_add("ceiling", 1, 1, _whole_type, _whole(math.ceil), kinds="n")
+_add("floor", 1, 1, _whole_type, _whole(math.floor), kinds="n")
+_add("hashbytes", 2, 2, varbinary(8000), _hash_bytes, kinds="tb", session=True)
 
 # -- times ---------------------------------------------------------------------------------------
 
-_DATETIME2 = SqlType("datetime2", scale=7)
 _UNITS = {
     "yy": "year",
     "yyyy": "year",
@@ -385,11 +402,11 @@ _add("sysdatetime", 0, 0, _DATETIME2, lambda s: moment_cell(s.now(), _DATETIME2)
 _add(
     "sysutcdatetime", 0, 0, _DATETIME2, lambda s: moment_cell(s.utc_now(), _DATETIME2), session=True
 )
-_add("dateadd", 3, 3, _date_add_type, _strict(_date_add))
-_add("datediff", 3, 3, INT, _strict(_date_diff))
-_add("datepart", 2, 2, INT, _strict(_date_part))
+_add("dateadd", 3, 3, _date_add_type, _strict(_date_add), kinds="tid")
+_add("datediff", 3, 3, INT, _strict(_date_diff), kinds="td")
+_add("datepart", 2, 2, INT, _strict(_date_part), kinds="td")
 for _name in ("year", "month", "day"):
-    _add(_name, 1, 1, INT, _strict(lambda cell, unit=_name: _date_part(unit, cell)))
+    _add(_name, 1, 1, INT, _strict(lambda cell, unit=_name: _date_part(unit, cell)), kinds="d")
 
 # -- the session and its server ------------------------------------------------------------------
 
@@ -436,6 +453,7 @@ for _name, _low, _high, _kind in (
         _high,
         _kind,
         lambda session, *cells, what=_name: session.ask(what, *cells),
+        kinds="i" if _name in {"object_name", "object_schema_name", "type_name"} else "a",
         session=True,
     )
 

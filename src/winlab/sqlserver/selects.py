@@ -194,6 +194,12 @@ class Selects:
         aggregated = bool(select.group) or select.having is not None or _aggregates(select)
         group = ""
         if aggregated:
+            if any(isinstance(one, tree.Literal) for one in select.group):
+                raise TsqlError(
+                    164,
+                    text="Each GROUP BY expression must contain at least one column that is not an outer "
+                    "reference.",
+                )
             texts = [self.expressions.value(one, scope) for one in select.group]
             scope.grouped = {one.sql for one in texts}
             if texts:

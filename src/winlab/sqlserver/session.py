@@ -381,11 +381,22 @@ class Session:
                     )
                 }
                 database.roll_back(places)
+        if not keep:
+            self._forget_undone()
         self.held.clear()
         number, self.transaction = self.transaction, 0
         self.trancount = 0
         self.doomed = False
         yield TransactionChanged("commit" if keep else "rollback", number)
+
+    def _forget_undone(self) -> None:
+        """Temporary tables that the transaction had made are gone with it."""
+        for name in [one for one in self.tables if one.startswith("#")]:
+            place = self.tables[name].place
+            for database in self.held:
+                if place in database.volatile and not database.has(place):
+                    del database.volatile[place]
+                    del self.tables[name]
 
     def use(self, name: str) -> Run:
         """USE. Raises :class:`TsqlError` 911, 916 or 942."""
