@@ -20,6 +20,7 @@ from winlab.exec.process import Process, ProcessResult
 from winlab.exec.run import execute
 from winlab.host.host import Host, HostSpec
 from winlab.host.logons import Logon
+from winlab.host.policy_logon import NtlmPolicy
 from winlab.server import Fault, LabServer, WinrmSettings
 
 pytestmark = pytest.mark.e2e
@@ -36,11 +37,17 @@ class OneHost:
         self.host = Host(spec, lambda: datetime.now(UTC))
         self.name, self.address = self.host.name, address
         self.settings = WinrmSettings(basic=True, allow_unencrypted=True)
+        self.ntlm = NtlmPolicy()
         self._down: tuple[float, float] | None = None
         self.reboots = 0
 
     def password_of(self, user: str) -> str | None:
         return self.host.accounts.password_of(user)
+
+    def lets_in(self, port: int) -> bool:
+        """Whoever knocks."""
+        del port
+        return True
 
     def logged_on(self, logon: Logon) -> None:
         """Nobody reads the log here."""
