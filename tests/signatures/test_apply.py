@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pymssql
 import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 from tests.signatures import drills
 from tests.signatures.conftest import NOW
 from tests.signatures.servers import PostgresServer
+from tests.winlab.sql_lab import SqlLab
 
 from opsproof.evidence.cms import DecryptionError
 from opsproof.evidence.keys import Keys, create_demo_keys, load_keys
@@ -26,6 +30,7 @@ from opsproof.signatures.database import Database, make_engine
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.model import RecordClass
 from opsproof.signatures.plan import Plan, load_plan
+from opsproof.signatures.profile import TableName
 from opsproof.signatures.rollback import Rollback
 from opsproof.signatures.simulate import Drill
 
@@ -50,10 +55,12 @@ def drill_key(folder: Path) -> rsa.RSAPrivateKey:
     return key
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mssql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'records.db'}"
+    if request.param == "mssql":
+        return str(request.getfixturevalue("sql_server").new_database())
     server = request.getfixturevalue("postgres")
     assert isinstance(server, PostgresServer)
     return server.new_database()
@@ -315,3 +322,43 @@ def test_without_base_data_nothing_is_signed_anew(tmp_path: Path) -> None:
     drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
     _, plan = drills.planned(drill, base=False)
     assert set(plan.footer.sources) == {"stored"}
+
+
+def test_old_text_columns_of_sql_server(
+    tmp_path: Path, sql_server: SqlLab, keys_folder: Path, keys: Keys
+) -> None:
+    """ntext and text take part in no comparison (errors 306 and 402): old databases are full of them."""
+    url = sql_server.new_database()
+    drill = simulate.simulate(
+        tmp_path, drills.lab_of("ecdsa"), records=20, seed=5, url=url, damaged_percent=60
+    )
+    with sql_server.connect(database=url.rpartition("/")[2]) as link, link.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE old (id bigint PRIMARY KEY, ticket_no ntext, candidate ntext, subject ntext, "
+            "score ntext, held_on ntext, note ntext, sign_value text, cert_serial ntext, signed_at text)"
+        )
+        names = "id, ticket_no, candidate, subject, score, held_on, note, sign_value, cert_serial, signed_at"
+        cursor.execute(f"INSERT old SELECT {names} FROM [exam score]")  # noqa: S608 - of the test
+        cursor.execute("DROP TABLE [exam score]")
+        link.commit()
+        before = _rows(cursor, names)
+    profile = msgspec.structs.replace(drill.profile, table=TableName(name="old"))
+    drill = dataclasses.replace(drill, profile=profile)
+    job, plan = drills.planned(drill)
+    database = Database(url, profile)
+    result = Applier(plan, profile, database, job.checker(), tmp_path, keys.bureau).apply()
+    database.close()
+    assert result.written == plan.footer.actions["write"] > 0
+    database = Database(url, profile)
+    back = Rollback(
+        plan, profile, database, tmp_path, keys.bureau, drill_key(keys_folder)
+    ).roll_back()
+    database.close()
+    assert back.written == result.written
+    with sql_server.connect(database=url.rpartition("/")[2]) as link, link.cursor() as cursor:
+        assert _rows(cursor, names) == before
+
+
+def _rows(cursor: pymssql.Cursor, names: str) -> list[Any]:
+    cursor.execute(f"SELECT {names} FROM old ORDER BY id")  # noqa: S608 - of the test
+    return list(cursor.fetchall())

@@ -13,6 +13,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mssql
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.elements import ColumnElement
@@ -127,11 +128,21 @@ class Database:
         """Write ``changes`` to the record if it still holds ``before``; the number of rows changed."""
         conditions = [self._is(connection, key)]
         conditions += [
-            self.table.c[name].is_not_distinct_from(value) for name, value in before.items()
+            self._comparable(name).is_not_distinct_from(value) for name, value in before.items()
         ]
         values = {self.table.c[name]: self.bound(name, value) for name, value in changes.items()}
         statement = sa.update(self.table).where(*conditions).values(values)
         return int(connection.execute(statement).rowcount)
+
+    def _comparable(self, name: str) -> ColumnElement[Any]:
+        """A column as a comparison takes it: SQL Server's old text, ntext and image take part in none."""
+        column: ColumnElement[Any] = self.table.c[name]
+        kind = self._types[name]
+        if self.dialect == "mssql" and isinstance(kind, (sa.Text, sa.UnicodeText, mssql.NTEXT)):
+            return sa.cast(column, mssql.NVARCHAR(None))
+        if self.dialect == "mssql" and isinstance(kind, mssql.IMAGE):
+            return sa.cast(column, mssql.VARBINARY("max"))  # type: ignore[no-untyped-call]  # it has no annotations
+        return column
 
     def bound(self, column: str, value: Any) -> Any:
         """A value as the driver wants it: times as such, except where the column holds text."""

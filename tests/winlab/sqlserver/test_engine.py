@@ -382,7 +382,7 @@ def test_a_saved_instance_is_as_it_was() -> None:
     rows(again, "INSERT t (a) VALUES (N'丙')")
     assert rows(again, "SELECT MAX(id) FROM t") == [(2,)]
     copy = Database.load(instance.databases["exam"].save())
-    assert copy.storage.fetch("SELECT COUNT(*) FROM sqlite_master")[0][0] >= 1
+    assert copy.storage.fetch("SELECT type FROM sqlite_master")
 
 
 def test_rights(session: Session) -> None:
