@@ -115,7 +115,9 @@ def test_appcmd_prints_one_attribute_a_site_and_the_central_log(web: Host) -> No
     assert "Date, Time, ClientIP" in out(web, f"{appcmd} list site /text:logFile.logExtFileFlags")
     assert out(web, f'{appcmd} list site "nope" /text:name') == ""
     section = f"{appcmd} list config /section:system.applicationHost/log"
-    assert fromstring(out(web, section)).find("log").attrib == {}
+    log = fromstring(out(web, section)).find("log")
+    assert log is not None
+    assert log.attrib == {}
     web.iis.central_log = CentralLog(mode="CentralBinary", directory="D:\\logs")
     log = fromstring(out(web, section)).find("log")
     assert log is not None

@@ -83,6 +83,7 @@ def test_a_firewall_answers_nothing_to_old_connections_and_new_ones(
 ) -> None:
     old = clients.pywinrm("basic")
     shell = old.open_shell()
+    assert old.transport.session is not None
     host.blocked = {5985}
     with pytest.raises(http.exceptions.Timeout):
         old.transport.session.get(clients.url("http"), timeout=0.3)
