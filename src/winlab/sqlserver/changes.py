@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from winlab.sqlserver import actions as act
 from winlab.sqlserver import syntax as tree
 from winlab.sqlserver.catalog import Column, Table
 from winlab.sqlserver.errors import NotModelledError, TsqlError
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from winlab.sqlserver.session import Session
 
 Run: TypeAlias = Generator[Event, bool | None, None]
-Change: TypeAlias = tree.Insert | tree.Update | tree.Delete | tree.Truncate
+Change: TypeAlias = act.Insert | act.Update | act.Delete | act.Truncate
 
 
 def perform(session: Session, action: Change) -> Run:
     """Run a change once it may write. Raises :class:`TsqlError` for rows that cannot be so."""
-    parts = action.table if isinstance(action, tree.Truncate) else action.table.parts
+    parts = action.table if isinstance(action, act.Truncate) else action.table.parts
     if session.doomed and not parts[-1].startswith("@"):
         raise TsqlError(3930)
     table = _target(session, action)
@@ -50,7 +51,7 @@ def perform(session: Session, action: Change) -> Run:
         raise _refused(session, table, action, error) from error
     if not local:
         session.instance.wrote(f"sql {session.database.name}.{table.schema}.{table.name}")
-    if isinstance(action, tree.Truncate):
+    if isinstance(action, act.Truncate):
         session.database.identities.pop(table.id, None)
         yield Done()
         return
@@ -63,9 +64,9 @@ def perform(session: Session, action: Change) -> Run:
 
 def action_target_by_name(action: Change, session: Session) -> bool:
     """Whether the target is named itself, not by an alias of FROM."""
-    if isinstance(action, (tree.Update, tree.Delete)) and action.sources:
+    if isinstance(action, (act.Update, act.Delete)) and action.sources:
         return False
-    parts = action.table if isinstance(action, tree.Truncate) else action.table.parts
+    parts = action.table if isinstance(action, act.Truncate) else action.table.parts
     try:
         session.find_table(parts)
     except TsqlError:
@@ -74,15 +75,15 @@ def action_target_by_name(action: Change, session: Session) -> bool:
 
 
 def _permit(session: Session, action: Change, table: Table) -> None:
-    what = "ALTER" if isinstance(action, tree.Truncate) else type(action).__name__.upper()
+    what = "ALTER" if isinstance(action, act.Truncate) else type(action).__name__.upper()
     session.permit(what, table)
 
 
 def _target(session: Session, action: Change) -> Table:
     """The table to change; UPDATE and DELETE may name an alias of their FROM."""
-    if isinstance(action, tree.Truncate):
+    if isinstance(action, act.Truncate):
         return _plain(session.find_table(action.table))
-    if isinstance(action, (tree.Update, tree.Delete)) and len(action.table.parts) == 1:
+    if isinstance(action, (act.Update, act.Delete)) and len(action.table.parts) == 1:
         low = action.table.parts[0].lower()
         for ref in _refs(action.sources):
             if (ref.alias or ref.parts[-1]).lower() == low:
@@ -118,19 +119,19 @@ class _Maker:
     def compile(self, action: Change) -> tuple[str, tuple[Output, ...]]:
         """SQLite's text, and the columns of OUTPUT."""
         match action:
-            case tree.Insert():
+            case act.Insert():
                 sql = self._insert(action)
                 return self._with_output(sql, action.output, "inserted")
-            case tree.Update():
+            case act.Update():
                 return self._with_output(self._update(action), action.output, "inserted")
-            case tree.Delete():
+            case act.Delete():
                 return self._with_output(self._delete(action), action.output, "deleted")
             case _:
                 return f"DELETE FROM {self.table.place}", ()  # noqa: S608 - our own names
 
     # -- INSERT ------------------------------------------------------------------------------
 
-    def _insert(self, action: tree.Insert) -> str:
+    def _insert(self, action: act.Insert) -> str:
         columns = self._insert_columns(action)
         identity = self.table.identity
         cells = [one.cell for one in columns]
@@ -162,7 +163,7 @@ class _Maker:
         # WHERE keeps SQLite from reading ON of a join as that of an upsert.
         return f"INSERT INTO {self.table.place} ({names}) SELECT {values}{tail} FROM ({found.sql}) WHERE 1"  # noqa: S608 - compiled
 
-    def _insert_columns(self, action: tree.Insert) -> list[Column]:
+    def _insert_columns(self, action: act.Insert) -> list[Column]:
         identity = self.table.identity
         if not action.columns:
             found = [one for one in self.table.columns if one is not identity]
@@ -230,7 +231,7 @@ class _Maker:
         scope.sources.append(named(self.table, "target", table.parts))
         return scope, text, None
 
-    def _update(self, action: tree.Update) -> str:
+    def _update(self, action: act.Update) -> str:
         scope, tables, alias = self._scope(action.table, action.sources)
         sets = []
         for name, value in action.sets:
@@ -262,7 +263,7 @@ class _Maker:
         extra = f", {values}" if values else ""
         return f"SELECT {name}.rowid AS r{extra} FROM {joined}{where} GROUP BY {name}.rowid{limit}"  # noqa: S608 - compiled
 
-    def _delete(self, action: tree.Delete) -> str:
+    def _delete(self, action: act.Delete) -> str:
         scope, tables, alias = self._scope(action.table, action.sources)
         where = self._where(action.where, scope)
         if not tables and action.top is None:
@@ -331,7 +332,7 @@ def _refused(
 
 def _duplicate(table: Table, columns: Sequence[int], action: Change) -> str:
     """The duplicate key value, where the statement says it: one row of VALUES with constants."""
-    if not isinstance(action, tree.Insert) or action.source is None:
+    if not isinstance(action, act.Insert) or action.source is None:
         return "(?)"
     body = action.source.body
     if not isinstance(body, tree.Values) or len(body.rows) != 1:

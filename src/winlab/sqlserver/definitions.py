@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from winlab.sqlserver import actions as act
 from winlab.sqlserver import syntax as tree
 from winlab.sqlserver.cursor import Cursor
 from winlab.sqlserver.errors import NotModelledError
@@ -24,24 +25,24 @@ class Definitions:
         self._queries = queries
         self._expressions = queries.expressions
 
-    def create(self) -> tree.Action:
+    def create(self) -> act.Action:
         """Tables, indexes, views, schemas and databases."""
         cursor = self._c
         begin = cursor.token
         cursor.need("CREATE")
         if cursor.take("TABLE"):
-            return tree.CreateTable(cursor.names(), self.table_items())
+            return act.CreateTable(cursor.names(), self.table_items())
         if cursor.take("VIEW"):
             return self._view(begin.at)
         if cursor.take("SCHEMA"):
             name = cursor.name()
             if cursor.take("AUTHORIZATION"):
                 cursor.name()
-            return tree.CreateSchema(name)
+            return act.CreateSchema(name)
         if cursor.take("DATABASE"):
             name = cursor.name()
             collation = cursor.name() if cursor.take("COLLATE") else None
-            return tree.CreateDatabase(name, collation)
+            return act.CreateDatabase(name, collation)
         unique = cursor.take("UNIQUE")
         clustered = cursor.take("CLUSTERED")
         if not clustered:
@@ -52,7 +53,7 @@ class Definitions:
             f"CREATE {cursor.token.upper or cursor.token.text}", line=cursor.token.line
         )
 
-    def _view(self, begin: int) -> tree.Action:
+    def _view(self, begin: int) -> act.Action:
         cursor = self._c
         view = cursor.names()
         columns = cursor.name_list() if cursor.at_op("(") else ()
@@ -60,9 +61,9 @@ class Definitions:
         query = self._queries.query()
         if cursor.token.kind != "end" and not cursor.at_op(";"):
             raise cursor.fail()
-        return tree.CreateView(view, columns, query, cursor.text[begin:])
+        return act.CreateView(view, columns, query, cursor.text[begin:])
 
-    def _index(self, unique: bool, clustered: bool) -> tree.Action:
+    def _index(self, unique: bool, clustered: bool) -> act.Action:
         cursor = self._c
         name = cursor.name()
         cursor.need("ON")
@@ -73,7 +74,7 @@ class Definitions:
                 f"CREATE INDEX with {cursor.token.upper}", line=cursor.token.line
             )
         self._storage()
-        return tree.CreateIndex(name, table, columns, unique, clustered)
+        return act.CreateIndex(name, table, columns, unique, clustered)
 
     def _storage(self) -> None:
         """Fill factors and file groups say how, not what: they are read over."""
@@ -87,11 +88,11 @@ class Definitions:
                 return
             cursor.name()
 
-    def table_items(self) -> tuple[tree.TableItem, ...]:
+    def table_items(self) -> tuple[act.TableItem, ...]:
         """What stands between the parentheses of a table's definition, and how it is stored."""
         cursor = self._c
         cursor.need_op("(")
-        found: list[tree.TableItem] = []
+        found: list[act.TableItem] = []
         while True:
             found += self._table_item()
             if not cursor.take_op(","):
@@ -103,14 +104,14 @@ class Definitions:
         self._storage()
         return tuple(found)
 
-    def _table_item(self) -> list[tree.TableItem]:
+    def _table_item(self) -> list[act.TableItem]:
         cursor = self._c
         if cursor.at("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"):
             name = cursor.name() if cursor.take("CONSTRAINT") else None
             return [self._constraint(name, None)]
         return self._column()
 
-    def _column(self) -> list[tree.TableItem]:
+    def _column(self) -> list[act.TableItem]:
         cursor = self._c
         name = cursor.name()
         if cursor.at("AS"):
@@ -121,7 +122,7 @@ class Definitions:
         identity: tuple[int, int] | None = None
         default: tree.Expr | None = None
         default_text = ""
-        more: list[tree.TableItem] = []
+        more: list[act.TableItem] = []
         while True:
             label = cursor.name() if cursor.take("CONSTRAINT") else None
             if cursor.take("NOT", "NULL"):
@@ -142,9 +143,9 @@ class Definitions:
                 raise NotModelledError(f"columns with {cursor.token.upper}", line=cursor.token.line)
             else:
                 break
-        if nullable is None and any(isinstance(one, tree.KeyDef) and one.primary for one in more):
+        if nullable is None and any(isinstance(one, act.KeyDef) and one.primary for one in more):
             nullable = False
-        column = tree.ColumnDef(
+        column = act.ColumnDef(
             name, kind, nullable, collation, identity, default, default_text, default_name
         )
         return [column, *more]
@@ -163,7 +164,7 @@ class Definitions:
             cursor.need_op(")" if last else ",")
         return (numbers[0], numbers[1])
 
-    def _constraint(self, name: str | None, column: str | None) -> tree.TableItem:
+    def _constraint(self, name: str | None, column: str | None) -> act.TableItem:
         cursor = self._c
         if cursor.at("PRIMARY", "UNIQUE"):
             primary = cursor.take("PRIMARY", "KEY")
@@ -174,14 +175,14 @@ class Definitions:
                 clustered = False
             columns = (column,) if column and not cursor.at_op("(") else cursor.name_list()
             self._storage()
-            return tree.KeyDef(primary, columns, name, clustered)
+            return act.KeyDef(primary, columns, name, clustered)
         if cursor.take("CHECK"):
             cursor.need_op("(")
             begin = cursor.token
             condition = self._expressions.condition()
             text = cursor.since(begin)
             cursor.need_op(")")
-            return tree.CheckDef(condition, text, name)
+            return act.CheckDef(condition, text, name)
         if cursor.take("FOREIGN", "KEY"):
             columns = (column,) if column and not cursor.at_op("(") else cursor.name_list()
         else:
@@ -191,9 +192,9 @@ class Definitions:
         referred = cursor.name_list() if cursor.at_op("(") else ()
         if cursor.at("ON") and cursor.peek().upper in {"DELETE", "UPDATE"}:
             raise NotModelledError("foreign keys with actions", line=cursor.token.line)
-        return tree.ForeignDef(columns, table, referred, name)
+        return act.ForeignDef(columns, table, referred, name)
 
-    def alter(self) -> tree.Action:
+    def alter(self) -> act.Action:
         """ALTER TABLE ADD, ALTER DATABASE SET ONLINE and OFFLINE."""
         cursor = self._c
         cursor.need("ALTER")
@@ -206,7 +207,7 @@ class Definitions:
             if cursor.take("WITH"):
                 cursor.need("ROLLBACK")
                 cursor.need("IMMEDIATE")
-            return tree.AlterDatabase(name, word.upper)
+            return act.AlterDatabase(name, word.upper)
         cursor.need("TABLE")
         table = cursor.names()
         if not cursor.take("ADD"):
@@ -214,9 +215,9 @@ class Definitions:
         found = self._table_item()
         while cursor.take_op(","):
             found += self._table_item()
-        return tree.AlterTable(table, tuple(found))
+        return act.AlterTable(table, tuple(found))
 
-    def drop(self) -> tree.Action:
+    def drop(self) -> act.Action:
         """DROP; IF EXISTS came with SQL Server 2016."""
         cursor = self._c
         cursor.need("DROP")
@@ -232,7 +233,7 @@ class Definitions:
             exists = True
         names = [cursor.names()]
         if kind == "INDEX" and cursor.take("ON"):
-            return tree.Drop(kind, (names[0],), exists, cursor.names())
+            return act.Drop(kind, (names[0],), exists, cursor.names())
         while cursor.take_op(","):
             names.append(cursor.names())
-        return tree.Drop(kind, tuple(names), exists)
+        return act.Drop(kind, tuple(names), exists)

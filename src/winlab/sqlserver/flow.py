@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from winlab.sqlserver import actions as act
 from winlab.sqlserver import changes, definitions_run
 from winlab.sqlserver import syntax as tree
 from winlab.sqlserver.errors import NotModelledError, TsqlError, raised
@@ -69,7 +70,7 @@ class Flow:
         self._tries = 0
         self._from_raiserror = False
 
-    def run(self, statements: Sequence[tree.Statement]) -> Run:
+    def run(self, statements: Sequence[act.Statement]) -> Run:
         """Run statements to their end, a RETURN, or an error that ends the batch."""
         if self.depth > _DEEPEST:
             yield from self.session.tell(
@@ -88,11 +89,11 @@ class Flow:
         except _Jump:
             return
 
-    def _all(self, statements: Sequence[tree.Statement]) -> Run:
+    def _all(self, statements: Sequence[act.Statement]) -> Run:
         for statement in statements:
             yield from self._one(statement)
 
-    def _one(self, statement: tree.Statement) -> Run:
+    def _one(self, statement: act.Statement) -> Run:
         session = self.session
         session.reads = set()
         session.locks_reads = False
@@ -129,39 +130,39 @@ class Flow:
             raise BatchEnded
         yield Done()
 
-    def _perform(self, action: tree.Action) -> Run:
+    def _perform(self, action: act.Action) -> Run:
         session = self.session
         match action:
-            case tree.If() | tree.While() | tree.Block() | tree.TryCatch() | tree.Jump():
+            case act.If() | act.While() | act.Block() | act.TryCatch() | act.Jump():
                 yield from self._control(action)
                 return
-            case tree.QueryStatement(query):
+            case act.QueryStatement(query):
                 yield from self._query(query)
-            case tree.Insert() | tree.Update() | tree.Delete() | tree.Truncate():
+            case act.Insert() | act.Update() | act.Delete() | act.Truncate():
                 yield from changes.perform(session, action)
-            case tree.Declare(items):
+            case act.Declare(items):
                 self._declare(items)
-            case tree.SetVariable(name, value):
+            case act.SetVariable(name, value):
                 kind, _ = session.variable(name)
                 session.assign(name, self.value(value, kind))
                 session.rowcount = 1
-            case tree.SetOption():
+            case act.SetOption():
                 session.option(action)
                 yield Done()
-            case tree.Transaction():
+            case act.Transaction():
                 yield from self._transaction(action)
-            case tree.Print(value):
+            case act.Print(value):
                 text = self.value(value, nvarchar(4000, session.collation))
                 yield Said(0, 0, 1, str(text or " "))
-            case tree.Raiserror():
+            case act.Raiserror():
                 yield from self._raiserror(action)
-            case tree.Throw(values):
+            case act.Throw(values):
                 self._throw(values)
-            case tree.Execute():
+            case act.Execute():
                 yield from call(self, action)
-            case tree.Use(name):
+            case act.Use(name):
                 yield from session.use(name)
-            case tree.WaitFor(delay):
+            case act.WaitFor(delay):
                 yield Pause(_seconds(str(self.value(delay, nvarchar(64)))))
             case _:
                 yield from definitions_run.perform(session, action)
@@ -169,14 +170,14 @@ class Flow:
 
     # -- control of flow ---------------------------------------------------------------------
 
-    def _control(self, action: tree.Action) -> Run:
+    def _control(self, action: act.Action) -> Run:
         match action:
-            case tree.If(condition, then, otherwise):
+            case act.If(condition, then, otherwise):
                 if (yield from self._holds(condition)):
                     yield from self._one(then)
                 elif otherwise is not None:
                     yield from self._one(otherwise)
-            case tree.While(condition, body):
+            case act.While(condition, body):
                 while (yield from self._holds(condition)):
                     try:
                         yield from self._one(body)
@@ -185,14 +186,14 @@ class Flow:
                             break
                         if jump.word == "RETURN":
                             raise
-            case tree.Block(statements):
+            case act.Block(statements):
                 yield from self._all(statements)
-            case tree.TryCatch():
+            case act.TryCatch():
                 yield from self._try(action)
-            case tree.Jump(word):
+            case act.Jump(word):
                 raise _Jump(word)
 
-    def _try(self, action: tree.TryCatch) -> Run:
+    def _try(self, action: act.TryCatch) -> Run:
         session = self.session
         self._tries += 1
         try:
@@ -279,7 +280,7 @@ class Flow:
 
     # -- transactions ------------------------------------------------------------------------
 
-    def _transaction(self, action: tree.Transaction) -> Run:
+    def _transaction(self, action: act.Transaction) -> Run:
         session = self.session
         match action.action:
             case "begin":
@@ -305,7 +306,7 @@ class Flow:
 
     # -- messages ----------------------------------------------------------------------------
 
-    def _raiserror(self, action: tree.Raiserror) -> Run:
+    def _raiserror(self, action: act.Raiserror) -> Run:
         kind, cell = self.typed(action.message)
         severity = int(self.value(action.severity, INT) or 0)
         state = int(self.value(action.state, INT) or 0)

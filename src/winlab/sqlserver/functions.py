@@ -15,24 +15,22 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from winlab.sqlserver.errors import NotModelledError, TsqlError
 from winlab.sqlserver.scope import Typed
+from winlab.sqlserver.times import moment_cell, parts
 from winlab.sqlserver.types import (
     BIGINT,
     DATETIME,
     FLOAT,
     INT,
     MAX,
-    VARIANT,
     SqlType,
-    as_decimal,
     decimal,
-    number_of,
     nvarchar,
     varbinary,
 )
-from winlab.sqlserver.values import Cell, moment_cell, parts
+from winlab.sqlserver.values import Cell
 
 if TYPE_CHECKING:
-    from winlab.sqlserver.compiler import Expressions
+    pass
 
 
 class SessionView(Protocol):
@@ -110,7 +108,7 @@ def builtin(name: str, count: int) -> Builtin:
     return found
 
 
-def _add(
+def add(
     name: str,
     low: int,
     high: int,
@@ -120,6 +118,7 @@ def _add(
     kinds: str = "a",
     session: bool = False,
 ) -> None:
+    """Register a function that takes ``low`` to ``high`` arguments."""
     kind = (lambda _types, _collation: result) if isinstance(result, SqlType) else result
     BUILTINS[name] = Builtin(low, high, kind, call, session, kinds)
 
@@ -152,7 +151,8 @@ def _same(types: Sequence[SqlType | None], _: str) -> SqlType:
     return kind if kind.family in {"int", "bit", "decimal", "float"} else FLOAT
 
 
-def _text(length: int) -> Result:
+def text_of(length: int) -> Result:
+    """nvarchar of so many characters."""
     return lambda _types, collation: nvarchar(length, collation)
 
 
@@ -229,20 +229,22 @@ for _name, _function in {
     "trim": lambda text: str(text).strip(" "),
     "reverse": lambda text: str(text)[::-1],
 }.items():
-    _add(_name, 1, 1, _first, _strict(_function), kinds="t")
-_add("len", 1, 1, _data_length_type, _strict(_length), kinds="b")
-_add("substring", 3, 3, _part, _strict(_substring), kinds="bi")
-_add("left", 2, 2, _first, _strict(_left), kinds="ti")
-_add("right", 2, 2, _first, _strict(_right), kinds="ti")
-_add("charindex", 2, 3, INT, _strict(_char_index), kinds="tti")
-_add("replace", 3, 3, _text(MAX), _strict(_replace), kinds="t")
-_add("stuff", 4, 4, _text(MAX), _stuff, kinds="tiit")
-_add("replicate", 2, 2, _text(MAX), _strict(_replicate), kinds="ti")
-_add("space", 1, 1, _text(4000), _strict(lambda n: " " * n if 0 <= n <= 8000 else None), kinds="i")
-_add("quotename", 1, 2, _text(258), _strict(_quote_name), kinds="t")
-_add("nchar", 1, 1, _text(1), _strict(lambda n: chr(n) if 0 <= n < 0xD800 else None), kinds="i")
-_add("unicode", 1, 1, INT, _strict(lambda t: ord(t[0]) if t else None), kinds="t")
-_add("concat", 2, 254, _text(MAX), lambda *c: "".join("" if x is None else x for x in c), kinds="t")
+    add(_name, 1, 1, _first, _strict(_function), kinds="t")
+add("len", 1, 1, _data_length_type, _strict(_length), kinds="b")
+add("substring", 3, 3, _part, _strict(_substring), kinds="bi")
+add("left", 2, 2, _first, _strict(_left), kinds="ti")
+add("right", 2, 2, _first, _strict(_right), kinds="ti")
+add("charindex", 2, 3, INT, _strict(_char_index), kinds="tti")
+add("replace", 3, 3, text_of(MAX), _strict(_replace), kinds="t")
+add("stuff", 4, 4, text_of(MAX), _stuff, kinds="tiit")
+add("replicate", 2, 2, text_of(MAX), _strict(_replicate), kinds="ti")
+add("space", 1, 1, text_of(4000), _strict(lambda n: " " * n if 0 <= n <= 8000 else None), kinds="i")
+add("quotename", 1, 2, text_of(258), _strict(_quote_name), kinds="t")
+add("nchar", 1, 1, text_of(1), _strict(lambda n: chr(n) if 0 <= n < 0xD800 else None), kinds="i")
+add("unicode", 1, 1, INT, _strict(lambda t: ord(t[0]) if t else None), kinds="t")
+add(
+    "concat", 2, 254, text_of(MAX), lambda *c: "".join("" if x is None else x for x in c), kinds="t"
+)
 
 # -- numbers and bytes ---------------------------------------------------------------------------
 
@@ -291,11 +293,11 @@ def _hash_bytes(session: SessionView, name: str | None, data: Any) -> Cell:
     return hashlib.new(algorithm, plain, usedforsecurity=False).digest()
 
 
-_add("abs", 1, 1, _same, _strict(_absolute), kinds="n")
-_add("round", 2, 2, _same, _strict(_round), kinds="ni")
-_add("ceiling", 1, 1, _whole_type, _whole(math.ceil), kinds="n")
-_add("floor", 1, 1, _whole_type, _whole(math.floor), kinds="n")
-_add("hashbytes", 2, 2, varbinary(8000), _hash_bytes, kinds="tb", session=True)
+add("abs", 1, 1, _same, _strict(_absolute), kinds="n")
+add("round", 2, 2, _same, _strict(_round), kinds="ni")
+add("ceiling", 1, 1, _whole_type, _whole(math.ceil), kinds="n")
+add("floor", 1, 1, _whole_type, _whole(math.floor), kinds="n")
+add("hashbytes", 2, 2, varbinary(8000), _hash_bytes, kinds="tb", session=True)
 
 # -- times ---------------------------------------------------------------------------------------
 
@@ -395,118 +397,16 @@ def _date_part(name: str, cell: str) -> Cell:
     return int(getattr(moment, unit))
 
 
-_add("getdate", 0, 0, DATETIME, lambda s: moment_cell(s.now(), DATETIME), session=True)
-_add("current_timestamp", 0, 0, DATETIME, lambda s: moment_cell(s.now(), DATETIME), session=True)
-_add("getutcdate", 0, 0, DATETIME, lambda s: moment_cell(s.utc_now(), DATETIME), session=True)
-_add("sysdatetime", 0, 0, _DATETIME2, lambda s: moment_cell(s.now(), _DATETIME2), session=True)
-_add(
+add("getdate", 0, 0, DATETIME, lambda s: moment_cell(s.now(), DATETIME), session=True)
+add("current_timestamp", 0, 0, DATETIME, lambda s: moment_cell(s.now(), DATETIME), session=True)
+add("getutcdate", 0, 0, DATETIME, lambda s: moment_cell(s.utc_now(), DATETIME), session=True)
+add("sysdatetime", 0, 0, _DATETIME2, lambda s: moment_cell(s.now(), _DATETIME2), session=True)
+add(
     "sysutcdatetime", 0, 0, _DATETIME2, lambda s: moment_cell(s.utc_now(), _DATETIME2), session=True
 )
-_add("dateadd", 3, 3, _date_add_type, _strict(_date_add), kinds="tid")
-_add("datediff", 3, 3, INT, _strict(_date_diff), kinds="td")
-_add("datepart", 2, 2, INT, _strict(_date_part), kinds="td")
+add("dateadd", 3, 3, _date_add_type, _strict(_date_add), kinds="tid")
+add("datediff", 3, 3, INT, _strict(_date_diff), kinds="td")
+add("datepart", 2, 2, INT, _strict(_date_part), kinds="td")
 for _name in ("year", "month", "day"):
-    _add(_name, 1, 1, INT, _strict(lambda cell, unit=_name: _date_part(unit, cell)), kinds="d")
-
-# -- the session and its server ------------------------------------------------------------------
-
-_SYSNAME = _text(128)
-for _name, _low, _high, _kind in (
-    ("db_name", 0, 1, _SYSNAME),
-    ("db_id", 0, 1, SqlType("smallint")),
-    ("schema_name", 0, 1, _SYSNAME),
-    ("schema_id", 0, 1, INT),
-    ("suser_sname", 0, 1, _SYSNAME),
-    ("suser_name", 0, 1, _SYSNAME),
-    ("system_user", 0, 0, _SYSNAME),
-    ("original_login", 0, 0, _SYSNAME),
-    ("user_name", 0, 1, _SYSNAME),
-    ("current_user", 0, 0, _SYSNAME),
-    ("user", 0, 0, _SYSNAME),
-    ("host_name", 0, 0, _SYSNAME),
-    ("app_name", 0, 0, _SYSNAME),
-    ("serverproperty", 1, 1, VARIANT),
-    ("databasepropertyex", 2, 2, VARIANT),
-    ("object_id", 1, 2, INT),
-    ("object_name", 1, 2, _SYSNAME),
-    ("object_schema_name", 1, 2, _SYSNAME),
-    ("type_name", 1, 1, _SYSNAME),
-    ("col_length", 2, 2, SqlType("smallint")),
-    ("scope_identity", 0, 0, decimal(38, 0)),
-    ("ident_current", 1, 1, decimal(38, 0)),
-    ("error_number", 0, 0, INT),
-    ("error_severity", 0, 0, INT),
-    ("error_state", 0, 0, INT),
-    ("error_line", 0, 0, INT),
-    ("error_procedure", 0, 0, _SYSNAME),
-    ("error_message", 0, 0, _text(4000)),
-    ("xact_state", 0, 0, SqlType("smallint")),
-    ("is_srvrolemember", 1, 2, INT),
-    ("is_member", 1, 1, INT),
-    ("is_rolemember", 1, 2, INT),
-    ("has_dbaccess", 1, 1, INT),
-    ("connectionproperty", 1, 1, VARIANT),
-):
-    _add(
-        _name,
-        _low,
-        _high,
-        _kind,
-        lambda session, *cells, what=_name: session.ask(what, *cells),
-        kinds="i" if _name in {"object_name", "object_schema_name", "type_name"} else "a",
-        session=True,
-    )
-
-
-_add("newid", 0, 0, SqlType("uniqueidentifier"), lambda session: session.new_guid(), session=True)
-_add("datalength", 1, 1, _data_length_type, _strict(len))
-
-# -- aggregates ----------------------------------------------------------------------------------
-
-WINDOWS = frozenset({"row_number", "rank", "dense_rank"})
-
-
-def _count(compiler: Expressions, arguments: list[Typed], distinct: str) -> Typed:
-    [one] = arguments
-    sql = compiler.sortable(one) if distinct else one.sql
-    return Typed(f"COUNT({distinct}{sql})", INT)
-
-
-def _extreme(name: str) -> Callable[[Expressions, list[Typed], str], Typed]:
-    def make(compiler: Expressions, arguments: list[Typed], distinct: str) -> Typed:
-        [one] = arguments
-        return Typed(f"{name}({distinct}{compiler.sortable(one)})", one.type, one.label)
-
-    return make
-
-
-def _total(name: str) -> Callable[[Expressions, list[Typed], str], Typed]:
-    def make(_: Expressions, arguments: list[Typed], distinct: str) -> Typed:
-        [one] = arguments
-        kind = one.type or INT
-        if kind.family not in {"int", "decimal", "float"}:
-            raise TsqlError(
-                8117, text=f"Operand data type {kind.described} is invalid for {name} operator."
-            )
-        if kind.name in {"tinyint", "smallint"}:
-            kind = INT
-        if kind.family == "decimal":
-            wide = as_decimal(kind)
-            kind = decimal(38, wide.scale if name == "sum" else max(wide.scale, 6))
-        elif kind.name == "real":
-            kind = FLOAT
-        if distinct:
-            raise NotModelledError(f"{name.upper()}(DISTINCT)")
-        return Typed(f"t_{name}({one.sql}, {number_of(kind)})", kind)
-
-    return make
-
-
-AGGREGATES: dict[str, Callable[[Expressions, list[Typed], str], Typed]] = {
-    "count": _count,
-    "count_big": lambda c, a, d: Typed(_count(c, a, d).sql, BIGINT),
-    "min": _extreme("MIN"),
-    "max": _extreme("MAX"),
-    "sum": _total("sum"),
-    "avg": _total("avg"),
-}
+    add(_name, 1, 1, INT, _strict(lambda cell, unit=_name: _date_part(unit, cell)), kinds="d")
+add("datalength", 1, 1, _data_length_type, _strict(len))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeAlias
 
-from winlab.sqlserver import syntax as tree
+from winlab.sqlserver import actions as act
 from winlab.sqlserver.cursor import Cursor
 from winlab.sqlserver.errors import NotModelledError, TsqlError
 from winlab.sqlserver.events import Event
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Run: TypeAlias = Generator[Event, bool | None, None]
 
 
-def call(flow: Flow, action: tree.Execute) -> Run:
+def call(flow: Flow, action: act.Execute) -> Run:
     """Run EXEC. Raises :class:`TsqlError` 2812 for a procedure that nobody knows."""
     session = flow.session
     if not action.procedure:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from winlab.sqlserver import syntax as tree
+from winlab.sqlserver import actions as act
 from winlab.sqlserver.errors import NotModelledError, TsqlError
 from winlab.sqlserver.product import dotted
 from winlab.sqlserver.sysviews import SYSTEM_TYPES, length_of
@@ -46,7 +46,7 @@ _ACCEPTED = {
 }
 
 
-def set_option(session: Session, option: tree.SetOption) -> None:
+def set_option(session: Session, option: act.SetOption) -> None:
     """SET. Raises :class:`TsqlError` 195 for a stranger, :class:`NotModelledError` for other values."""
     if option.names[0] == "ISOLATION":
         if option.value not in {

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from winlab.sqlserver import syntax as tree
+from winlab.sqlserver.aggregates import AGGREGATES
 from winlab.sqlserver.catalog import Table
 from winlab.sqlserver.compiler import Expressions, Surroundings
 from winlab.sqlserver.errors import NotModelledError, TsqlError
-from winlab.sqlserver.functions import AGGREGATES
 from winlab.sqlserver.scope import COERCIBLE, IMPLICIT, Named, Output, Scope, Typed
 from winlab.sqlserver.types import INT, SqlType
 from winlab.sqlserver.values import Cell

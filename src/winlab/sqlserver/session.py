@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from winlab.sqlserver import actions as act
+from winlab.sqlserver import infoviews as infoviews  # registers its views
 from winlab.sqlserver import properties
-from winlab.sqlserver import syntax as tree
 from winlab.sqlserver.catalog import Table
 from winlab.sqlserver.errors import NotModelledError, TsqlError
 from winlab.sqlserver.events import Blocked, DatabaseChanged, Done, Event, Said, TransactionChanged
@@ -408,7 +409,7 @@ class Session:
         yield Said(5701, 0, 2, f"Changed database context to '{found.name}'.")
         yield Done()
 
-    def option(self, option: tree.SetOption) -> None:
+    def option(self, option: act.SetOption) -> None:
         """SET. Raises :class:`NotModelledError`, :class:`TsqlError` 195."""
         properties.set_option(self, option)
 

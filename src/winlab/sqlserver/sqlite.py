@@ -10,10 +10,12 @@ from decimal import ROUND_DOWN, Context, Decimal
 from functools import lru_cache
 from typing import Any, cast
 
+from winlab.sqlserver import functions_session as functions_session  # registers them
 from winlab.sqlserver.errors import NotModelledError, TsqlError
 from winlab.sqlserver.functions import BUILTINS, SessionView
+from winlab.sqlserver.times import moment_cell, parts
 from winlab.sqlserver.types import SqlType, by_number, fold
-from winlab.sqlserver.values import Cell, convert, decimal_text, moment_cell, parts, store
+from winlab.sqlserver.values import Cell, convert, decimal_text, store
 
 _WIDE = Context(prec=120)
 

@@ -3,10 +3,12 @@ Transact-SQL reference. The whole batch is read before any of it runs, as the se
 
 from __future__ import annotations
 
+from winlab.sqlserver import actions as act
 from winlab.sqlserver import syntax as tree
+from winlab.sqlserver.calls import STATEMENTS, Calls
 from winlab.sqlserver.cursor import Cursor
 from winlab.sqlserver.definitions import Definitions
-from winlab.sqlserver.errors import NotModelledError, TsqlError
+from winlab.sqlserver.errors import NotModelledError
 from winlab.sqlserver.queries import Queries
 
 _TWO_WORD_OPTIONS = {"TRANSACTION", "STATISTICS", "IDENTITY_INSERT"}
@@ -31,7 +33,7 @@ _NOT_MODELLED = {
 }
 
 
-def parse(text: str, major: int, *, quoted_identifiers: bool = True) -> list[tree.Statement]:
+def parse(text: str, major: int, *, quoted_identifiers: bool = True) -> list[act.Statement]:
     """The statements of a batch for a server of version ``major`` (10 is SQL Server 2008).
 
     Raises:
@@ -54,9 +56,10 @@ class _Statements:
         self._queries = Queries(cursor)
         self._expressions = self._queries.expressions
         self._definitions = Definitions(cursor, self._queries)
+        self._calls = Calls(cursor, self._expressions)
 
-    def until_end(self) -> list[tree.Statement]:
-        found: list[tree.Statement] = []
+    def until_end(self) -> list[act.Statement]:
+        found: list[act.Statement] = []
         while True:
             while self._c.take_op(";"):
                 pass
@@ -64,7 +67,7 @@ class _Statements:
                 return found
             found.append(self.statement(first=not found))
 
-    def statement(self, *, first: bool = False) -> tree.Statement:
+    def statement(self, *, first: bool = False) -> act.Statement:
         cursor = self._c
         line = cursor.token.line
         cursor.deeper()
@@ -76,9 +79,9 @@ class _Statements:
         cursor.shallower()
         while cursor.take_op(";"):
             pass
-        return tree.Statement(action, line)
+        return act.Statement(action, line)
 
-    def _block(self, end: str, *more: str) -> tuple[tree.Statement, ...]:
+    def _block(self, end: str, *more: str) -> tuple[act.Statement, ...]:
         found = []
         while not self._c.at(end):
             if self._c.token.kind == "end":
@@ -91,36 +94,36 @@ class _Statements:
             raise self._c.fail(self._c.peek(-1))
         return tuple(found)
 
-    def _action(self, first: bool) -> tree.Action:
+    def _action(self, first: bool) -> act.Action:
         cursor = self._c
         if cursor.at_op("("):
-            return tree.QueryStatement(self._queries.query())
+            return act.QueryStatement(self._queries.query())
         if cursor.token.kind != "word":
             raise cursor.fail()
         word = cursor.token.upper
         method = getattr(self, f"_{word.lower()}", None)
-        if method is not None and word in _STATEMENTS:
-            found: tree.Action = method()
+        if method is not None and word in STATEMENTS:
+            found: act.Action = method()
             return found
         if word in _NOT_MODELLED:
             raise NotModelledError(f"the statement {word}", line=cursor.token.line)
         if first and not cursor.token.reserved:
             # A batch may begin with a procedure's name ("EXECUTE").
-            return self._call(cursor.names())
+            return self._calls.call(cursor.names())
         raise cursor.fail()
 
     # -- queries and changes -----------------------------------------------------------------
 
-    def _select(self) -> tree.Action:
-        return tree.QueryStatement(self._queries.query())
+    def _select(self) -> act.Action:
+        return act.QueryStatement(self._queries.query())
 
-    def _with(self) -> tree.Action:
+    def _with(self) -> act.Action:
         ctes = self._queries.with_clause()
         if self._c.at("SELECT"):
-            return tree.QueryStatement(self._queries.query(ctes=ctes))
+            return act.QueryStatement(self._queries.query(ctes=ctes))
         raise NotModelledError(f"WITH before {self._c.token.upper}", line=self._c.token.line)
 
-    def _insert(self) -> tree.Action:
+    def _insert(self) -> act.Action:
         cursor = self._c
         cursor.need("INSERT")
         if cursor.at("TOP"):
@@ -130,12 +133,12 @@ class _Statements:
         columns = cursor.name_list() if cursor.at_op("(") and not self._query_follows() else ()
         output = self._output()
         if cursor.take("DEFAULT", "VALUES"):
-            return tree.Insert(table, columns, None, output)
+            return act.Insert(table, columns, None, output)
         if cursor.at("EXEC", "EXECUTE"):
             raise NotModelledError("INSERT with EXECUTE", line=cursor.token.line)
         if not cursor.at("VALUES", "SELECT", "WITH") and not cursor.at_op("("):
             raise cursor.fail()
-        return tree.Insert(table, columns, self._queries.query(), output)
+        return act.Insert(table, columns, self._queries.query(), output)
 
     def _query_follows(self) -> bool:
         return self._c.peek().kind == "word" and self._c.peek().upper in {
@@ -157,7 +160,7 @@ class _Statements:
             raise NotModelledError("OUTPUT INTO", line=self._c.token.line)
         return items
 
-    def _update(self) -> tree.Action:
+    def _update(self) -> act.Action:
         cursor = self._c
         cursor.need("UPDATE")
         top = self._queries.top()
@@ -169,7 +172,7 @@ class _Statements:
         output = self._output()
         sources = self._queries.sources() if cursor.take("FROM") else ()
         where = self._expressions.condition() if cursor.take("WHERE") else None
-        return tree.Update(table, tuple(sets), sources, where, output, top)
+        return act.Update(table, tuple(sets), sources, where, output, top)
 
     def _set_item(self) -> tuple[str, tree.Expr]:
         cursor = self._c
@@ -182,7 +185,7 @@ class _Statements:
         cursor.need_op("=")
         return parts[-1], self._expressions.expression()
 
-    def _delete(self) -> tree.Action:
+    def _delete(self) -> act.Action:
         cursor = self._c
         cursor.need("DELETE")
         top = self._queries.top()
@@ -191,24 +194,29 @@ class _Statements:
         output = self._output()
         sources = self._queries.sources() if cursor.take("FROM") else ()
         where = self._expressions.condition() if cursor.take("WHERE") else None
-        return tree.Delete(table, sources, where, output, top)
+        return act.Delete(table, sources, where, output, top)
 
-    def _truncate(self) -> tree.Action:
+    def _truncate(self) -> act.Action:
         self._c.need("TRUNCATE", "TABLE")
-        return tree.Truncate(self._c.names())
+        return act.Truncate(self._c.names())
 
-    def _create(self) -> tree.Action:
+    def _exec(self) -> act.Action:
+        return self._calls.execute()
+
+    _execute = _exec
+
+    def _create(self) -> act.Action:
         return self._definitions.create()
 
-    def _alter(self) -> tree.Action:
+    def _alter(self) -> act.Action:
         return self._definitions.alter()
 
-    def _drop(self) -> tree.Action:
+    def _drop(self) -> act.Action:
         return self._definitions.drop()
 
     # -- variables and options ---------------------------------------------------------------
 
-    def _declare(self) -> tree.Action:
+    def _declare(self) -> act.Action:
         cursor = self._c
         cursor.need("DECLARE")
         items = []
@@ -219,16 +227,16 @@ class _Statements:
             cursor.next()
             cursor.take("AS")
             if cursor.take("TABLE"):
-                return tree.DeclareTable(token.text.lower(), self._definitions.table_items())
+                return act.DeclareTable(token.text.lower(), self._definitions.table_items())
             if cursor.at("CURSOR"):
                 raise NotModelledError("cursors", line=token.line)
             kind = self._expressions.type_name()
             value = self._expressions.expression() if cursor.take_op("=") else None
             items.append((token.text.lower(), kind, value))
             if not cursor.take_op(","):
-                return tree.Declare(tuple(items))
+                return act.Declare(tuple(items))
 
-    def _set(self) -> tree.Action:
+    def _set(self) -> act.Action:
         cursor = self._c
         cursor.need("SET")
         token = cursor.token
@@ -238,27 +246,27 @@ class _Statements:
                 op = cursor.next().text[0]
                 right = self._expressions.expression()
                 name = token.text.lower()
-                return tree.SetVariable(name, tree.Binary(op, tree.Variable(name), right))
+                return act.SetVariable(name, tree.Binary(op, tree.Variable(name), right))
             cursor.need_op("=")
-            return tree.SetVariable(token.text.lower(), self._expressions.expression())
+            return act.SetVariable(token.text.lower(), self._expressions.expression())
         if cursor.take("TRANSACTION", "ISOLATION", "LEVEL"):
             words = [cursor.name().upper()]
             if words[0] in {"READ", "REPEATABLE"}:
                 words.append(cursor.name().upper())
-            return tree.SetOption(("ISOLATION",), " ".join(words))
+            return act.SetOption(("ISOLATION",), " ".join(words))
         if cursor.take("IDENTITY_INSERT"):
             table = ".".join(cursor.names())
-            return tree.SetOption(("IDENTITY_INSERT", table), self._on_off())
+            return act.SetOption(("IDENTITY_INSERT", table), self._on_off())
         names = [self._option()]
         while cursor.take_op(","):
             names.append(self._option())
         value = cursor.next()
         if value.kind == "op" and value.text == "-":
             value = cursor.next()
-            return tree.SetOption(tuple(names), f"-{value.text}")
+            return act.SetOption(tuple(names), f"-{value.text}")
         if value.kind not in {"word", "number", "string", "nstring", "name"}:
             raise cursor.fail(value)
-        return tree.SetOption(tuple(names), value.text.upper())
+        return act.SetOption(tuple(names), value.text.upper())
 
     def _option(self) -> str:
         word = self._c.name().upper()
@@ -272,41 +280,41 @@ class _Statements:
                 return word
         raise self._c.fail()
 
-    def _use(self) -> tree.Action:
+    def _use(self) -> act.Action:
         self._c.need("USE")
-        return tree.Use(self._c.name())
+        return act.Use(self._c.name())
 
     # -- control of flow ---------------------------------------------------------------------
 
-    def _if(self) -> tree.Action:
+    def _if(self) -> act.Action:
         cursor = self._c
         cursor.need("IF")
         condition = self._expressions.condition()
         then = self.statement()
         otherwise = self.statement() if cursor.take("ELSE") else None
-        return tree.If(condition, then, otherwise)
+        return act.If(condition, then, otherwise)
 
-    def _while(self) -> tree.Action:
+    def _while(self) -> act.Action:
         self._c.need("WHILE")
         condition = self._expressions.condition()
-        return tree.While(condition, self.statement())
+        return act.While(condition, self.statement())
 
-    def _begin(self) -> tree.Action:
+    def _begin(self) -> act.Action:
         cursor = self._c
         cursor.need("BEGIN")
         if cursor.take("TRAN") or cursor.take("TRANSACTION"):
-            return tree.Transaction("begin", self._transaction_name())
+            return act.Transaction("begin", self._transaction_name())
         if cursor.take("TRY"):
             body = self._block("END", "TRY")
             while cursor.take_op(";"):
                 pass
             cursor.need("BEGIN", "CATCH")
-            handler: tuple[tree.Statement, ...] = ()
+            handler: tuple[act.Statement, ...] = ()
             if not cursor.take("END", "CATCH"):
                 handler = self._block("END", "CATCH")
-            return tree.TryCatch(body, handler)
+            return act.TryCatch(body, handler)
         cursor.take_op(";")
-        return tree.Block(self._block("END"))
+        return act.Block(self._block("END"))
 
     def _transaction_name(self) -> str:
         token = self._c.token
@@ -317,56 +325,56 @@ class _Statements:
         return ""
 
     def _starts(self) -> bool:
-        return self._c.token.upper in _STATEMENTS
+        return self._c.token.upper in STATEMENTS
 
-    def _commit(self) -> tree.Action:
+    def _commit(self) -> act.Action:
         return self._ended("COMMIT")
 
-    def _rollback(self) -> tree.Action:
+    def _rollback(self) -> act.Action:
         return self._ended("ROLLBACK")
 
-    def _ended(self, word: str) -> tree.Action:
+    def _ended(self, word: str) -> act.Action:
         cursor = self._c
         cursor.need(word)
         if cursor.take("TRAN") or cursor.take("TRANSACTION"):
-            return tree.Transaction(word.lower(), self._transaction_name())
+            return act.Transaction(word.lower(), self._transaction_name())
         cursor.take("WORK")
-        return tree.Transaction(word.lower())
+        return act.Transaction(word.lower())
 
-    def _save(self) -> tree.Action:
+    def _save(self) -> act.Action:
         self._c.need("SAVE")
         if not self._c.take("TRAN"):
             self._c.need("TRANSACTION")
-        return tree.Transaction("save", self._c.name())
+        return act.Transaction("save", self._c.name())
 
-    def _return(self) -> tree.Action:
+    def _return(self) -> act.Action:
         cursor = self._c
         cursor.need("RETURN")
         value = None
         if cursor.token.kind in {"number", "variable"} or cursor.at_op("-", "("):
             value = self._expressions.expression()
-        return tree.Jump("RETURN", value)
+        return act.Jump("RETURN", value)
 
-    def _break(self) -> tree.Action:
+    def _break(self) -> act.Action:
         self._c.need("BREAK")
-        return tree.Jump("BREAK")
+        return act.Jump("BREAK")
 
-    def _continue(self) -> tree.Action:
+    def _continue(self) -> act.Action:
         self._c.need("CONTINUE")
-        return tree.Jump("CONTINUE")
+        return act.Jump("CONTINUE")
 
-    def _waitfor(self) -> tree.Action:
+    def _waitfor(self) -> act.Action:
         cursor = self._c
         cursor.need("WAITFOR")
         if not cursor.take("DELAY"):
             raise NotModelledError(f"WAITFOR {cursor.token.upper}", line=cursor.token.line)
-        return tree.WaitFor(self._expressions.expression())
+        return act.WaitFor(self._expressions.expression())
 
-    def _print(self) -> tree.Action:
+    def _print(self) -> act.Action:
         self._c.need("PRINT")
-        return tree.Print(self._expressions.expression())
+        return act.Print(self._expressions.expression())
 
-    def _raiserror(self) -> tree.Action:
+    def _raiserror(self) -> act.Action:
         cursor = self._c
         cursor.need("RAISERROR")
         cursor.need_op("(")
@@ -382,112 +390,18 @@ class _Statements:
                     raise NotModelledError(f"RAISERROR WITH {option.upper}", line=option.line)
                 if not cursor.take_op(","):
                     break
-        return tree.Raiserror(values[0], values[1], values[2], tuple(values[3:]))
+        return act.Raiserror(values[0], values[1], values[2], tuple(values[3:]))
 
-    def _throw(self) -> tree.Action:
+    def _throw(self) -> act.Action:
         """THROW came with SQL Server 2012 ("THROW")."""
         cursor = self._c
         if cursor.major < 11:
             raise cursor.fail()
         cursor.need("THROW")
         if cursor.token.kind not in {"number", "variable"}:
-            return tree.Throw()
+            return act.Throw()
         values = [self._expressions.expression()]
         for _ in range(2):
             cursor.need_op(",")
             values.append(self._expressions.expression())
-        return tree.Throw(tuple(values))
-
-    # -- procedures --------------------------------------------------------------------------
-
-    def _exec(self) -> tree.Action:
-        cursor = self._c
-        if not cursor.take("EXEC"):
-            cursor.need("EXECUTE")
-        if cursor.take_op("("):
-            text = self._expressions.expression()
-            cursor.need_op(")")
-            return tree.Execute((), (("", text),))
-        if cursor.token.kind == "variable":
-            raise NotModelledError("EXECUTE with a return value", line=cursor.token.line)
-        return self._call(cursor.names())
-
-    _execute = _exec
-
-    def _call(self, procedure: tuple[str, ...]) -> tree.Action:
-        cursor = self._c
-        arguments: list[tuple[str, tree.Expr]] = []
-        while cursor.token.kind != "end" and not cursor.at_op(";"):
-            name = ""
-            follower = cursor.peek()
-            if cursor.token.kind == "variable" and follower.kind == "op" and follower.text == "=":
-                name = cursor.next().text.lower()
-                cursor.next()
-            elif not self._argument_follows():
-                break
-            arguments.append((name, self._argument()))
-            if cursor.at("OUTPUT", "OUT"):
-                raise NotModelledError("OUTPUT parameters", line=cursor.token.line)
-            if not cursor.take_op(","):
-                break
-        return tree.Execute(procedure, tuple(arguments))
-
-    def _argument_follows(self) -> bool:
-        token = self._c.token
-        if token.kind in {"string", "nstring", "number", "binary", "variable", "global", "name"}:
-            return True
-        if token.kind == "op":
-            return token.text == "-"
-        return token.upper in {"NULL", "DEFAULT"} or not (token.reserved or self._starts())
-
-    def _argument(self) -> tree.Expr:
-        """Constants and variables alone; a bare word is a text ("EXECUTE")."""
-        token = self._c.token
-        if token.kind == "name" or (token.kind == "word" and not token.reserved):
-            self._c.next()
-            return tree.Literal(token.text)
-        if self._c.take_op("-"):
-            value = self._c.next()
-            if value.kind != "number":
-                raise self._c.fail(value)
-            return tree.Unary("-", tree.Literal(int(value.text)))
-        if token.kind in {"string", "nstring"}:
-            self._c.next()
-            return tree.Literal(token.text, token.kind == "nstring")
-        value_of = self._expressions.primary()
-        if not isinstance(value_of, (tree.Literal, tree.Variable, tree.Global, tree.Default)):
-            raise TsqlError(102, token.text, line=token.line)
-        return value_of
-
-
-_STATEMENTS = frozenset(
-    [
-        "SELECT",
-        "WITH",
-        "INSERT",
-        "UPDATE",
-        "DELETE",
-        "TRUNCATE",
-        "CREATE",
-        "ALTER",
-        "DROP",
-        "DECLARE",
-        "SET",
-        "USE",
-        "IF",
-        "WHILE",
-        "BEGIN",
-        "COMMIT",
-        "ROLLBACK",
-        "SAVE",
-        "RETURN",
-        "BREAK",
-        "CONTINUE",
-        "WAITFOR",
-        "PRINT",
-        "RAISERROR",
-        "THROW",
-        "EXEC",
-        "EXECUTE",
-    ]
-)
+        return act.Throw(tuple(values))

@@ -1,8 +1,7 @@
-"""Catalogue views: sys.* and INFORMATION_SCHEMA. Source: "Catalog views", "Information schema
-views" (Transact-SQL).
+"""Catalogue views: sys.*; those of INFORMATION_SCHEMA are in `winlab.sqlserver.infoviews`.
 
-Each view is a function of the database and the session; columns that are not listed do not exist
-here (error 207).
+Source: "Catalog views" (Transact-SQL reference). Each view is a function of the database and the session;
+columns that are not listed do not exist here (error 207).
 """
 
 from __future__ import annotations
@@ -10,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
-from winlab.sqlserver.catalog import Column, Key, Table
+from winlab.sqlserver.catalog import Key, Table
 from winlab.sqlserver.scope import IMPLICIT, Output
+from winlab.sqlserver.times import moment_cell
 from winlab.sqlserver.types import BIT, DATETIME, INT, SqlType, nvarchar
-from winlab.sqlserver.values import Cell, moment_cell
+from winlab.sqlserver.values import Cell
 
 if TYPE_CHECKING:
     from winlab.sqlserver.session import Session
@@ -89,7 +89,8 @@ def names() -> list[str]:
     return sorted(_VIEWS)
 
 
-def _tables(session: Session) -> list[Table]:
+def tables_of(session: Session) -> list[Table]:
+    """The tables and views of the session's database, oldest first."""
     return sorted(session.database.catalog.tables.values(), key=lambda one: one.id)
 
 
@@ -116,7 +117,8 @@ def length_of(kind: SqlType) -> int:
     return SYSTEM_TYPES[kind.name][1]
 
 
-def _collation(kind: SqlType) -> str | None:
+def collation_of(kind: SqlType) -> str | None:
+    """The collation of a text, NULL for anything else."""
     return kind.collation if kind.family == "text" else None
 
 
@@ -127,7 +129,7 @@ def _collation(kind: SqlType) -> str | None:
     "is_ms_shipped:b",
 )
 def _objects(session: Session) -> Rows:
-    for table in _tables(session):
+    for table in tables_of(session):
         schema = _schema_id(session, table)
         at = moment_cell(table.created, DATETIME)
         kind, text = ("U ", "USER_TABLE") if table.query is None else ("V ", "VIEW")
@@ -162,7 +164,7 @@ def _objects(session: Session) -> Rows:
 
 @view("sys.tables", "name:s object_id:i schema_id:i type:c type_desc:s create_date:d modify_date:d")
 def _user_tables(session: Session) -> Rows:
-    for table in _tables(session):
+    for table in tables_of(session):
         if table.query is None:
             at = moment_cell(table.created, DATETIME)
             yield table.name, table.id, _schema_id(session, table), "U ", "USER_TABLE", at, at
@@ -170,14 +172,14 @@ def _user_tables(session: Session) -> Rows:
 
 @view("sys.views", "name:s object_id:i schema_id:i type:c type_desc:s")
 def _user_views(session: Session) -> Rows:
-    for table in _tables(session):
+    for table in tables_of(session):
         if table.query is not None:
             yield table.name, table.id, _schema_id(session, table), "V ", "VIEW"
 
 
 @view("sys.sql_modules", "object_id:i definition:t")
 def _modules(session: Session) -> Rows:
-    for table in _tables(session):
+    for table in tables_of(session):
         if table.query is not None:
             yield table.id, table.text
 
@@ -195,7 +197,7 @@ def _schemas(session: Session) -> Rows:
     "is_nullable:b is_identity:b is_computed:b default_object_id:i",
 )
 def _columns(session: Session) -> Rows:
-    for table in _tables(session):
+    for table in tables_of(session):
         for column in table.columns:
             kind = column.type
             number, _, precision, scale = SYSTEM_TYPES[kind.name]
@@ -213,7 +215,7 @@ def _columns(session: Session) -> Rows:
                 length_of(kind),
                 precision,
                 scale,
-                _collation(kind),
+                collation_of(kind),
                 int(column.nullable),
                 int(column.identity is not None),
                 0,
@@ -240,7 +242,7 @@ def _types(session: Session) -> Rows:
     "is_not_for_replication:b",
 )
 def _identities(session: Session) -> Rows:
-    for table in _tables(session):
+    for table in tables_of(session):
         column = table.identity
         if column is not None and column.identity is not None:
             last = session.database.identities.get(table.id)
@@ -266,7 +268,7 @@ def _nothing(_: Session) -> Rows:
     "name:s object_id:i schema_id:i parent_object_id:i parent_column_id:i definition:t",
 )
 def _defaults(session: Session) -> Rows:
-    for table in _tables(session):
+    for table in tables_of(session):
         for column in table.columns:
             if column.default_id:
                 schema = _schema_id(session, table)
@@ -298,7 +300,7 @@ def _key_constraints(session: Session) -> Rows:
 
 
 def _keys(session: Session) -> Iterator[tuple[Table, Key]]:
-    for table in _tables(session):
+    for table in tables_of(session):
         for key in table.keys:
             yield table, key
 
@@ -309,7 +311,7 @@ def _keys(session: Session) -> Iterator[tuple[Table, Key]]:
     "filter_definition:t has_filter:b is_disabled:b",
 )
 def _indexes(session: Session) -> Rows:
-    for table in _tables(session):
+    for table in tables_of(session):
         if table.query is None and not any(key.clustered for key in table.keys):
             yield table.id, None, 0, 0, "HEAP", 0, 0, 0, None, 0, 0
     for table, key in _keys(session):
@@ -389,122 +391,3 @@ def _logins(session: Session) -> Rows:
     for number, one in enumerate(session.instance.logins.values(), 1):
         if session.login.sysadmin or one.name == session.login.name or one.name == "sa":
             yield one.name, number, number, "S ", int(one.disabled)
-
-
-@view("information_schema.schemata", "CATALOG_NAME:s SCHEMA_NAME:s SCHEMA_OWNER:s")
-def _schemata(session: Session) -> Rows:
-    for name in session.database.catalog.schemas:
-        yield session.database.name, name, "dbo"
-
-
-@view("information_schema.tables", "TABLE_CATALOG:s TABLE_SCHEMA:s TABLE_NAME:s TABLE_TYPE:s")
-def _info_tables(session: Session) -> Rows:
-    for table in _tables(session):
-        kind = "BASE TABLE" if table.query is None else "VIEW"
-        yield session.database.name, table.schema, table.name, kind
-
-
-@view(
-    "information_schema.views",
-    "TABLE_CATALOG:s TABLE_SCHEMA:s TABLE_NAME:s VIEW_DEFINITION:t CHECK_OPTION:s IS_UPDATABLE:s",
-)
-def _info_views(session: Session) -> Rows:
-    for table in _tables(session):
-        if table.query is not None:
-            yield session.database.name, table.schema, table.name, table.text, "NONE", "NO"
-
-
-@view(
-    "information_schema.columns",
-    "TABLE_CATALOG:s TABLE_SCHEMA:s TABLE_NAME:s COLUMN_NAME:s ORDINAL_POSITION:i "
-    "COLUMN_DEFAULT:t IS_NULLABLE:s "
-    "DATA_TYPE:s CHARACTER_MAXIMUM_LENGTH:i CHARACTER_OCTET_LENGTH:i NUMERIC_PRECISION:y NUMERIC_SCALE:i "
-    "DATETIME_PRECISION:n COLLATION_NAME:s",
-)
-def _info_columns(session: Session) -> Rows:
-    for table in _tables(session):
-        for column in table.columns:
-            yield (
-                session.database.name,
-                table.schema,
-                table.name,
-                column.name,
-                column.id,
-                f"({column.default_text})" if column.default_id else None,
-                "YES" if column.nullable else "NO",
-                column.type.name,
-                *_sizes(column),
-                _collation(column.type),
-            )
-
-
-def _sizes(column: Column) -> tuple[int | None, int | None, int | None, int | None, int | None]:
-    kind = column.type
-    if kind.family in {"text", "binary"}:
-        octets = length_of(kind)
-        return kind.length, octets, None, None, None
-    if kind.family == "decimal":
-        return None, None, kind.precision, kind.scale, None
-    if kind.family == "int":
-        return None, None, SYSTEM_TYPES[kind.name][2], 0, None
-    if kind.family == "float":
-        return None, None, SYSTEM_TYPES[kind.name][2], None, None
-    if kind.family == "time":
-        return (
-            None,
-            None,
-            None,
-            None,
-            {"datetime": 3, "date": 0, "smalldatetime": 0}.get(kind.name, kind.scale),
-        )
-    return None, None, None, None, None
-
-
-@view(
-    "information_schema.table_constraints",
-    "CONSTRAINT_CATALOG:s CONSTRAINT_SCHEMA:s CONSTRAINT_NAME:s TABLE_CATALOG:s TABLE_SCHEMA:s TABLE_NAME:s "
-    "CONSTRAINT_TYPE:s",
-)
-def _constraints(session: Session) -> Rows:
-    base = session.database.name
-    for table in _tables(session):
-        found = [
-            (k.name, "PRIMARY KEY" if k.primary else "UNIQUE") for k in table.keys if k.constraint
-        ]
-        found += [(one.name, "CHECK") for one in table.checks]
-        found += [(one.name, "FOREIGN KEY") for one in table.foreigns]
-        for name, kind in found:
-            yield base, table.schema, name, base, table.schema, table.name, kind
-
-
-@view(
-    "information_schema.key_column_usage",
-    "CONSTRAINT_CATALOG:s CONSTRAINT_SCHEMA:s CONSTRAINT_NAME:s TABLE_CATALOG:s TABLE_SCHEMA:s TABLE_NAME:s "
-    "COLUMN_NAME:s ORDINAL_POSITION:i",
-)
-def _key_columns(session: Session) -> Rows:
-    base = session.database.name
-    for table in _tables(session):
-        found = [(k.name, k.columns) for k in table.keys if k.constraint]
-        found += [(one.name, one.columns) for one in table.foreigns]
-        for name, columns in found:
-            for ordinal, number in enumerate(columns, 1):
-                column = table.columns[number - 1].name
-                yield base, table.schema, name, base, table.schema, table.name, column, ordinal
-
-
-@view(
-    "information_schema.referential_constraints",
-    "CONSTRAINT_CATALOG:s CONSTRAINT_SCHEMA:s CONSTRAINT_NAME:s UNIQUE_CONSTRAINT_CATALOG:s "
-    "UNIQUE_CONSTRAINT_SCHEMA:s "
-    "UNIQUE_CONSTRAINT_NAME:s MATCH_OPTION:s UPDATE_RULE:s DELETE_RULE:s",
-)
-def _references(session: Session) -> Rows:
-    base = session.database.name
-    for table in _tables(session):
-        for one in table.foreigns:
-            other = session.database.catalog.by_id(one.table)
-            assert other is not None
-            key = next(k for k in other.keys if set(k.columns) == set(one.referred))
-            none = "NO ACTION"
-            yield base, table.schema, one.name, base, other.schema, key.name, "SIMPLE", none, none
