@@ -146,6 +146,17 @@ def test_lgpo_text_is_imported_beside_backups(tmp_path: Path) -> None:
     assert any("User:Administrators is not imported" in text for text in found.warnings)
 
 
+def test_a_trustee_by_name_is_no_setting_for_hosts_of_any_language(tmp_path: Path) -> None:
+    gpo(tmp_path)
+    file = next(tmp_path.rglob("GptTmpl.inf"))
+    body = "[Privilege Rights]\r\nSeBackupPrivilege = *S-1-5-32-544,Sicherungs-Operatoren\r\n"
+    text = file.read_bytes().decode("utf-16").replace("[Version]", f"{body}[Version]", 1)
+    file.write_bytes(text.encode("utf-16"))
+    found = imported(tmp_path)
+    assert "[Privilege Rights] SeBackupPrivilege" not in values(found)
+    assert any("Sicherungs-Operatoren is no SID" in text for text in found.warnings)
+
+
 def test_one_damaged_file_stops_the_import(tmp_path: Path) -> None:
     gpo(tmp_path)
     next(tmp_path.rglob("registry.pol")).write_bytes(b"PReg\x01\0\0\0[\0K\0")

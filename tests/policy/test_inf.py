@@ -122,6 +122,7 @@ def test_damaged_files_are_refused_with_file_and_offset(
             "[Registry Values]\r\nMACHINE\\A\\B=4,4294967296\r\n",
             "MACHINE\\A\\B: 4294967296 has no 32 bits",
         ),
+        ("[Privilege Rights]\r\nSeTcb,rivilege =\r\n", "'SeTcb,rivilege' is not a user right"),
         ("[Registry Values]\r\nMACHINE\\A\\B=3,256\r\n", "MACHINE\\A\\B: not bytes"),
         (
             '[Service General Setting]\r\n"W32Time",7,""\r\n',
@@ -145,6 +146,7 @@ PRINTABLE = st.text(
     max_size=12,
 )
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9 ]{0,8}[A-Za-z]", fullmatch=True)
+RIGHTS = st.from_regex(r"Se[A-Za-z]{1,8}(Privilege|Right)", fullmatch=True)
 SIDS = st.from_regex(r"S-1-5-[0-9]{1,3}(-[0-9]{1,9}){1,3}", fullmatch=True)
 VALUES = st.one_of(
     st.tuples(st.just(RegistryType.SZ), PRINTABLE),
@@ -158,7 +160,7 @@ VALUES = st.one_of(
 @given(
     st.dictionaries(NAMES, st.integers(-1, 99999), max_size=3),
     st.dictionaries(NAMES, VALUES, max_size=4),
-    st.dictionaries(NAMES, st.lists(SIDS, max_size=3).map(tuple), max_size=3),
+    st.dictionaries(RIGHTS, st.lists(SIDS, max_size=3).map(tuple), max_size=3),
     st.lists(st.tuples(NAMES, st.integers(2, 4), PRINTABLE), max_size=2, unique_by=lambda s: s[0]),
 )
 def test_what_is_written_reads_back_the_same(

@@ -36,6 +36,7 @@ from opsproof.controls.strict_yaml import Document, YamlError, parse
 from opsproof.evidence.model import Severity
 from opsproof.policy.baseline import Baseline, Comparison, Setting, Source
 from opsproof.policy.registry import RegistryPath, RegistryType
+from opsproof.policy.security import RIGHT, SID
 from opsproof.policy.targets import (
     GUID,
     USER_TYPES,
@@ -65,7 +66,6 @@ TYPES = {
 
 _ID = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)+")
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
-_PRIVILEGE = re.compile(r"Se[A-Za-z]+(Privilege|Right)")
 _SET_KEYS: dict[str, set[str]] = {
     "system_access": set(),
     "right": set(),
@@ -254,7 +254,7 @@ def _target(document: Document, place: Place) -> Target:
             return SystemAccess(first)
         case "right":
             return Right(
-                _matching(document, (*place, kind), _PRIVILEGE, "a right such as SeTcbPrivilege")
+                _matching(document, (*place, kind), RIGHT, "a right such as SeTcbPrivilege")
             )
         case "audit":
             return Audit(_matching(document, (*place, kind), GUID, "a GUID in braces, lower case"))
@@ -315,7 +315,7 @@ def _fits(target: Target, value: Any) -> bool:
             named = key.lower() in {"newadministratorname", "newguestname"}
             return isinstance(value, str) and bool(value) if named else number
         case Right():
-            return texts
+            return texts and all(SID.fullmatch(text) for text in value)
         case Audit():
             return number and value in range(4)
         case Service():

@@ -217,6 +217,12 @@ def _template(template: security.SecurityTemplate, source: str, merge: _Merge) -
         else:
             merge.put(Registry(one.path, one.type), _value(one.data), where)
     for right, trustees in template.rights.items():
+        named = [text for text in trustees if not security.SID.fullmatch(text)]
+        if named:
+            # What a name means is a matter of the host's language.
+            who = ", ".join(named)
+            merge.warnings.append(f"{cite} {right}: {who} is no SID; the right is not imported")
+            continue
         merge.put(Right(right), trustees, f"{cite} [Privilege Rights] {right}")
     for service in template.services:
         where = f"{cite} [Service General Setting] {service.name}"

@@ -14,8 +14,11 @@ from opsproof.policy.damage import DamagedError
 from opsproof.policy.inf import Inf, Line, parse, serialise
 from opsproof.policy.registry import RegistryPath, RegistryType, RegistryValue
 
-SID = re.compile(r"S-1-\d{1,15}(-\d{1,10}){1,15}", re.IGNORECASE)
+SID = re.compile(r"S-1-\d{1,15}(-\d{1,10}){1,15}", re.IGNORECASE | re.ASCII)
 """A security identifier in text ([MS-DTYP] 2.4.2.1)."""
+
+RIGHT = re.compile(r"Se[A-Za-z]+(Privilege|Right)", re.IGNORECASE | re.ASCII)
+"""The name of a right or privilege ("Privilege Constants" on Microsoft Learn)."""
 
 _HEAD = {"unicode", "version"}
 _KEYED = {"system access", "event audit", "kerberos policy", "registry values", "privilege rights"}
@@ -73,7 +76,7 @@ def understand(inf: Inf) -> SecurityTemplate:
         kerberos=_numbers(inf.section("Kerberos Policy"), name),
         registry=tuple(_registry(line, name) for line in inf.section("Registry Values")),
         rights={
-            _key(line, name): tuple(trustee(text) for text in line.fields if text)
+            _right(line, name): tuple(trustee(text) for text in line.fields if text)
             for line in inf.section("Privilege Rights")
         },
         services=tuple(_service(n, name) for n in inf.section("Service General Setting")),
@@ -134,6 +137,13 @@ def _key(line: Line, name: str) -> str:
     if line.key is None:
         raise DamagedError("a line has no key", name=name, offset=line.offset)
     return line.key
+
+
+def _right(line: Line, name: str) -> str:
+    key = _key(line, name)
+    if not RIGHT.fullmatch(key):
+        raise DamagedError(f"{key!r} is not a user right", name=name, offset=line.offset)
+    return key
 
 
 def _access(line: Line, name: str) -> int | str:
