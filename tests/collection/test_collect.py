@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cabarchive import CabArchive
 from tests.collection.lab import (
     IIS,
     SCRATCH,
@@ -76,6 +77,10 @@ def test_events_and_web_logs_come_home_as_they_are(lab: Collector) -> None:
         f"{IIS}\\W3SVC1\\u_ex261122.log"
     )
     [cabinet] = brought.cabinets
+    inside = CabArchive(Path(cabinet["path"]).read_bytes())
+    assert [name.partition("\\")[2] for name in sorted(inside)] == [
+        "Security.evtx", "System.evtx", "Application.evtx", "u_ex261122.log", "u_ex261122.log",
+    ]  # fmt: skip
     assert hashlib.sha256(Path(cabinet["path"]).read_bytes()).hexdigest() == brought.staged[0].part
 
 

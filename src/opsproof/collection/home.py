@@ -216,9 +216,9 @@ def _superseded(parts: Iterable[Part]) -> tuple[set[tuple[str, int]], dict[str, 
 def _members(cabinet: Path, packed: Packed, until: str) -> Iterator[Member]:
     contents = _archive(cabinet)
     for number, item in sorted(packed.items.items()):
-        if str(number) not in contents:
+        if number not in contents:
             raise DamagedPartError(f"it lacks {item.path}", where=packed.path)
-        data = contents[str(number)]
+        data = contents[number]
         yield Member(
             item=item,
             file=_file(item),
@@ -228,17 +228,21 @@ def _members(cabinet: Path, packed: Packed, until: str) -> Iterator[Member]:
         )
 
 
-def _archive(cabinet: Path) -> dict[str, bytes]:
+def _archive(cabinet: Path) -> dict[int, bytes]:
+    """The members by number, which begins their names (:func:`opsproof.collection.pack.inside_name`)."""
     try:
         archive = cabarchive.CabArchive(cabinet.read_bytes())
+        return {
+            int(re.split(r"[\\\\/]", name)[0]): bytes(file.buf or b"")
+            for name, file in archive.items()
+        }
     except (cabarchive.CorruptionError, cabarchive.NotSupportedError, ValueError, IndexError) as e:
         raise DamagedPartError(f"it cannot be unpacked: {e}", where=cabinet.name) from e
-    return {name: bytes(file.buf or b"") for name, file in archive.items()}
 
 
 def _contents(cabinet: Path) -> list[bytes]:
     """The members in the order of their numbers, as ``Part.members`` has them."""
-    return [data for _, data in sorted(_archive(cabinet).items(), key=lambda pair: int(pair[0]))]
+    return [data for _, data in sorted(_archive(cabinet).items())]
 
 
 def _file(item: Item) -> str:

@@ -107,16 +107,24 @@ def _export(index: int, number: int, item: Item, until: str) -> Iterator[str]:
     yield from _section(
         f"export {number}", f'wevtutil epl "{_literal(item.path)}" e\\{number}.evtx "/q:{query}"'
     )
-    yield from _take(index, number, f"e\\{number}.evtx")
+    yield from _take(index, number, item, f"e\\{number}.evtx")
 
 
 def _stamp(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S.000Z}"
 
 
-def _take(index: int, number: int, place: str) -> Iterator[str]:
-    yield f'if exist "{place}" >>p{index}.ddf echo "{place}" "{number}"'
+def _take(index: int, number: int, item: Item, place: str) -> Iterator[str]:
+    inside = inside_name(number, item)
+    yield f'if exist "{place}" >>p{index}.ddf echo "{place}" "{inside}"'
     yield f'if exist "{place}" (>p{index}.any echo 1) else echo {MARKER}absent {number}'
+
+
+def inside_name(number: int, item: Item) -> str:
+    """The name in the cabinet: the number tells the item, the rest is for whoever opens it."""
+    name = f"{item.path}.evtx" if item.kind is Kind.EVENTS else ntpath.basename(item.path)
+    # Percent signs would be variables of the directive file, other letters are not of its code page.
+    return f"{number}\\{re.sub(r'[^A-Za-z0-9_., -]', '_', name)}"
 
 
 def _copies(index: int, folder: str, files: Sequence[tuple[int, Item]]) -> Iterator[str]:
@@ -140,7 +148,7 @@ def _copies(index: int, folder: str, files: Sequence[tuple[int, Item]]) -> Itera
                 f'certutil -hashfile "{copied}" SHA256 | findstr /i "{item.known}" >nul '
                 f'&& (echo {MARKER}absent same-{number} & del "{copied}")'
             )
-        yield from _take(index, number, copied)
+        yield from _take(index, number, item, copied)
 
 
 def _chunks(paths: Sequence[str]) -> Iterator[list[str]]:
