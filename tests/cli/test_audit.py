@@ -195,3 +195,16 @@ def test_a_baseline_that_is_there_is_not_overwritten(log: Path, tmp_path: Path) 
     who = ("--owner", "li.si", "--reason", "test page", "--expires", tomorrow())
     with pytest.raises(click.UsageError, match="is there already"):
         run(log, "--write-baseline", file, *who)
+
+
+def test_the_rules_that_hit_are_summed_up_worst_first(log: Path) -> None:
+    log.write_text(ATTACK)
+    _, result = run(log, "--quiet")
+    assert "high: 1 SQL injection in a request" in result.stdout.splitlines()
+
+
+def test_without_a_terminal_progress_is_a_line_a_file(log: Path) -> None:
+    log.write_text(CLEAN)
+    _, result = run(log)
+    assert result.stderr == f"1/1 {log.name}\n"
+    assert run(log, "--quiet")[1].stderr == ""

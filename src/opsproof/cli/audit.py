@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -12,17 +13,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from opsproof.cli.output import envelope
 from opsproof.errors import ExitCode, UsageError, worst
+from opsproof.evidence.model import Severity
 from opsproof.logs import times
-from opsproof.logs.audit import Limits, Options, audit
+from opsproof.logs.audit import Limits, Options, Progress, audit
 from opsproof.logs.baseline import SHOWN, check_baseline, make_baseline, write_baseline
 from opsproof.logs.cluster import Cluster, load_manifest
 from opsproof.logs.explain import explain
-from opsproof.logs.model import FAULTS, AuditReport, Count, Hit, Traffic
+from opsproof.logs.model import FAULTS, AuditReport, Count, Hit, RuleRun, Traffic
 from opsproof.logs.options import cores
 from opsproof.logs.rules.load import compile_texts, default_cache, default_rules, load
 from opsproof.logs.schema import load_schemas
@@ -172,21 +175,30 @@ def command(
     if rules and no_rules:
         raise click.UsageError("--no-rules and --rules exclude each other")
     accepting = _accepting(baseline, owner, reason, expires)
-    console = Console(stderr=True, highlight=False)
-
-    def progress(name: str, number: int, total: int) -> None:
-        console.print(f"{number}/{total} {name}", markup=False)
-
-    report = audit(
-        list(paths),
-        compile_texts([]) if no_rules else chosen,
-        cluster=_cluster(asked),
-        options=_options(since, until, shown=SHOWN if accepting else None, **asked),
-        progress=None if quiet else progress,
-    )
+    with _progress(quiet=quiet) as progress:
+        report = audit(
+            list(paths),
+            compile_texts([]) if no_rules else chosen,
+            cluster=_cluster(asked),
+            options=_options(since, until, shown=SHOWN if accepting else None, **asked),
+            progress=progress,
+        )
     _PRINTERS[form](report)
     code = exit_code(report)
     return code if accepting is None else accepting(report, code)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Progress | None]:
+    """One line that changes on a terminal, a line a file where stderr is kept."""
+    console = Console(stderr=True, highlight=False)
+    if quiet:
+        yield None
+    elif console.is_terminal:
+        with console.status("reading rules") as status:
+            yield lambda name, number, total: status.update(escape(f"{number}/{total} {name}"))
+    else:
+        yield lambda name, number, total: console.print(f"{number}/{total} {name}", markup=False)
 
 
 def _accepting(
@@ -315,6 +327,7 @@ def _table(report: AuditReport) -> None:
         f"{counts.rules_run} rules run, {counts.rules_not_run} not run, {counts.hits} hits, "
         f"{counts.suppressed} suppressed",
     ]
+    lines += [f"{rule.severity}: {rule.hits} {rule.title}" for rule in _with_hits(report)]
     lines += [f"not read: {place}" for place in report.unreadable]
     lines += [f"gap: {gap.file}: {gap.detail}" for gap in report.gaps]
     lines += [
@@ -329,6 +342,13 @@ def _table(report: AuditReport) -> None:
     ]
     for line in [*lines, *_traffic(report.traffic)]:
         click.echo(line)
+
+
+def _with_hits(report: AuditReport) -> list[RuleRun]:
+    """The rules that hit, worst first."""
+    order = list(Severity)
+    found = [rule for rule in report.rules_run if rule.hits]
+    return sorted(found, key=lambda rule: (order.index(rule.severity), -rule.hits, rule.title))
 
 
 def _traffic(traffic: Traffic | None) -> list[str]:

@@ -140,4 +140,5 @@ def _entry(entry: Any, document: Document, number: int) -> Suppression:
     except msgspec.ValidationError as error:
         what, _, path = str(error).partition(" - at `$")
         keys = [key for key in path.rstrip("`").split(".") if key]
-        raise UsageError(what, where=document.where(number, *keys)) from error
+        where = document.where(number, *keys)
+        raise UsageError(": ".join([*keys, what]), where=where) from error
