@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 from opsproof.logs.schema import Schema
 from opsproof.logs.table import Table
 
-BATCH_CHARACTERS = 1 << 22
+BATCH_CHARACTERS = 1 << 21
 """A batch is evaluated and dropped at this much text: memory does not grow with the file."""
 
 KIND = "_kind"

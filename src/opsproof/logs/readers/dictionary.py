@@ -27,7 +27,9 @@ _SHORT: Final = 24
 _LONGEST: Final = 64
 """Bytes of a value above which it is never compared word by word: all others would wait for it."""
 
-_MOST_VALUES: Final = 1 << 16
+MOST_VALUES: Final = 1 << 16
+"""Distinct values of a field from which on a new dictionary is begun."""
+
 _MOST_BYTES: Final = 1 << 23
 
 _MASKS: Final = np.array(
@@ -72,7 +74,7 @@ class Dictionary:
     @property
     def full(self) -> bool:
         """Whether it is so large that a new one should be begun: memory must not grow with the file."""
-        return len(self._numbers) > _MOST_VALUES or self._bytes > _MOST_BYTES
+        return len(self._numbers) > MOST_VALUES or self._bytes > _MOST_BYTES
 
     def encode(self, block: Bytes, starts: Longs, ends: Longs) -> Ints:
         """The number of each value, from ``starts`` to ``ends``."""

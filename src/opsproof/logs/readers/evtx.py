@@ -26,8 +26,8 @@ from opsproof.logs.table import Table
 HEADER = 4096
 CHUNK = 65536
 RECORDS_AT = 512
-GROUP = 128
-"""Chunks handed to the parser at a time (8 MiB)."""
+GROUP = 32
+"""Chunks handed to the parser at a time (2 MiB)."""
 
 _SMALLEST_RECORD = 28
 _DIRTY = 1

@@ -10,7 +10,7 @@ from opsproof.logs import times
 from opsproof.logs.parsed import Parsed
 from opsproof.logs.readers import web
 from opsproof.logs.readers.base import KIND, Fields
-from opsproof.logs.readers.dictionary import Bytes, Dictionary
+from opsproof.logs.readers.dictionary import MOST_VALUES, Bytes, Dictionary
 from opsproof.logs.readers.lines import decode
 from opsproof.logs.table import RAW, Column, Ints, Longs, Table
 
@@ -180,7 +180,7 @@ class Columns:
         first = maker.column(left)
         second = maker.column(right) if right in maker.places else Column()
         pairs = self._pairs.get(left)
-        if pairs is None or pairs.left is not first.values or pairs.right is not second.values:
+        if pairs is None or pairs.full or not pairs.join(first, second):
             pairs = self._pairs[left] = _Pairs(first.values, second.values, joint, alone)
         return pairs.column(first, second, len(maker.chosen))
 
@@ -218,6 +218,15 @@ class _Pairs:
         self._codes: Ints = np.array([-1], dtype=np.int32)
         self._values: dict[str, int] = {}
         self._texts: list[str] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether it is so large that a new one should be begun."""
+        return len(self._texts) > MOST_VALUES
+
+    def join(self, left: Column, right: Column) -> bool:
+        """Whether it joins the values of these columns."""
+        return self.left is left.values and self.right is right.values
 
     def column(self, left: Column, right: Column, size: int) -> Column:
         """The joined column; ``size`` is that of the batch."""
