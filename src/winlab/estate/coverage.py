@@ -25,6 +25,14 @@ from winlab.commands.call import registered
 from winlab.estate import schema
 from winlab.exec import scripts
 from winlab.modules.kit.registry import Registered, all_registered
+from winlab.sqlserver import functions_session as functions_session  # registers its functions
+from winlab.sqlserver import infoviews as infoviews  # registers its views
+from winlab.sqlserver import sysviews
+from winlab.sqlserver.aggregates import AGGREGATES, WINDOWS
+from winlab.sqlserver.calls import STATEMENTS
+from winlab.sqlserver.functions import BUILTINS as SQL_FUNCTIONS
+from winlab.sqlserver.product import PRODUCTS, dotted
+from winlab.sqlserver.types import type_names
 
 _ROOT = Path(winlab.__file__).parent
 _SWITCH = re.compile(r"^[/-][A-Za-z?][\w:-]*$")
@@ -48,6 +56,7 @@ def coverage_page() -> str:
     parts += ["## PowerShell that clients send as plain text\n", *_scripts()]
     parts += ["## Executables\n", *_executables()]
     parts += ["## cmd.exe\n", _builtins()]
+    parts += ["## SQL Server\n", _sql_server()]
     parts += ["## The estate file\n", *_estate()]
     parts += ["## Sources\n", *_sources()]
     parts += ["## Assumed\n", "What no source confirms, each beside the code it concerns.\n"]
@@ -140,6 +149,31 @@ def _builtins() -> str:
 
 def _real(name: str) -> bool:
     return "_not_modelled" not in getattr(BUILTINS[name], "__qualname__", "")
+
+
+SQL = """TDS 7.1 to 7.4 with the encryption that PRELOGIN negotiates; batches, calls of `sp_executesql`,
+transaction requests, attention. What is not listed fails with message 50000, which names it.
+Locks: one transaction writes a database at a time, and readers wait for the tables that it
+wrote unless they say NOLOCK or READ UNCOMMITTED; a cycle of waits is error 1205, SET
+LOCK_TIMEOUT error 1222. Texts compare without case, width and blanks at the end (`_CI_AS`),
+with case (`_CS_AS`) or by code point (`_BIN`, `_BIN2`), and sort by code point.
+"""
+
+
+def _sql_server() -> str:
+    written = {"cast", "convert", "coalesce", "iif", "isnull", "nullif", "try_cast", "try_convert"}
+    functions = sorted({*SQL_FUNCTIONS, *AGGREGATES, *WINDOWS, *written})
+    listed = {
+        "Versions": [f"{one.year} ({dotted(one.build)})" for one in PRODUCTS.values()],
+        "Statements": sorted(STATEMENTS - {"SAVE"}),  # read, and refused by name
+        "Types": type_names(),
+        "Functions": [name.upper() for name in functions],
+        "Views": sysviews.names(),
+    }
+    lines = [
+        f"{title}: {', '.join(f'`{name}`' for name in names)}.\n" for title, names in listed.items()
+    ]
+    return "\n".join([SQL, *lines])
 
 
 def _estate() -> Iterator[str]:

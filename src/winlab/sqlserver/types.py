@@ -153,6 +153,11 @@ def decimal(precision: int, scale: int) -> SqlType:
     return SqlType("decimal", precision=max(precision, 1), scale=scale)
 
 
+def type_names() -> list[str]:
+    """Every type that the lab knows."""
+    return sorted(_FAMILIES)
+
+
 def resolve(written: TypeName, collation: str, *, cast: bool = False) -> SqlType:
     """The type of a definition; a length left out is 30 in CAST and CONVERT, else 1.
 
