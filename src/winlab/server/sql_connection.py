@@ -80,6 +80,7 @@ class SqlConnection:
         self._size = tds.DEFAULT_PACKET_SIZE
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue()
         self._attention = asyncio.Event()
+        self._gone = asyncio.Event()
         self._in = self._out = 0
         self.session: Session | None = None
 
@@ -237,6 +238,7 @@ class SqlConnection:
         except (ConnectionError, TdsError, ssl.SSLError, OSError):
             pass
         finally:
+            self._gone.set()
             self._attention.set()
             self._messages.put_nowait(None)
 
@@ -257,7 +259,8 @@ class SqlConnection:
                 self.reset()
                 return
             if kind is FaultKind.HANG:
-                await asyncio.Event().wait()
+                await self._gone.wait()
+                return
             if fault is not None:
                 slow = fault.seconds if kind is FaultKind.SLOW else 0.0
                 await asyncio.sleep(fault.delay + slow)

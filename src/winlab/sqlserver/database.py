@@ -61,8 +61,6 @@ class Database:
         self.volatile: dict[str, str] = {}
         self._storage: Storage | None = None
         self._image = b""
-        self._saved: bytes | None = b""
-        self._changes = 0
         self._catalog_before: Catalog | None = None
         self._watchers: list[Callable[[], None]] = []
 
@@ -73,7 +71,6 @@ class Database:
             self._storage = Storage()
             if self._image:
                 self._storage.connection.deserialize(self._image)
-            self._changes = self._storage.connection.total_changes
         return self._storage
 
     # -- transactions ------------------------------------------------------------------------
@@ -150,12 +147,7 @@ class Database:
             return self._image
         if self.owner is not None:
             raise RuntimeError("a database is saved between transactions")
-        changes = self._storage.connection.total_changes
-        if self._saved is None or changes != self._changes or not self._image:
-            self._image = self._storage.connection.serialize()
-            self._changes = changes
-            self._saved = self._image
-        return self._image
+        return self._storage.connection.serialize()
 
     @classmethod
     def load(cls, state: DatabaseState) -> Database:

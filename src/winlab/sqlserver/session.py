@@ -306,6 +306,7 @@ class Session:
             if table.place in database.volatile:
                 database.storage.run(f"DROP TABLE IF EXISTS {table.place}")
                 del database.volatile[table.place]
+            database.identities.pop(table.id, None)
 
     # -- locks and transactions --------------------------------------------------------------
 

@@ -212,6 +212,34 @@ def test_tls_1_0_is_all_that_an_old_server_offers() -> None:
         old.stop()
 
 
+def test_a_server_that_hangs_lets_the_lab_stop() -> None:
+    lab = SqlLab("2008", address="127.77.4.12").start()
+    with lab.connect(timeout=1) as link, link.cursor() as cursor:
+        lab.faults.append(Fault(kind=FaultKind.HANG))
+        with pytest.raises(pymssql.OperationalError):
+            cursor.execute("SELECT 1")
+        lab.stop()
+
+
+@pytest.mark.parametrize("encryption", ["off", "request", "require"])
+def test_encryption_is_what_both_want(lab: SqlLab, encryption: str) -> None:
+    with lab.connect(encryption=encryption) as link, link.cursor() as cursor:
+        cursor.execute("SELECT REPLICATE(N'密', 3000)")
+        assert cursor.fetchall() == [("密" * 3000,)]
+
+
+def test_a_server_can_force_encryption() -> None:
+    lab = SqlLab("2008", address="127.77.4.13", force_encryption=True).start()
+    try:
+        with lab.connect(encryption="request") as link, link.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            assert cursor.fetchall() == [(1,)]
+        with pytest.raises(pymssql.OperationalError):
+            lab.connect(encryption="off")
+    finally:
+        lab.stop()
+
+
 @pytest.mark.parametrize("year", ["2008", "2019"])
 def test_sqlalchemy_reflects(lab: SqlLab, year: str) -> None:
     other = lab if year == "2008" else SqlLab(year, address="127.77.4.11").start()

@@ -381,6 +381,10 @@ def test_a_saved_instance_is_as_it_was() -> None:
     assert rows(again, "SELECT * FROM t") == [(1, "甲")]
     rows(again, "INSERT t (a) VALUES (N'丙')")
     assert rows(again, "SELECT MAX(id) FROM t") == [(2,)]
+    instance.save()
+    rows(again, "CREATE TABLE later (id int)")
+    instance.load(instance.save())
+    assert rows(new_session(instance), "SELECT COUNT(*) FROM later") == [(0,)]
     copy = Database.load(instance.databases["exam"].save())
     assert copy.storage.fetch("SELECT type FROM sqlite_master")
 
