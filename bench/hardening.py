@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from opsproof.policy.baseline import Comparison, Setting, layered
 from opsproof.policy.baseline_write import dump
 from opsproof.policy.baseline_yaml import load_layers
 from opsproof.policy.registry import RegistryPath
-from opsproof.policy.targets import Registry
+from opsproof.policy.targets import Registry, Service
+from winlab.host.host import Host, HostSpec
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOST = "app-info-01"
@@ -43,17 +45,29 @@ class Cost:
     seconds: float
 
 
+MODES = {"auto": "auto", "delayed-auto": "delayed", "demand": "manual", "disabled": "disabled"}
+
+
 def settings() -> list[Setting]:
-    """Registry values of the IIS server's layers: what a task of ansible.windows can set alone."""
+    """Registry values and services of the IIS server's layers: what a task can set alone.
+
+    A service that a host does not have is left out: a task for it fails.
+    """
+    host = Host(HostSpec(name=HOST), lambda: datetime.now(UTC))
     found = layered(load_layers(["iis-server"], PROJECT / "baselines"))
     return [
         one
         for one in found
-        if isinstance(one.target, Registry) and one.target.path.name not in CUTTING
+        if (isinstance(one.target, Registry) and one.target.path.name not in CUTTING)
+        or (isinstance(one.target, Service) and host.services.find(one.target.name) is not None)
     ]
 
 
 def task(setting: Setting) -> dict[str, Any]:
+    if isinstance(setting.target, Service):
+        mode = MODES[str(setting.value)]
+        service = {"name": setting.target.name, "start_mode": mode}
+        return {"name": f"Set {setting.id}", "ansible.windows.win_service": service}
     assert isinstance(setting.target, Registry)
     path: RegistryPath = setting.target.path
     arguments: dict[str, Any] = {"path": f"HKLM:\\{path.key}", "name": path.name}

@@ -122,8 +122,15 @@ def test_a_restore_brings_back_the_very_state(settings: tuple[Setting, ...]) -> 
     assert after["policy"] == before["policy"]
     assert host.services.all() == services
     assert after["accounts"] == before["accounts"]
-    # Keys that were made stay, empty; every value is what it was.
+    assert len(made.stages) == 2
+    # Keys that were made stay, empty; every value is what it was, of its very type.
+    fresh = make()
+    for key in after["registry"]:
+        there = fresh.registry.values(key) if fresh.registry.exists(key) else []
+        assert sorted(host.registry.values(key), key=str) == sorted(there, key=str), key
     assert read(host, settings, confirm=True) == observed
+    assert host.dump()["files"] == before["files"]
+    assert host.tasks.dump() == []
 
 
 def fire(host: Host) -> None:
