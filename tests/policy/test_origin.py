@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from opsproof.controls import Control, evaluate, parse_controls
 from opsproof.errors import IncompleteError
+from opsproof.evidence.model import Observation, State, Subject, SubjectKind
+from opsproof.evidence.schemas import validate
 from opsproof.inspection.batch import Batch, Section, split_batch
 from opsproof.policy.baseline import Setting, for_host, layered
 from opsproof.policy.baseline_yaml import load_layers
@@ -20,6 +24,8 @@ from opsproof.policy.lockout import Connection
 from opsproof.policy.observed import Observed, observe
 from opsproof.policy.origin import CLASSES, UNNAMED, origins
 from opsproof.policy.plan import Plan, plan
+from opsproof.policy.role import Wanted, command
+from opsproof.policy.role import planned as role_planned
 from opsproof.policy.targets import Audit, Firewall, FirewallProperty, Profile, Registry, Right
 from winlab.commands import run_cmd
 from winlab.host.grouppolicy import Gpo, PolicyValue
@@ -174,6 +180,71 @@ def test_a_host_without_a_domain_is_asked_for_no_rsop(settings: tuple[Setting, .
     observed = read(host, settings)
     assert not observed.origins.member
     assert observed.origins.gpos == {}
+
+
+@pytest.fixture(scope="module")
+def hardening() -> list[Control]:
+    data = (BASELINES.parent / "controls" / "hardening.yml").read_bytes()
+    return parse_controls({"hardening.yml": data})
+
+
+def judged(host: Host, controls: list[Control]) -> dict[str, tuple[State, object]]:
+    """State and observed facts of every control, by the role's own facts and the shipped controls."""
+    wanted = Wanted(folder=str(BASELINES), baselines=["iis-server"], auth="ntlm", tls=True)
+    result = run_cmd(host, command(wanted, now=NOW), user="Administrator")
+    text = result.stdout.decode(errors="replace")
+    planned = role_planned(
+        wanted, text, apply_to=None, restore_to=None, revert_after=timedelta(minutes=10)
+    )
+    seen = Observation(
+        id="OBS-1",
+        run="run",
+        activity="hardening",
+        subject=Subject(kind=SubjectKind.HOST, id="web01", host="web01"),
+        collected_at="2026-11-22T01:15:00Z",
+        clock_offset_ms=0,
+        collector="hardening/1",
+        facts=validate("hardening", SubjectKind.HOST, planned["facts"]),
+    )
+    found = [evaluate(control, seen, [], NOW) for control in controls]
+    return {finding.control: (finding.state, finding.observed) for finding in found}
+
+
+@pytest.mark.parametrize("member", [True, False])
+def test_both_languages_give_identical_findings_setting_by_setting(
+    member: bool, hardening: list[Control]
+) -> None:
+    hosts = []
+    for locale in ("zh-CN", "en-US"):
+        host = make(WEAK, locale=locale)
+        if not member:
+            host = Host(HostSpec(name="web01", locale=locale, admin_password="lab"), lambda: NOW)
+        hosts.append(judged(host, hardening))
+    chinese, english = hosts
+    assert chinese == english
+    states = Counter(state for state, _ in chinese.values())
+    assert set(states) == {State.PASS, State.FAIL} | (set() if member else {State.NOT_APPLICABLE})
+    assert states[State.FAIL] > 200
+    assert sum(states.values()) == len(hardening)
+
+
+def test_a_deviation_that_a_domain_set_is_a_failed_finding_with_the_gpo_s_name(
+    hardening: list[Control],
+) -> None:
+    found = judged(make(WEAK), hardening)
+    state, observed = found["HRD-ACC-004"]
+    assert state is State.FAIL
+    assert observed == {
+        "settings.hrd_acc_004.present": True,
+        "settings.hrd_acc_004.value": 8,
+        "settings.hrd_acc_004.gpo": NAME,
+    }
+    assert "settings.hrd_acc_005.gpo" not in str(found["HRD-ACC-005"])
+    assert found["HRD-DOM-001"][0] is State.PASS
+    off = PolicyValue(
+        key="SOFTWARE\\Policies\\Microsoft\\Windows\\System", name="RSoPLogging", data=0
+    )
+    assert judged(make(gpo("quiet", registry=(off,))), hardening)["HRD-DOM-001"][0] is State.FAIL
 
 
 # -- what hosts may answer -------------------------------------------------------------------------

@@ -265,6 +265,40 @@ def test_a_task_falls_due_once_after_its_delay(host: Host) -> None:
     assert answer.rc == 1
 
 
+def test_a_task_can_be_run_at_once(host: Host) -> None:
+    host.files.write("C:\\t.xml", b"\xff\xfe" + TASK.encode("utf-16-le"))
+    out(host, "schtasks /create /tn revert /xml C:\\t.xml /f")
+    out(host, "schtasks /run /tn revert")
+    assert [task.name for task in host.tasks.take_due(NOW)] == ["revert"]
+    assert run_cmd(host, "schtasks /run /tn nothing", user="Administrator").rc == 1
+    run_cmd(host, "schtasks /query", user="Administrator")
+    assert list(host.unmodelled) == ["schtasks /query"]
+
+
+@pytest.mark.parametrize(
+    ("words", "rc"),
+    [
+        ("/r /t 315360001", 1),
+        (f"/r /c {'x' * 513}", 1),
+        ("/r /d p:256:1", 1),
+        ("/r /d nonsense", 1),
+        ("/t 5", 1),
+        ("/a", 1116),
+        ("/r /t 60 /c planned /d p:2:17", 0),
+    ],
+)
+def test_shutdown_takes_what_its_page_says_and_nothing_else(
+    host: Host, words: str, rc: int
+) -> None:
+    assert run_cmd(host, f"shutdown {words}", user="Administrator").rc == rc
+    assert (host.power.pending is not None) is (rc == 0)
+
+
+def test_a_filter_of_sc_that_is_not_known_is_named_and_never_ignored(host: Host) -> None:
+    run_cmd(host, "sc query type= bogus", user="Administrator")
+    assert list(host.unmodelled) == ["sc query type= bogus"]
+
+
 def test_expand_unpacks_a_cabinet(host: Host) -> None:
     archive = CabArchive()
     archive["a.txt"] = CabFile(b"hello")

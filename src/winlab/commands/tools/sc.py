@@ -114,6 +114,10 @@ def _query(call: Call, host: Host, args: list[str], *, extended: bool) -> int:
     for name in options:
         if name not in {"type", "state", "bufsize"}:
             raise NotModelledError(f"sc query {name}=")
+    if kind not in {"service", "driver", "all"}:
+        raise NotModelledError(f"sc query type= {kind}")
+    if state not in {"active", "inactive", "all"}:
+        raise NotModelledError(f"sc query state= {state}")
     for service in host.services.all():
         if kind != "all" and service.kernel != (kind == "driver"):
             continue

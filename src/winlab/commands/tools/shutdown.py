@@ -1,12 +1,25 @@
-"""shutdown.exe. Source: "shutdown" (Microsoft Learn)."""
+"""shutdown.exe. Source: "shutdown" (Microsoft Learn): the ranges of /t, /c and /d among others.
+
+Windows' own error code is the exit code (5, 1116, 1190); 1 for a wrong line is assumed.
+"""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from winlab.commands.call import Call, program
 from winlab.host.errors import NotModelledError, WindowsError
 from winlab.host.power import Shutdown
+
+_TEN_YEARS = 315_360_000
+_COMMENT = 512
+_REASON = re.compile(r"([pu]:)?(\d{1,3}):(\d{1,5})", re.IGNORECASE)
+
+
+def _is_reason(text: str) -> bool:
+    found = _REASON.fullmatch(text)
+    return found is not None and int(found[2]) < 256 and int(found[3]) < 65536
 
 
 def _fail(call: Call, code: int) -> int:
@@ -30,11 +43,11 @@ def shutdown(call: Call) -> int:
             abort = True
         elif low in {"/f", "/hybrid", "/soft"}:
             forced = True
-        elif low == "/t" and args and args[0].isdecimal():
+        elif low == "/t" and args and args[0].isdecimal() and int(args[0]) <= _TEN_YEARS:
             delay = int(args.pop(0))
-        elif low == "/c" and args:
+        elif low == "/c" and args and len(args[0]) <= _COMMENT:
             comment = args.pop(0)
-        elif low == "/d" and args:
+        elif low == "/d" and args and _is_reason(args[0]):
             reason = args.pop(0)
         elif low in {"/m", "/l", "/h", "/p", "/e", "/o", "/i", "/fw"}:
             raise NotModelledError(f"shutdown {low}")
