@@ -123,6 +123,16 @@ def test_what_a_gpo_sets_is_never_changed_and_the_second_run_is_quiet(
     assert held(again) == held(made)
 
 
+def test_reading_a_member_writes_nothing(settings: tuple[Setting, ...]) -> None:
+    host = make(WEAK)
+    host.guard.armed = True
+    before = host.dump() | {"guard": None, "files": None}
+    read(host, settings)
+    host.guard.settle()
+    assert host.guard.violations == []
+    assert host.dump() | {"guard": None, "files": None} == before
+
+
 def test_a_gpo_that_sets_the_right_value_holds_nothing_back(settings: tuple[Setting, ...]) -> None:
     host = make(gpo("good", access={"MinimumPasswordLength": 14}))
     observed = read(host, settings)
