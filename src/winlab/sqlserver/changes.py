@@ -34,15 +34,12 @@ def perform(session: Session, action: Change) -> Run:
     if not local:
         _permit(session, action, table)
     make = _Maker(session, table)
-    compiled = make.compile(action)
-    yield from session.lock(write=not local, writes=None if local else table)
-    fresh = session.find_table(parts) if local or action_target_by_name(action, session) else table
-    if fresh is not table:
-        # Somebody changed the table while this statement waited.
-        table = fresh
+    sql, columns = make.compile(action)
+    if (yield from session.lock(write=not local, writes=None if local else table)):
+        # Whoever held the lock may have changed the tables: look again.
+        table = _target(session, action)
         make = _Maker(session, table)
-        compiled = make.compile(action)
-    sql, columns = compiled
+        sql, columns = make.compile(action)
     try:
         cursor = session.run(sql, make.selects.bound)
         rows = cursor.fetchall() if columns else []
@@ -60,18 +57,6 @@ def perform(session: Session, action: Change) -> Run:
         kinds = [one.type for one in columns]
         yield Result(columns, [tuple(map(native, row, kinds)) for row in rows])
     yield Done(None if session.nocount else session.rowcount)
-
-
-def action_target_by_name(action: Change, session: Session) -> bool:
-    """Whether the target is named itself, not by an alias of FROM."""
-    if isinstance(action, (act.Update, act.Delete)) and action.sources:
-        return False
-    parts = action.table if isinstance(action, act.Truncate) else action.table.parts
-    try:
-        session.find_table(parts)
-    except TsqlError:
-        return False
-    return True
 
 
 def _permit(session: Session, action: Change, table: Table) -> None:

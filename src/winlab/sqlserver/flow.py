@@ -251,10 +251,8 @@ class Flow:
         session = self.session
         compiled = Selects(session)
         found = compiled.query(query)
-        reads = set(session.reads)
-        yield from session.lock(write=False)
-        if reads:
-            # What the wait was for may have changed the tables: look again.
+        if (yield from session.lock(write=False)):
+            # Whoever held the lock may have changed the tables: look again.
             compiled = Selects(session)
             found = compiled.query(query)
         rows = session.fetch(found.sql, compiled.bound)

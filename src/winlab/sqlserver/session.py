@@ -320,8 +320,10 @@ class Session:
         self.database.storage.session = self
         return self.database.storage.fetch(sql, bound)
 
-    def lock(self, *, write: bool, writes: Table | None = None) -> Run:
-        """Wait until this statement may run, then hold what its transaction must hold.
+    def lock(
+        self, *, write: bool, writes: Table | None = None
+    ) -> Generator[Event, bool | None, bool]:
+        """Wait until this statement may run, then hold what its transaction must hold; whether it waited.
 
         Raises:
             TsqlError: 1205, 1222 or 3930.
@@ -332,6 +334,7 @@ class Session:
             yield from self.begin()
         keeps = self.trancount > 0 and (write or self.locks_reads)
         database = self.database
+        waited = False
         while True:
             owner = database.owner
             if owner is None or owner is self:
@@ -339,12 +342,14 @@ class Session:
             if not write and not keeps and not (self.reads & database.touched):
                 break
             yield from self._wait(database, owner)
+            waited = True
         if keeps:
             database.own(self)
             if database not in self.held:
                 self.held.append(database)
         if write and writes is not None and database.owner is self:
             database.touched.add(writes.id)
+        return waited
 
     def _wait(self, database: Database, owner: Session) -> Run:
         other: Session | None = owner
