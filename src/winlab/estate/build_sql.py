@@ -104,7 +104,14 @@ def _services(host: Host, sql: SqlSpec, root: str, engine: str) -> None:
     services = (
         (engine, f"SQL Server ({sql.instance})", "sqlservr.exe", "auto", True),
         (agent, f"SQL Server Agent ({sql.instance})", "SQLAGENT.EXE", "auto", True),
-        ("SQLBrowser", "SQL Server Browser", "sqlbrowser.exe", "disabled", False),
+        # Setup starts the browser for named instances alone ("SQL Server Browser service").
+        (
+            "SQLBrowser",
+            "SQL Server Browser",
+            "sqlbrowser.exe",
+            "auto" if named else "disabled",
+            named,
+        ),
         ("SQLWriter", "SQL Server VSS Writer", "sqlwriter.exe", "auto", True),
     )
     for number, (name, display, program, mode, running) in enumerate(services):

@@ -98,6 +98,7 @@ class Lab:
             tls12=sql.tls12 or sql.version not in {"2008", "2008R2"},
             force_encryption=sql.force_encryption,
             running=lambda: bool(host.host.pid_of(service)),
+            browsed=lambda: bool(host.host.pid_of("SQLBrowser")),
         )
 
     @property

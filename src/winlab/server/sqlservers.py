@@ -14,11 +14,13 @@ from winlab.server.errors import LabError
 from winlab.server.sql_connection import Endpoint, SqlConnection, SqlPort
 from winlab.server.sql_tls import fallback_context
 from winlab.sqlserver.instance import Instance
+from winlab.sqlserver.product import dotted
+from winlab.wire import sqlr
 
 
 @dataclass
 class _Listening:
-    """One instance of one host; ``running`` says whether its service does."""
+    """One instance of one host; ``running`` and ``browsed`` say whether its service and SQL Browser run."""
 
     host: SqlPort
     instance: Instance
@@ -26,13 +28,40 @@ class _Listening:
     tls12: bool
     force_encryption: bool
     running: Callable[[], bool]
+    browsed: Callable[[], bool]
     server: asyncio.Server | None = None
+    browser: asyncio.DatagramTransport | None = None
     connections: set[SqlConnection] = field(default_factory=set)
     context: ssl.SSLContext | None = None
 
     def wanted(self) -> bool:
         """Whether it should listen now."""
         return self.host.is_up() and self.running()
+
+    def browses(self) -> bool:
+        """Whether SQL Server Browser should answer now."""
+        return self.host.is_up() and self.browsed()
+
+
+class _Browser(asyncio.DatagramProtocol):
+    """SQL Server Browser of one host."""
+
+    def __init__(self, one: _Listening) -> None:
+        self._one = one
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # typeshed says BaseTransport
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        one, instance = self._one, self._one.instance
+        listed = []
+        if one.wanted():
+            version = dotted(instance.product.build)
+            listed = [sqlr.Listed(instance.computer, instance.name, version, one.port)]
+        answer = sqlr.answer(data, listed)
+        if answer is not None and self._transport is not None:
+            self._transport.sendto(answer, addr)
 
 
 class SqlServers:
@@ -55,10 +84,11 @@ class SqlServers:
         tls12: bool,
         force_encryption: bool,
         running: Callable[[], bool],
+        browsed: Callable[[], bool] = lambda: False,
     ) -> None:
         """Serve a host's instance."""
         self._by_address[host.address] = _Listening(
-            host, instance, port, tls12, force_encryption, running
+            host, instance, port, tls12, force_encryption, running, browsed
         )
 
     async def start(self) -> None:
@@ -77,6 +107,7 @@ class SqlServers:
         self._started = False
         for one in self._by_address.values():
             self._close(one)
+            self._close_browser(one)
         await asyncio.gather(*self._busy, return_exceptions=True)
 
     def refresh(self, address: str) -> None:
@@ -86,8 +117,10 @@ class SqlServers:
             return
         if not one.wanted():
             self._close(one)
-        elif one.server is None:
+        if one.server is None or one.browser is None:
             self._spawn(self._follow(one))
+        if one.browser is not None and not one.browses():
+            self._close_browser(one)
 
     def cut(self, address: str) -> None:
         """Cut a host's connections: a reset, or another state was loaded."""
@@ -103,6 +136,12 @@ class SqlServers:
         if one is None:
             return None
         return {"instance": one.instance.name, "port": one.port}
+
+    @staticmethod
+    def _close_browser(one: _Listening) -> None:
+        if one.browser is not None:
+            one.browser.close()
+            one.browser = None
 
     def _close(self, one: _Listening) -> None:
         if one.server is not None:
@@ -122,6 +161,20 @@ class SqlServers:
         async with self._lock:
             if one.server is None and one.wanted():
                 one.server = await self._open(one)
+            if one.browser is None and one.browses():
+                one.browser = await self._open_browser(one)
+
+    async def _open_browser(self, one: _Listening) -> asyncio.DatagramTransport:
+        try:
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: _Browser(one), local_addr=(one.host.address, sqlr.PORT)
+            )
+        except OSError as exc:
+            raise LabError(
+                f"{one.host.name} cannot listen on {one.host.address}:{sqlr.PORT}/udp ({exc.strerror})",
+                remedy="stop what holds the port",
+            ) from exc
+        return transport
 
     async def _open(self, one: _Listening) -> asyncio.Server:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -191,6 +191,40 @@ def test_writes_trip_the_guard() -> None:
     with_lab(work)
 
 
+def test_a_named_instance_is_found_by_the_browser() -> None:
+    text = ESTATE.replace('version: "2008R2"', 'version: "2012"\n      instance: EXAMS')
+
+    async def work() -> None:
+        lab = lab_of(text)
+        await lab.start()
+        try:
+            address = lab.hosts["sql-01"].address
+
+            def connect(name: str) -> object:
+                with (
+                    pymssql.connect(
+                        server=f"{address}\\{name}", user="sa", password="Lab-1", login_timeout=5
+                    ) as link,
+                    link.cursor() as cursor,
+                ):
+                    cursor.execute("SELECT @@SERVERNAME, CAST(SERVERPROPERTY('InstanceName') AS varchar(9))")
+                    return cursor.fetchall()
+
+            assert await asyncio.to_thread(connect, "exams") == [("SQL-01\\EXAMS", "EXAMS")]
+            with pytest.raises(pymssql.OperationalError):
+                await asyncio.to_thread(connect, "other")
+            host = lab.hosts["sql-01"]
+            assert run_cmd(host.host, "net stop SQLBrowser", user="Administrator").rc == 0
+            lab._changed(host)
+            await asyncio.sleep(0.05)
+            with pytest.raises(pymssql.OperationalError):
+                await asyncio.to_thread(connect, "exams")
+        finally:
+            await lab.stop()
+
+    asyncio.run(work())
+
+
 def test_a_bad_script_is_named(build: Builder) -> None:
     with pytest.raises(EstateError) as caught:
         build(ESTATE.replace("int PRIMARY", "integr PRIMARY"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winlab.wire import tds, tds_requests, tds_tokens
+from winlab.wire import sqlr, tds, tds_requests, tds_tokens
 from winlab.wire.tds import Encryption, Message, PacketReader, PacketType, PacketWriter, TdsError
 from winlab.wire.tds_login import Version, agreed, clear_password, read_login
 from winlab.wire.tds_requests import Transact
@@ -239,6 +239,16 @@ def test_notes_are_errors_above_ten() -> None:
     assert error[3:9] == bytes.fromhex("D0 00 00 00 01 10")
     assert error[-4:] == bytes.fromhex("03 00 00 00")
     assert Note(5701, 2, 0, "x", "s").token(Version.V7_1)[0] == 0xAB
+
+
+def test_the_browser_tells_what_it_has() -> None:
+    one = sqlr.Listed("SQL-01", "EXAMS", "11.0.7001.0", 1433)
+    said = "ServerName;SQL-01;InstanceName;EXAMS;IsClustered;No;Version;11.0.7001.0;tcp;1433;;"
+    whole = b"\5" + len(said).to_bytes(2, "little") + said.encode()
+    assert sqlr.answer(b"\x04exams\0", [one]) == whole
+    assert sqlr.answer(b"\x03", [one]) == whole
+    for request in (b"", b"\x04other\0", b"\x09", b"\x03\x03"):
+        assert sqlr.answer(request, [one]) is None
 
 
 def test_transactions_are_asked_for_and_acknowledged() -> None:
