@@ -117,6 +117,7 @@ class Collector:
             sealed=self.sealed,
             store=str(self.root / "store"),
             staging=str(self.root / "staging"),
+            schemas="/project/schemas",
             keep=True,
         )
 

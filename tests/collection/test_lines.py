@@ -37,7 +37,7 @@ def test_a_pattern_that_is_none_is_refused(pattern: str) -> None:
         folders_of(LOOK, [DataSource(name="x", folder="D:\\x", pattern=pattern)])
 
 
-@pytest.mark.parametrize("folder", ["", 'D:\\x" & calc', "D:\\*", "D:\\a|b"])
+@pytest.mark.parametrize("folder", ["", 'D:\\x" & calc', "D:\\*", "D:\\a|b", "D:\\"])
 def test_a_folder_that_would_be_a_command_is_refused(folder: str) -> None:
     with pytest.raises(UsageError):
         folders_of(LOOK, [DataSource(name="x", folder=folder)])
@@ -95,3 +95,13 @@ def test_codes_of_robocopy_are_read_whatever_the_words() -> None:
 def test_an_item_travels_as_json() -> None:
     item = Item(kind=Kind.DATA, path="D:\\日志\\a.csv", size=1, since="2026-11-22T00:00:00Z")
     assert msgspec.json.decode(msgspec.json.encode(item), type=Item) == item
+
+
+def test_a_schema_map_is_one_of_the_project_or_a_path(tmp_path: Path) -> None:
+    lab = Collector(make_host(Clock()), Clock(), tmp_path)
+    lab.data = (
+        DataSource(name="a", folder="D:\\a", schema="sign.yml"),
+        DataSource(name="b", folder="D:\\b", schema="sign.yml"),
+        DataSource(name="c", folder="D:\\c", schema="/etc/maps/other.yml"),
+    )
+    assert lab.settings().schema_files() == ("/project/schemas/sign.yml", "/etc/maps/other.yml")

@@ -162,3 +162,36 @@ def test_a_second_run_changes_nothing(demonstrated: Lab) -> None:
     for part in ("services", "registry", "accounts", "iis", "certificates"):
         assert before["app-perm-01"][part] == after["app-perm-01"][part]
     assert before["app-perm-01"]["files"]["changed"] == after["app-perm-01"]["files"]["changed"]
+
+
+def test_the_logs_of_hosts_are_audited_together_and_sealed(running: Lab) -> None:
+    """Raw logs only as the bureau can read them, and verdicts that follow from the facts."""
+    reports = running.root / "log-reports"
+    folder = {"XDG_STATE_HOME": str(running.root / "store"), "HOME": str(running.root)}
+    ran = running.run(
+        "opsproof", "run", "audit_logs", "--inventory", running.inventory, "--reports", reports,
+        "--limit", "app-audit-01:app-verify-01", env=folder,
+    )  # fmt: skip
+    assert ran.returncode == 1, ran.stderr
+    [bundle] = (reports / "runs").iterdir()
+    findings = {
+        (finding["subject"]["host"], finding["control"]): finding["state"]
+        for finding in lines(bundle / "findings.jsonl")
+    }
+    assert findings["app-audit-01", "AUD-GAP-001"] == "fail"
+    assert findings["app-audit-01", "AUD-HIT-002"] == "fail"
+    assert findings["app-verify-01", "AUD-HIT-002"] == "fail"
+    assert findings["app-verify-01", "LOG-FILES-001"] == "pass"
+    artifacts = {
+        artifact["name"]: artifact
+        for observation in lines(bundle / "observations.jsonl")
+        for artifact in observation["artifacts"]
+    }
+    assert {artifact["stored"] for artifact in artifacts.values()} == {"encrypted"}
+    assert len(artifacts) == 3
+    for path in (bundle / "artifacts").iterdir():
+        assert not path.read_bytes().startswith(b"MSCF")
+    checked = running.run(
+        "opsproof", "verify", reports, "--bureau-key", running.root / "keys/bureau.key"
+    )
+    assert checked.returncode == 0, checked.stdout

@@ -328,7 +328,10 @@ def test_baseline_of_a_report_covers_its_hits_and_no_others(
         ("\n- a", r"s\.yml:2: this is no list of suppressions"),
         ("- {id: a}", r"s\.yml:1: this suppression lacks rule, owner, reason, expires"),
         ("- {id: a, rule: x, owner: ' ', reason: r, expires: 2026-01-01}", "lacks owner"),
-        ("- id: a\n  rule: x\n  owner: o\n  reason: r\n  expires: soon", r"s\.yml:5: expires: Invalid"),
+        (
+            "- id: a\n  rule: x\n  owner: o\n  reason: r\n  expires: soon",
+            r"s\.yml:5: expires: Invalid",
+        ),
         ("- {id: a, rule: x, owner: o, reason: r, expires: 2026-01-01, mach: {}}", "mach"),
         (
             "- {id: a, rule: x, owner: o, reason: r, expires: 2026-01-01}\n"

@@ -71,10 +71,21 @@ class Store:
 
     folder: Path
 
-    def load(self, sealed: str) -> Home:
+    def load(self, sealed: str | None) -> Home:
+        """As :meth:`look`, and remove cabinets that are in bundles, and what never came whole."""
+        home = self.look(sealed)
+        self.save(home)
+        names = {_FILE, *(part.name for part in home.parts)}
+        for other in self.folder.iterdir():
+            if other.name not in names:
+                other.unlink()
+        return home
+
+    def look(self, sealed: str | None) -> Home:
         """What is at home. ``sealed``: when the last run began that was sealed with this host well.
 
-        Cabinets of that run and earlier ones are in bundles: they are removed here.
+        Cabinets of that run and earlier ones are in bundles. None where no run seals; empty where
+        none has yet. Writes nothing.
 
         Raises :class:`CanonicalError` where the file is not ours, and ``OSError``.
         """
@@ -82,18 +93,16 @@ class Store:
         if not file.is_file():
             return Home()
         home = decode(file.read_bytes(), Home, where=str(file))
-        waiting = tuple(part for part in home.parts if not sealed or part.run_started > sealed)
+        done = [part for part in home.parts if sealed and part.run_started <= sealed]
+        waiting = [part for part in home.parts if part not in done]
         kept = tuple(part for part in waiting if self._is_whole(part))
-        if lost := {part.name for part in waiting} - {part.name for part in kept}:
-            home = _forget(home, [part for part in waiting if part.name in lost])
-        if kept != home.parts:
-            home = msgspec.structs.replace(home, parts=kept)
-            self.save(home)
-        names = {_FILE, *(part.name for part in kept)}
-        for other in self.folder.iterdir():
-            if other.name not in names:
-                other.unlink()
-        return home
+        released = max([home.released, *(part.run_started for part in done)])
+        if lost := [part for part in waiting if part not in kept]:
+            home = _forget(home, lost)
+        if sealed is not None and released > sealed:
+            # Another ledger, or an older state of it, holds what is not here: begin anew.
+            home, released = _known_from(kept), ""
+        return msgspec.structs.replace(home, parts=kept, released=released)
 
     def _is_whole(self, part: Part) -> bool:
         file = self.folder / part.name
@@ -141,7 +150,7 @@ class Store:
         )
         arrived.chmod(0o600)
         arrived.replace(self.folder / part.name)
-        home = _remember(home, part, plan)
+        home = _remember(home, part, plan.until)
         self.save(home)
         return home
 
@@ -268,12 +277,12 @@ def _free_name(name: str, taken: set[str]) -> str:
     return free
 
 
-def _remember(home: Home, part: Part, plan: Plan) -> Home:
+def _remember(home: Home, part: Part, until: str) -> Home:
     channels, files = dict(home.channels), dict(home.files)
     for member in part.members:
         item = member.item
         if item.kind is Kind.EVENTS:
-            channels[item.path] = plan.until
+            channels[item.path] = until
         else:
             files[item.path.lower()] = KnownFile(
                 size=item.size, modified=item.modified, sha256=member.sha256, until=member.until
@@ -282,6 +291,15 @@ def _remember(home: Home, part: Part, plan: Plan) -> Home:
     return msgspec.structs.replace(
         home, horizon=horizon, channels=channels, files=files, parts=(*home.parts, part)
     )
+
+
+def _known_from(parts: Iterable[Part]) -> Home:
+    """What is known of a host by the cabinets that wait, and by nothing else."""
+    home = Home()
+    for part in parts:
+        ends = [member.until for member in part.members]
+        home = _remember(home, part, min(ends))
+    return home
 
 
 def _forget(home: Home, lost: Iterable[Part]) -> Home:

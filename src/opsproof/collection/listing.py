@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ntpath
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -69,7 +69,7 @@ def folders_of(look: Look, data: Sequence[DataSource]) -> tuple[Folder, ...]:
     """
     found = [
         Folder(kind=Kind.ARCHIVE, name=path, path=path, pattern="Archive-*.evtx")
-        for path in dict.fromkeys(c.folder for c in look.channels if c.folder)
+        for path in _each_once(channel.folder for channel in look.channels)
     ]
     if look.sites is not None:
         places = [site.directory for site in look.sites]
@@ -77,7 +77,7 @@ def folders_of(look: Look, data: Sequence[DataSource]) -> tuple[Folder, ...]:
             places.append(look.central_folder)
         found += [
             Folder(kind=Kind.IIS, name=path, path=path, pattern="*.log", deep=True)
-            for path in dict.fromkeys(places)
+            for path in _each_once(places)
         ]
         found.append(
             Folder(kind=Kind.HTTPERR, name="HTTPERR", path=look.httperr_folder, pattern="*.log")
@@ -91,7 +91,16 @@ def folders_of(look: Look, data: Sequence[DataSource]) -> tuple[Folder, ...]:
         found.append(Folder(kind=Kind.DATA, name=source.name, path=path, pattern=source.pattern))
     for folder in found:
         refuse_unsafe(folder.path, f"the folder of {folder.name}", "*?")
+        if folder.path.endswith(":"):
+            raise UsageError(
+                f"{folder.path} is a drive, not a folder", where=f"the folder of {folder.name}"
+            )
     return tuple(found)
+
+
+def _each_once(paths: Iterable[str]) -> list[str]:
+    """The paths that are not empty, each once however it is spelled."""
+    return list({path.lower(): path for path in paths if path}.values())
 
 
 def listing_command(folders: Sequence[Folder], *, newest_days: int) -> str:

@@ -91,10 +91,12 @@ def _part(index: int, items: Sequence[Item], first: int, until: str) -> Iterator
     by_folder = groupby(files, key=lambda pair: ntpath.dirname(pair[1].path))
     for folder, group in by_folder:
         yield from _copies(index, folder, list(group))
-    yield f"if not exist p{index}.any goto end{index}"
-    yield from _section(f"pack {index}", f"makecab /F p{index}.ddf >nul")
-    yield from _section(f"hash {index}", f"certutil -hashfile {index}.cab SHA256")
-    yield f":end{index}"
+    # No goto: cmd.exe looks for labels by bytes, which names of files in other letters may shift.
+    for line in (
+        *_section(f"pack {index}", f"makecab /F p{index}.ddf >nul"),
+        *_section(f"hash {index}", f"certutil -hashfile {index}.cab SHA256"),
+    ):
+        yield f"if exist p{index}.any {line}"
     yield "rd /s /q e"
     yield "rd /s /q f"
     yield "md e"

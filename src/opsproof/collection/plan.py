@@ -43,7 +43,8 @@ class Home(Record, frozen=True, kw_only=True):
 
     ``horizon``: since when logs are brought home. ``channels`` maps a channel to the time before
     which its events are there, ``files`` a lower-case path to its last known state. ``parts`` are
-    those that no sealed run holds yet.
+    those that no sealed run holds yet; ``released`` is when the run began that sealed the last of
+    the others.
     """
 
     schema: str = "home/1"
@@ -51,6 +52,7 @@ class Home(Record, frozen=True, kw_only=True):
     channels: dict[str, str] = msgspec.field(default_factory=dict)
     files: dict[str, KnownFile] = msgspec.field(default_factory=dict)
     parts: tuple[Part, ...] = ()
+    released: str = ""
 
 
 class Plan(Record, frozen=True, kw_only=True):

@@ -31,7 +31,8 @@ ATTEMPTS = 3
 class Settings(Record, frozen=True, kw_only=True):
     """What the role was asked for. Times are RFC 3339; ``sealed`` is empty without a sealed run.
 
-    ``keep``: a sealed run will hold the cabinets; else nobody would remove them.
+    ``schemas`` is the folder of schema maps that are named without one. ``keep``: a sealed run will
+    hold the cabinets; else nobody would remove them.
     """
 
     host: str
@@ -45,7 +46,13 @@ class Settings(Record, frozen=True, kw_only=True):
     sealed: str
     store: str
     staging: str
+    schemas: str
     keep: bool
+
+    def schema_files(self) -> tuple[str, ...]:
+        """The schema maps of all data logs, each once."""
+        named = dict.fromkeys(source.schema for source in self.data if source.schema)
+        return tuple(name if "/" in name else str(Path(self.schemas) / name) for name in named)
 
     def check(self) -> None:
         """Raise :class:`UsageError` for what no inventory may ask for."""
@@ -132,12 +139,16 @@ def planning(settings: Settings, look: Text, listed: Text) -> Plan:
     return make_plan(
         found,
         files,
-        _store(settings).load(settings.sealed),
+        _store(settings).look(_sealed(settings)),
         since=utc(settings.since),
         # Not later than the host's own clock: what it writes after this is the next run's.
         until=min(utc(settings.now), look.started),
         part_bytes=settings.part_mb << 20,
     )
+
+
+def _sealed(settings: Settings) -> str | None:
+    return settings.sealed if settings.keep else None
 
 
 def _store(settings: Settings) -> Store:
@@ -183,7 +194,7 @@ def bring(
     Raises ``OSError`` where the store or the staging folder cannot be written.
     """
     store, staging = _store(settings), Path(settings.staging)
-    home = _begun(store.load(settings.sealed), settings)
+    home = _begun(store.load(_sealed(settings)), settings)
     store.save(home)
     packed = read_pack(answer.batch, plan) if answer else Answer(scratch="", packed=(), left={})
     resumed = len(home.parts)
@@ -209,7 +220,7 @@ def bring(
             host=settings.host,
             since=settings.since,
             until=plan.until,
-            schemas=tuple(dict.fromkeys(one.schema for one in settings.data if one.schema)),
+            schemas=settings.schema_files(),
             files=staged,
         ),
     )
