@@ -12,8 +12,9 @@ import openpyxl
 import pytest
 
 from opsproof.signatures import basedata, simulate
-from opsproof.signatures.basedata import BadRow, Delivered, key_text
+from opsproof.signatures.basedata import BadRow, Delivered
 from opsproof.signatures.errors import SourceError
+from opsproof.signatures.model import key_text
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.workbook import Workbook
 
@@ -129,7 +130,7 @@ def test_a_key_that_comes_twice_stands_for_no_record(tmp_path: Path) -> None:
     other = GOOD.replace("91.5", "92.5")
     workbook = Workbook(tmp_path / "w.db", fresh=True)
     workbook.add_base(read(csv_of(tmp_path, GOOD, other)))
-    assert workbook.base([(1,)]) == {}
+    assert workbook.base([key_text((1,))]) == {}
     assert workbook.bad_rows() == [
         BadRow("base.csv:3", "has the key of base.csv:2: neither is taken")
     ]

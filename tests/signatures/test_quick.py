@@ -23,13 +23,10 @@ def test_it_agrees_with_the_strict_check(family: str, tmp_path: Path) -> None:
     database = Database(drill.url, drill.profile)
     right = 0
     for batch in database.stream():
-        for cells in batch:
+        for cells, good in zip(batch, quick.right(batch), strict=True):
             strict = checker.check(checker.row(cells))
-            values = quick(cells)
-            assert (values is not None) == (strict.failed is None), cells[0]
-            if values is not None:
-                right += 1
-                assert values == checker.row(cells).values
+            assert good == (strict.failed is None), cells[0]
+            right += good
     database.close()
     assert right >= sum(one.record_class is RecordClass.VALID for one in drill.truth) > 0
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from opsproof.signatures import cross, sm2
-from opsproof.signatures.basedata import BadRow, key_text
+from opsproof.signatures.basedata import BadRow
 from opsproof.signatures.book import CertificateBook
 from opsproof.signatures.certificates import Certificate, load
 from opsproof.signatures.check import Checker
-from opsproof.signatures.database import Database
+from opsproof.signatures.database import BATCH, Database
 from opsproof.signatures.diagnose import Diagnoser
-from opsproof.signatures.model import BaseRecord, Diagnosis, RecordClass
+from opsproof.signatures.errors import SourceError
+from opsproof.signatures.model import BaseRecord, Diagnosis, RecordClass, key_text
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.revocation import load_revocations
 from opsproof.signatures.workbook import Workbook
@@ -92,7 +95,8 @@ def analyse(
     workbook = Workbook(job.workbook)
     database = Database(job.url, job.profile)
     try:
-        total = database.count()
+        # Counting costs a look at every page: only where somebody waits for the end.
+        total = database.count() if progress is not None else 0
         seen = 0
         digests = hashlib.sha256()
         matched = 0
@@ -105,7 +109,7 @@ def analyse(
                 progress(seen, max(total, seen))
         diagnoser = job.diagnoser()
         cross.resolve(database, diagnoser, workbook)
-        classes = Counter(one.record_class for one in workbook.found())
+        classes = workbook.classes()
         wrong = sum(classes.values())
         base_rows = workbook.base_count()
         return Analysis(
@@ -132,6 +136,19 @@ class Part:
     findings: list[Diagnosis]
 
 
+@dataclass
+class _Tally:
+    """A part that is still growing."""
+
+    records: int = 0
+    with_base: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+    findings: list[Diagnosis] = field(default_factory=list)
+
+    def part(self) -> Part:
+        return Part(self.records, self.with_base, self.digest.digest(), self.findings)
+
+
 Ends: TypeAlias = tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]
 
 
@@ -139,14 +156,31 @@ def _parts(job: Job, database: Database, workers: int, size: int) -> Iterator[Pa
     if workers == 1:
         worker = _Worker(job)
         try:
-            for ends in _ranges(database, size):
-                yield worker.part(ends)
+            yield from worker.parts((None, None), size)
         finally:
             worker.close()
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start, (job,)) as pool:
-        yield from pool.map(_run, _ranges(database, size))
+    waiting: deque[Future[list[Part]]] = deque()
+    try:
+        with ProcessPoolExecutor(workers, context, _start, (job,)) as pool:
+            try:
+                # A window: results that nobody has taken yet must not fill the memory.
+                for ends in _ranges(database, size):
+                    waiting.append(pool.submit(_run, ends, size))
+                    if len(waiting) > 2 * workers:
+                        yield from waiting.popleft().result()
+                while waiting:
+                    yield from waiting.popleft().result()
+            finally:
+                for one in waiting:
+                    one.cancel()
+    except BrokenProcessPool as error:
+        raise SourceError(
+            "a process that verifies was killed",
+            where="--workers",
+            remedy="look for a lack of memory in the system's log; nothing was written",
+        ) from error
 
 
 def _ranges(database: Database, size: int) -> Iterator[Ends]:
@@ -165,48 +199,74 @@ class _Worker:
         self.base_delivered = job.base_delivered
         self.quick = self.diagnoser.checker.quick()
         self.key = [job.profile.columns.index(name) for name in job.profile.key]
-        self.signature = job.profile.columns.index(job.profile.signature.column)
+        self.digested = [*self.key, job.profile.columns.index(job.profile.signature.column)]
 
     def close(self) -> None:
         self.database.close()
         self.workbook.close()
 
-    def part(self, ends: Ends) -> Part:
-        digest = hashlib.sha256()
-        findings: list[Diagnosis] = []
-        records = with_base = 0
-        with sm2.quiet():
-            for batch in self.database.stream(*ends):
-                keys = [tuple([cells[place] for place in self.key]) for cells in batch]
-                base = self.workbook.base(keys) if self.base_delivered else {}
-                with_base += len(base)
-                records += len(batch)
-                for key, cells in zip(keys, batch, strict=True):
-                    digest.update(f"{key!r} {cells[self.signature]} ".encode("utf-8", "replace"))
-                    given = base.get(key_text(key)) if base else None
-                    found = self._one(cells, given)
-                    if found is not None:
-                        findings.append(found)
-        return Part(records, with_base, digest.digest(), findings)
+    def parts(self, ends: Ends, size: int) -> Iterator[Part]:
+        """A range of keys in parts of ``size`` records; the last may be smaller."""
+        part = _Tally()
+        for batch in self.database.stream(*ends, batch=min(BATCH, size)):
+            with sm2.quiet():
+                self._look(batch, part)
+            if part.records >= size:
+                yield part.part()
+                part = _Tally()
+        if part.records:
+            yield part.part()
 
-    def _one(self, cells: Sequence[Any], given: BaseRecord | None) -> Diagnosis | None:
-        """What is wrong with a record; None when nothing is."""
-        if self.quick is not None:
-            values = self.quick(cells)
-            if values is not None and (given is None or given.values == values):
-                return None
-        found = self.diagnoser.diagnose(self.diagnoser.checker.row(cells), given)
-        return None if found.record_class is RecordClass.VALID else found
+    def _look(self, batch: Sequence[Sequence[Any]], tally: _Tally) -> None:
+        for place in self.digested:
+            tally.digest.update(column_bytes([cells[place] for cells in batch]))
+        right = [False] * len(batch) if self.quick is None else self.quick.right(batch)
+        given: Sequence[BaseRecord | None] = [None] * len(batch)
+        if self.base_delivered:
+            keys = [key_text(cells[place] for place in self.key) for cells in batch]
+            base = self.workbook.base(keys)
+            given = [base.get(key) for key in keys]
+            tally.with_base += len(base)
+            right = self._like_base(batch, right, given)
+        tally.records += len(batch)
+        for place in (place for place, good in enumerate(right) if not good):
+            row = self.diagnoser.checker.row(batch[place])
+            found = self.diagnoser.diagnose(row, given[place])
+            if found.record_class is not RecordClass.VALID:
+                tally.findings.append(found)
+
+    def _like_base(
+        self,
+        batch: Sequence[Sequence[Any]],
+        right: list[bool],
+        given: Sequence[BaseRecord | None],
+    ) -> list[bool]:
+        """Which right records are also what was delivered, where something was."""
+        values = self.diagnoser.checker.values
+        return [
+            good and (base is None or base.values == values(cells))
+            for cells, good, base in zip(batch, right, given, strict=True)
+        ]
+
+
+def column_bytes(cells: Sequence[Any]) -> bytes:
+    """What a column's cells are hashed as: other cells give other bytes."""
+    if set(map(type, cells)) <= {str, type(None)}:
+        lengths = [-1 if cell is None else len(cell) for cell in cells]
+        return f"{lengths}{''.join(filter(None, cells))}".encode("utf-8", "surrogatepass")
+    return repr(list(cells)).encode("utf-8", "surrogatepass")
 
 
 _worker: _Worker | None = None
 
 
 def _start(job: Job) -> None:
+    """Once a process. What was imported and compiled is garbage at no time: not looked at again."""
     global _worker
     _worker = _Worker(job)
+    gc.freeze()
 
 
-def _run(ends: Ends) -> Part:
+def _run(ends: Ends, size: int) -> list[Part]:
     assert _worker is not None
-    return _worker.part(ends)
+    return list(_worker.parts(ends, size))

@@ -15,9 +15,8 @@ import msgspec
 import re2
 import yaml
 
-from opsproof.signatures.basedata import key_text
 from opsproof.signatures.errors import ProfileError
-from opsproof.signatures.model import RecordClass, key_digest
+from opsproof.signatures.model import RecordClass, key_digest, key_text
 from opsproof.signatures.workbook import Workbook
 
 

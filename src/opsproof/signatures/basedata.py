@@ -15,10 +15,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from opsproof.evidence.canonical import canonical
 from opsproof.signatures.database import make_engine, reading
 from opsproof.signatures.errors import SourceError
-from opsproof.signatures.model import BaseRecord
+from opsproof.signatures.model import BaseRecord, key_text
 from opsproof.signatures.profile import Field, Profile
 from opsproof.signatures.values import ValueProblemError, normalise
 
@@ -38,11 +37,6 @@ class Delivered:
     where: str
     key: str
     record: BaseRecord
-
-
-def key_text(parts: Iterable[Any]) -> str:
-    """A key as both sides write it: a file has only text where a database has numbers."""
-    return canonical([str(part) for part in parts]).decode()
 
 
 def read(

@@ -83,7 +83,11 @@ class Checker:
 
     def quick(self) -> Quick | None:
         """The short way for right records of this profile, if there is one."""
-        return compile_quick(self.profile, self.book, self._write, self._fields, self.referenced)
+        return compile_quick(self.profile, self.book, self.referenced)
+
+    def values(self, cells: Sequence[Any]) -> tuple[Value, ...]:
+        """The fields of a record from its cells. Raises :class:`ValueProblemError`."""
+        return tuple([read(cells[place]) for read, place in self._fields])
 
     def row(self, cells: Sequence[Any]) -> Row:
         """A record from the cells of ``profile.columns``."""
@@ -91,7 +95,7 @@ class Checker:
         values: tuple[Value, ...] | None = None
         signed_at = None
         try:
-            values = tuple([read(cells[place]) for read, place in self._fields])
+            values = self.values(cells)
             if self._signed_at is not None and self._zone is not None:
                 signed_at = moment(cells[self._signed_at], self._zone)
         except ValueProblemError as error:

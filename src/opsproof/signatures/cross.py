@@ -8,6 +8,7 @@ a right one, nearest in key order first and up to a limit, which the evidence na
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -195,7 +196,8 @@ def _pairs(
     waiting = [probe for probe in silent if probe.owner is None]
     if not waiting:
         return
-    keys = [one.key for one in workbook.found() if one.record_class in _OWNERLESS][:_CHUNK]
+    ownerless = (one.key for one in workbook.found() if one.record_class in _OWNERLESS)
+    keys = list(itertools.islice(ownerless, _CHUNK))
     rows = fetch_rows(database, diagnoser, keys)
     places = {key: place for place, key in enumerate(keys)}
     messages = [

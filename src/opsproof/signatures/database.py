@@ -6,10 +6,12 @@ dialect; every value is a bound parameter. Nothing is ever concatenated into a s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -19,11 +21,17 @@ from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.elements import ColumnElement
 
 from opsproof.signatures.errors import ProfileError, SourceError
+from opsproof.signatures.model import key_text
 from opsproof.signatures.profile import Profile
 
 BATCH: Final = 2000
 """Rows read at a time: what bounds memory."""
 
+_TEMPORAL: Final[list[tuple[type[Any], Callable[[str], Any]]]] = [
+    (sa.DateTime, datetime.fromisoformat),
+    (sa.Date, date.fromisoformat),
+    (sa.Uuid, UUID),
+]
 _OLD_TLS = (
     "SQL Server 2008 without its TLS 1.2 update (Microsoft KB3135244) offers TLS 1.0 at most, which "
     "current OpenSSL refuses at its default security level; install the update, or write a script "
@@ -89,7 +97,7 @@ class Database:
         end: tuple[Any, ...] | None = None,
         *,
         batch: int = BATCH,
-    ) -> Iterator[list[sa.Row[Any]]]:
+    ) -> Iterator[list[tuple[Any, ...]]]:
         """Batches of cells of ``profile.columns`` in key order: after ``begin``, up to ``end``."""
         last = begin
         with reading(self.engine) as connection:
@@ -99,7 +107,9 @@ class Database:
                     query = query.where(after(self.key, last))
                 if end is not None:
                     query = query.where(sa.not_(after(self.key, end)))
-                rows = list(connection.execute(query))
+                # The driver's own tuples: no column has a type here, so a Row would add nothing.
+                cursor = connection.execute(query).cursor
+                rows = [] if cursor is None else list(cursor.fetchall())
                 if rows:
                     yield rows
                 if len(rows) < batch:
@@ -109,14 +119,28 @@ class Database:
     def fetch(
         self, connection: Connection, keys: Sequence[Sequence[Any]], *, lock: bool = False
     ) -> dict[tuple[Any, ...], sa.Row[Any]]:
-        """The cells of the records with these keys; ``lock`` holds them until the transaction ends."""
-        query = sa.select(*self.columns).where(sa.or_(*(self._is(connection, key) for key in keys)))
+        """The cells of the records with these keys; ``lock`` holds them until the transaction ends.
+
+        Found by the keys as given: a plan writes numbers from 2^53 up, dates and UUIDs as text.
+        """
+        if len(self.key) == 1:
+            [name] = self.profile.key
+            chosen: ColumnElement[bool] = self.key[0].in_(
+                [self._key_part(name, key[0]) for key in keys]
+            )
+        else:
+            chosen = sa.or_(*(self._is(key) for key in keys))
+        query = sa.select(*self.columns).where(chosen)
         if lock and self.dialect == "postgresql":
             query = query.with_for_update()
         if lock and self.dialect == "mssql":
             query = query.with_hint(self.table, "WITH (UPDLOCK, ROWLOCK)", "mssql")
-        rows = connection.execute(query)
-        return {tuple(row[place] for place in self._key_places): row for row in rows}
+        rows = {
+            key_text(row[place] for place in self._key_places): row
+            for row in connection.execute(query)
+        }
+        wanted = {tuple(key): rows.get(key_text(key)) for key in keys}
+        return {key: row for key, row in wanted.items() if row is not None}
 
     def update(
         self,
@@ -126,7 +150,7 @@ class Database:
         changes: Mapping[str, Any],
     ) -> int:
         """Write ``changes`` to the record if it still holds ``before``; the number of rows changed."""
-        conditions = [self._is(connection, key)]
+        conditions = [self._is(key)]
         conditions += [
             self._comparable(name).is_not_distinct_from(value) for name, value in before.items()
         ]
@@ -167,8 +191,24 @@ class Database:
         except sa.exc.DBAPIError as error:
             raise SourceError(_reason(error), where=self.label) from error
 
-    def _is(self, _: Connection, key: Sequence[Any]) -> ColumnElement[bool]:
-        return sa.and_(*(column == value for column, value in zip(self.key, key, strict=True)))
+    def _is(self, key: Sequence[Any]) -> ColumnElement[bool]:
+        parts = zip(self.profile.key, self.key, key, strict=True)
+        return sa.and_(*(column == self._key_part(name, part) for name, column, part in parts))
+
+    def _key_part(self, column: str, value: Any) -> Any:
+        """A part of a key as the driver wants it; text that is none stays text and finds nothing."""
+        kind = self._types[column]
+        if not isinstance(value, str):
+            return value
+        reads: list[tuple[type[Any], Callable[[str], Any]]] = [
+            (sa.Integer, int),
+            (sa.Numeric, Decimal),
+            *([] if self.dialect == "sqlite" else _TEMPORAL),
+        ]
+        try:
+            return next((read(value) for one, read in reads if isinstance(kind, one)), value)
+        except (ValueError, ArithmeticError):
+            return value
 
     def _check_names(self) -> dict[str, Any]:
         profile, table = self.profile, self.profile.table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -108,11 +109,24 @@ def unpacked(value: Any) -> Any:
     return base64.b64decode(value["base64"]) if isinstance(value, dict) else value
 
 
+def key_text(parts: Iterable[Any]) -> str:
+    """A key as every side can write it: a file has only text where a database has numbers."""
+    return msgspec.json.encode([_part_text(part) for part in parts]).decode()
+
+
 def image_digest(columns: dict[str, Any]) -> str:
     """SHA-256 of what a row holds in the columns of a profile."""
     return hashlib.sha256(
         canonical({name: packed(cell) for name, cell in columns.items()})
     ).hexdigest()
+
+
+def _part_text(part: Any) -> str:
+    """Text of a key's part: that of what a plan holds for it, so that both find each other."""
+    if isinstance(part, (str, int)):
+        return str(part)
+    packed_part = packed(part)
+    return packed_part["base64"] if isinstance(packed_part, dict) else str(packed_part)
 
 
 def key_digest(key: tuple[Any, ...]) -> str:

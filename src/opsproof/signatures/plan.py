@@ -23,7 +23,6 @@ from opsproof.evidence.canonical import CanonicalError, canonical_line, decode
 from opsproof.evidence.ids import timestamp
 from opsproof.signatures import encodings, forms, sm2
 from opsproof.signatures.analyse import Analysis, Job
-from opsproof.signatures.basedata import key_text
 from opsproof.signatures.check import Checker, Row, Verdict, reference_of
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.diagnose import Diagnoser
@@ -38,6 +37,7 @@ from opsproof.signatures.model import (
     RecordClass,
     Source,
     image_digest,
+    key_text,
     packed,
 )
 from opsproof.signatures.signing import SigningService
@@ -197,7 +197,9 @@ class _Planner:
         keys = [one.key for one in batch]
         with reading(self.database.engine) as connection:
             cells = self.database.fetch(connection, keys)
-        base = self.workbook.base(keys) if self.job.base_delivered else {}
+        base = (
+            self.workbook.base([key_text(key) for key in keys]) if self.job.base_delivered else {}
+        )
         with sm2.quiet():
             return [
                 self._entry(one, cells[one.key], base.get(key_text(one.key)))

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from opsproof.signatures.profile import Field, Profile, Serialisation, replaced
-from opsproof.signatures.values import Value
+from opsproof.signatures.values import Value, ValueProblemError, reader
 
 Writer: TypeAlias = Callable[[Sequence[Value]], bytes]
 """Field values in the profile's order to bytes; UnicodeEncodeError where a code page lacks one."""
@@ -38,24 +38,44 @@ class Variant:
 
 def compile_writer(fields: Sequence[Field], serialisation: Serialisation) -> Writer:
     """The function that writes records down as a serialisation says."""
-    by_name = {one.name: (place, one) for place, one in enumerate(fields)}
-    chosen = [by_name[name] for name in serialisation.fields or by_name]
+    chosen = _chosen(fields, serialisation)
     parts = [(place, _text_of(field, serialisation)) for place, field in chosen]
     names = [field.name for _, field in chosen]
     encode = _encoder(serialisation.encoding)
     if serialisation.layout == "json":
         return _json_writer(parts, names, serialisation, encode)
-    if serialisation.layout == "pairs":
-        cells = [f"{_escape(name + serialisation.assign)}%s" for name in names]
-    else:
-        cells = ["%s"] * len(names)
-    body = _escape(serialisation.separator).join(cells)
-    template = _escape(serialisation.prefix) + body + _escape(serialisation.suffix)
+    template, _ = _template(fields, serialisation)
 
     def write(values: Sequence[Value]) -> bytes:
         return encode(template % tuple([text(values[place]) for place, text in parts]))
 
     return write
+
+
+Columns: TypeAlias = Callable[[Sequence[Sequence[Any]]], list[bytes | None]]
+"""Cells of the fields, one sequence a field; None: look closer."""
+
+
+def compile_columns(fields: Sequence[Field], serialisation: Serialisation) -> Columns:
+    """What :func:`compile_writer` writes, from cells as the database gives them, many at a time."""
+    write = compile_writer(fields, serialisation)
+    readers = [reader(one) for one in fields]
+    if serialisation.layout == "json":
+        return lambda columns: [
+            _slow(write, readers, cells) for cells in zip(*columns, strict=True)
+        ]
+    template, chosen = _template(fields, serialisation)
+    texts = [(place, _column_text(field, serialisation)) for place, field in chosen]
+    encode = _encoder(serialisation.encoding)
+
+    def messages(columns: Sequence[Sequence[Any]]) -> list[bytes | None]:
+        try:
+            written = [text(columns[place]) for place, text in texts]
+            return [encode(template % cells) for cells in zip(*written, strict=True)]
+        except (ValueProblemError, UnicodeEncodeError, TypeError):
+            return [_slow(write, readers, cells) for cells in zip(*columns, strict=True)]
+
+    return messages
 
 
 def variants(profile: Profile) -> Iterator[Variant]:
@@ -68,6 +88,52 @@ def variants(profile: Profile) -> Iterator[Variant]:
                 serialisation = replaced(profile.serialisation, changed)
                 if serialisation != profile.serialisation:
                     yield Variant(_name(changed), compile_writer(profile.fields, serialisation))
+
+
+def _chosen(fields: Sequence[Field], serialisation: Serialisation) -> list[tuple[int, Field]]:
+    """Which fields are written, in this order, and their places among the profile's."""
+    by_name = {one.name: (place, one) for place, one in enumerate(fields)}
+    return [by_name[name] for name in serialisation.fields or by_name]
+
+
+def _template(
+    fields: Sequence[Field], serialisation: Serialisation
+) -> tuple[str, list[tuple[int, Field]]]:
+    """A record with ``%s`` for every field's text."""
+    chosen = _chosen(fields, serialisation)
+    assign = serialisation.assign
+    labels = [one.name + assign if serialisation.layout == "pairs" else "" for _, one in chosen]
+    body = _escape(serialisation.separator).join(f"{_escape(label)}%s" for label in labels)
+    return _escape(serialisation.prefix) + body + _escape(serialisation.suffix), chosen
+
+
+def _slow(
+    write: Writer, readers: Sequence[Callable[[Any], Value]], cells: Sequence[Any]
+) -> bytes | None:
+    try:
+        return write([read(cell) for read, cell in zip(readers, cells, strict=True)])
+    except (ValueProblemError, UnicodeEncodeError):
+        return None
+
+
+def _column_text(field: Field, spec: Serialisation) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Cells of a field to what ``%s`` writes. Raises as :func:`normalise` for the first bad cell."""
+    read, text = reader(field), _text_of(field, spec)
+
+    def one(cell: Any) -> str:
+        return text(read(cell))
+
+    def each(cells: Sequence[Any]) -> list[str]:
+        return [one(cell) for cell in cells]
+
+    own = {"text": str, "integer": int}.get(field.type)
+    untouched = own is not None and not field.padded and _text_change(field, spec) is None
+    if untouched and (own is str or spec.width == "keep"):
+        return lambda cells: cells if set(map(type, cells)) == {own} else each(cells)
+    if field.type in ("date", "decimal"):
+        kept = lru_cache(maxsize=4096, typed=True)(one)
+        return lambda cells: list(map(kept, cells))
+    return each
 
 
 def _name(changed: dict[str, Any]) -> str:

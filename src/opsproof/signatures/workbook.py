@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from opsproof.signatures.basedata import BadRow, Delivered, key_text
-from opsproof.signatures.model import BaseRecord, Diagnosis
+from opsproof.signatures.basedata import BadRow, Delivered
+from opsproof.signatures.model import BaseRecord, Diagnosis, RecordClass, key_text
 
 _TABLES = """
 create table if not exists base(
   key text primary key, place text not null, record blob, used integer not null default 0);
 create table if not exists found(
-  seq integer primary key, key text not null unique, body blob not null);
+  seq integer primary key, key text not null unique, class text not null, body blob not null);
 create table if not exists bad(seq integer primary key, place text not null, what text not null);
 """
 
@@ -59,9 +59,8 @@ class Workbook:
                     self._bad(row.where, f"has the key of {first}: neither is taken")
                     self._db.execute("update base set record = null where key = ?", (row.key,))
 
-    def base(self, keys: Sequence[tuple[Any, ...]]) -> dict[str, BaseRecord]:
-        """The delivered records of these keys, by :func:`key_text`."""
-        texts = [key_text(key) for key in keys]
+    def base(self, texts: Sequence[str]) -> dict[str, BaseRecord]:
+        """The delivered records of these keys as :func:`key_text` writes them, by them."""
         found: dict[str, BaseRecord] = {}
         for begin in range(0, len(texts), 500):
             part = texts[begin : begin + 500]
@@ -88,10 +87,15 @@ class Workbook:
         with self._db:
             for one in diagnoses:
                 self._db.execute(
-                    "insert into found(key, body) values (?, ?)"
-                    " on conflict(key) do update set body = excluded.body",
-                    (key_text(one.key), pickle.dumps(one)),
+                    "insert into found(key, class, body) values (?, ?, ?) on conflict(key)"
+                    " do update set class = excluded.class, body = excluded.body",
+                    (key_text(one.key), one.record_class.value, pickle.dumps(one)),
                 )
+
+    def classes(self) -> dict[RecordClass, int]:
+        """How many records were found in each class."""
+        rows = self._db.execute("select class, count(*) from found group by class")
+        return {RecordClass(name): count for name, count in rows}
 
     def found(self) -> Iterator[Diagnosis]:
         """Everything kept, in order."""
