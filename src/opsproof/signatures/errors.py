@@ -31,3 +31,15 @@ class PlanError(TamperedError):
 
 class ApprovalError(RefusedError):
     """The ticket is missing, is not signed by the bureau, or names another plan."""
+
+
+class SigningUnavailableError(SourceError):
+    """The signing service is not there, or cannot sign now; asking again later may help."""
+
+
+class SigningRefusedError(SourceError):
+    """The signing service is there and will not sign with this key for us."""
+
+
+class SigningAnswerError(SourceError):
+    """The signing service answered with something that is not a right signature."""

@@ -24,6 +24,7 @@ from winlab.host.ids import stable_number
 from winlab.host.iis import AppPool, Binding, Site
 from winlab.host.network import Adapter, SslRecord
 from winlab.host.services import Service, Trigger
+from winlab.server.signing import SigningCa, SigningKey, SigningServer
 from winlab.server.site_tls import Issued, SiteCa
 
 _WEB_ROOT = "C:\\inetpub\\wwwroot"
@@ -42,6 +43,7 @@ class Plan:
     clock: Callable[[], datetime]
     start: datetime
     site_ca: SiteCa
+    signing_ca: SigningCa
     folder: Path
     file: str
 
@@ -108,6 +110,7 @@ def build_host(plan: Plan, spec: schema.HostSpec, number: int, address: str) -> 
             _service(host, service)
         if spec.iis is not None:
             _iis(host, spec.iis, by_id)
+            _applications(plan, host, spec.iis)
         _files(plan, host, spec)
         for user in spec.users:
             host.accounts.create_user(user.name, None, full_name=user.full_name)
@@ -243,6 +246,24 @@ def _iis(host: Host, spec: schema.IisSpec, by_id: dict[str, tuple[str, str]]) ->
                 auto_start=site.auto_start,
             )
         )
+
+
+def _applications(plan: Plan, host: Host, spec: schema.IisSpec) -> None:
+    for site in spec.sites:
+        if site.signing:
+            keys = [_signing_key(plan, key) for key in site.signing]
+            host.iis.applications[site.name] = SigningServer(plan.signing_ca, keys)
+
+
+def _signing_key(plan: Plan, spec: schema.SigningKeySpec) -> SigningKey:
+    return SigningKey(
+        name=spec.name,
+        kind=spec.kind,
+        state=spec.state,
+        not_before=plan.start - timedelta(days=spec.days_old),
+        not_after=plan.start + timedelta(days=spec.days_left),
+        ca=plan.signing_ca,
+    )
 
 
 def _binding(host: Host, spec: schema.BindingSpec, by_id: dict[str, tuple[str, str]]) -> Binding:

@@ -75,6 +75,10 @@ async def serve(folder: StateFolder, estate_file: Path, ready: Callable[[], None
 def _announce(folder: StateFolder, lab: Lab, password: str) -> None:
     folder.write(folder.ca, lab.ca_pem.decode(), 0o644)
     folder.write(folder.password, password + "\n")
+    signing = lab.signing_urls()
+    if signing:
+        folder.write(folder.signing_ca, lab.signing_ca.pem.decode(), 0o644)
+        folder.write(folder.signing_token, lab.signing_ca.token + "\n")
     state = {
         "schema": "lab-state/1",
         "pid": os.getpid(),
@@ -84,6 +88,11 @@ def _announce(folder: StateFolder, lab: Lab, password: str) -> None:
         "ca": str(folder.ca),
         "user": lab.estate.user,
         "password_file": str(folder.password),
+        "signing": {
+            "urls": signing,
+            "ca": str(folder.signing_ca),
+            "token_file": str(folder.signing_token),
+        },
         "hosts": lab.describe(),
     }
     folder.write(folder.state, json.dumps(state, ensure_ascii=False, indent=1))

@@ -18,6 +18,7 @@ from winlab.estate.machine import LabHost
 from winlab.estate.schema import EstateSpec, all_hosts
 from winlab.server.errors import LabError
 from winlab.server.lab import LabServer
+from winlab.server.signing import BASE, SigningCa
 from winlab.server.site_tls import SiteCa
 from winlab.server.sites import Sites
 from winlab.server.sqlservers import SqlServers
@@ -60,6 +61,7 @@ class Lab:
         self.started_at = start
         self.ca = LabCa(start)
         self._site_ca = SiteCa(start)
+        self.signing_ca = SigningCa(start)
         self._blocks: Blocks = take_blocks(len(specs), seed)
         plan = Plan(
             estate=estate,
@@ -67,6 +69,7 @@ class Lab:
             clock=clock,
             start=start,
             site_ca=self._site_ca,
+            signing_ca=self.signing_ca,
             folder=file.parent,
             file=str(file),
         )
@@ -163,6 +166,16 @@ class Lab:
             }
             for key, host in self.hosts.items()
         }
+
+    def signing_urls(self) -> list[str]:
+        """Where the signing servers of the estate are, over TLS."""
+        return [
+            site["url"].rstrip("/") + BASE
+            for host in self.hosts.values()
+            if host.host.iis.installed
+            for site in self._sites.urls(host.address)
+            if site["name"] in host.host.iis.applications and site["url"].startswith("https:")
+        ]
 
     # -- the control socket ----------------------------------------------------------------------
 

@@ -94,9 +94,20 @@ class PoolSpec(Spec, frozen=True, kw_only=True):
     auto_start: bool = True
 
 
+class SigningKeySpec(Spec, frozen=True, kw_only=True):
+    """A key of the signing server: ``disabled`` refuses, ``unavailable`` says that its hardware
+    module does not answer, ``faulty`` signs with another key than its certificate says."""
+
+    name: Name
+    kind: Literal["rsa-2048", "ec-p256"] = "rsa-2048"
+    state: Literal["enabled", "disabled", "unavailable", "faulty"] = "enabled"
+    days_left: int = 365
+    days_old: Annotated[int, msgspec.Meta(ge=0)] = 365
+
+
 class SiteSpec(Spec, frozen=True, kw_only=True):
     """A web site. ``content`` is file name -> text below the root; ``w3c`` are ready log files on
-    the controller, relative to the estate file."""
+    the controller, relative to the estate file. With ``signing`` keys it is a signing server too."""
 
     name: str
     pool: str = "DefaultAppPool"
@@ -106,6 +117,7 @@ class SiteSpec(Spec, frozen=True, kw_only=True):
     root: str = ""
     content: dict[str, str] = msgspec.field(default_factory=dict)
     w3c: tuple[str, ...] = ()
+    signing: tuple[SigningKeySpec, ...] = ()
 
 
 class IisSpec(Spec, frozen=True, kw_only=True):

@@ -61,6 +61,16 @@ class StateFolder:
         """The password of the lab's account, one line, readable by the owner alone."""
         return self.root / "password"
 
+    @property
+    def signing_ca(self) -> Path:
+        """The certificate of the authority of signing keys, PEM."""
+        return self.root / "signing-ca.pem"
+
+    @property
+    def signing_token(self) -> Path:
+        """The token of the signing servers, one line, readable by the owner alone."""
+        return self.root / "signing-token"
+
     def create(self) -> None:
         """Make the folder, 0700; LabError when that cannot be."""
         try:
@@ -125,7 +135,8 @@ class StateFolder:
 
     def clean(self) -> None:
         """Remove what describes a running lab; the log and the lock file stay."""
-        for path in (self.state, self.control, self.ca, self.password):
+        held = (self.state, self.control, self.ca, self.password)
+        for path in (*held, self.signing_ca, self.signing_token):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.root / "tls", ignore_errors=True)
 

@@ -112,14 +112,26 @@ class Iis:
 
     Errors: 1168-like 2 for an absent site or pool, 183 for a taken name or id, 32 for a port in use
     (starting a site whose binding another started site has), 1062 when W3SVC is not running.
+
+    ``applications`` is the code behind sites, by name: it gets the request and its decoded path and
+    returns ``webserver.Answered``, or None for what is a file.
     """
 
-    __slots__ = ("_pools", "_running", "_sites", "_write", "central_log", "installed")
+    __slots__ = (
+        "_pools",
+        "_running",
+        "_sites",
+        "_write",
+        "applications",
+        "central_log",
+        "installed",
+    )
 
     def __init__(self, running: Callable[[str], bool], write: Callable[[str], None]) -> None:
         """``running`` tells whether a service (W3SVC, WAS) runs."""
         self.installed = False
         self.central_log = CentralLog()
+        self.applications: dict[str, Callable[[Any, str], Any]] = {}
         self._sites: dict[str, Site] = {}
         self._pools: dict[str, AppPool] = {}
         self._running = running

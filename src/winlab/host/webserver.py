@@ -41,9 +41,12 @@ _REASONS = {
     200: "OK",
     304: "Not Modified",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Payload Too Large",
     503: "Service Unavailable",
 }
 _HTTPERR = "C:\\Windows\\System32\\LogFiles\\HTTPERR\\httperr1.log"
@@ -55,7 +58,10 @@ _HTTPERR_FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request. Header names are lower-case; ``size`` is the body's length in bytes."""
+    """One request. Header names are lower-case; ``size`` is the body's length in bytes.
+
+    ``body`` is kept for applications.
+    """
 
     method: str
     target: str
@@ -63,6 +69,7 @@ class Request:
     port: int
     secure: bool
     size: int = 0
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +161,9 @@ def _score(binding: Binding, request: Request, name: str) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Served:
+class Answered:
+    """What a site makes of a request, before IIS adds its own headers."""
+
     status: int
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
@@ -162,7 +171,10 @@ class _Served:
     win32: int = 0
 
 
-def _serve(host: Host, site: Site, request: Request, stem: str) -> _Served:
+def _serve(host: Host, site: Site, request: Request, stem: str) -> Answered:
+    application = host.iis.applications.get(site.name)
+    if application is not None and (answered := application(request, stem)) is not None:
+        return answered
     root = _expand(host, site.path)
     parts = [part for part in stem.split("/") if part]
     if any(part == ".." or set(part) & set('\\:*?"<>|') for part in parts):
@@ -182,7 +194,7 @@ def _serve(host: Host, site: Site, request: Request, stem: str) -> _Served:
     if request.method not in {"GET", "HEAD", "OPTIONS", "TRACE"}:
         served = _error(host, 405, 0, 1)
         allow = ("Allow", "GET, HEAD, OPTIONS, TRACE")
-        return _Served(status=405, body=served.body, headers=(allow, *served.headers), win32=1)
+        return Answered(status=405, body=served.body, headers=(allow, *served.headers), win32=1)
     try:
         content = host.files.read(path)
     except WindowsError as exc:
@@ -196,8 +208,8 @@ def _serve(host: Host, site: Site, request: Request, stem: str) -> _Served:
         ("ETag", tag),
     )
     if request.headers.get("if-none-match") == tag:
-        return _Served(status=304, headers=headers)
-    return _Served(status=200, body=content, headers=headers)
+        return Answered(status=304, headers=headers)
+    return Answered(status=200, body=content, headers=headers)
 
 
 def _expand(host: Host, path: str) -> str:
@@ -205,7 +217,7 @@ def _expand(host: Host, path: str) -> str:
     return path.replace("%SystemDrive%", drive).rstrip("\\")
 
 
-def _error(host: Host, status: int, substatus: int, win32: int) -> _Served:
+def _error(host: Host, status: int, substatus: int, win32: int) -> Answered:
     """The short page that remote clients get (errorMode DetailedLocalOnly)."""
     title, text = _ERRORS[status][1 if host.locale.chinese else 0]
     encoding = "gb2312" if host.locale.chinese else "iso-8859-1"
@@ -217,7 +229,7 @@ def _error(host: Host, status: int, substatus: int, win32: int) -> _Served:
         f"</head>\r\n<body>\r\n<h2>{title}</h2>\r\n<h3>{text}</h3>\r\n</body>\r\n</html>\r\n"
     )
     kind = ("Content-Type", "text/html")
-    return _Served(
+    return Answered(
         status=status,
         body=body.encode(encoding, "xmlcharrefreplace"),
         headers=(kind,),

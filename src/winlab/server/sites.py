@@ -23,6 +23,7 @@ from winlab.server.errors import LabError
 from winlab.server.site_tls import Issued
 
 _IDLE_SECONDS = 120.0  # Microsoft: "Default Limits for Web Sites", connectionTimeout 00:02:00
+_KEPT_BODY = 1 << 21  # what an application of the lab gets to see
 _MAX_BODY = 30_000_000  # Microsoft: requestLimits maxAllowedContentLength
 
 
@@ -203,6 +204,7 @@ async def _next_request(
 ) -> Request | None:
     head: h11.Request | None = None
     size = 0
+    body = bytearray()
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
@@ -214,6 +216,8 @@ async def _next_request(
             size += len(event.data)
             if size > _MAX_BODY:
                 return None
+            if size <= _KEPT_BODY:
+                body += event.data
         elif isinstance(event, h11.EndOfMessage) and head is not None:
             headers = {
                 name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers
@@ -225,6 +229,7 @@ async def _next_request(
                 port=port,
                 secure=secure,
                 size=size,
+                body=bytes(body),
             )
         else:
             return None
