@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.signatures import drills
 from tests.signatures.conftest import NOW
-from tests.signatures.test_apply import contents
+from tests.signatures.test_apply import contents, drill_key
 from tests.winlab.commands.lab_hosts import make_host
 from tests.winlab.sql_lab import PASSWORD, SqlLab
 
@@ -25,6 +26,7 @@ from opsproof.signatures.apply import Applier
 from opsproof.signatures.correction import Correction, Settings
 from opsproof.signatures.database import Database
 from opsproof.signatures.errors import PlanError, ProfileError
+from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile, TableName
 from opsproof.signatures.tsql import Statement
 from winlab.commands import run_cmd
@@ -35,14 +37,12 @@ from winlab.sqlserver.database import Database as LabDatabase
 
 NUMBER = r"-?[0-9]+(\.[0-9]+)?"
 NAME = r"\[(?:[^\]]|\]\])+\]"
-LITERAL = (
-    rf"(?:NULL|{NUMBER}|0x[0-9a-f]*|CAST\((?:CAST\(0x[0-9a-f]* AS nvarchar\(40\)\) AS \w+"
-    r"|0x[0-9a-f]* AS nvarchar\(max\))\))"
-)
+HEX = r"0x[0-9a-f]*"
+LITERAL = rf"(?:NULL|{NUMBER}|{HEX}|CAST\({HEX} AS nvarchar\(max\)\))"
+TEXT = rf"(?:CAST\({NAME} AS nvarchar\(max\)\)|CONVERT\(nvarchar\(max\), {NAME}, 121\))"
 SAME = (
-    rf"(?:{NAME} IS NULL|CAST\({NAME} AS \w+\) = {LITERAL}"
-    rf"|CAST\(CAST\({NAME} AS nvarchar\(max\)\) AS varbinary\(max\)\) = 0x[0-9a-f]*"
-    rf"|CAST\({NAME} AS varbinary\(max\)\) = 0x[0-9a-f]*|{NAME} = {LITERAL})"
+    rf"(?:{NAME} IS NULL|CAST\({NAME} AS varbinary\(max\)\) = {HEX}|{NAME} = {LITERAL}"
+    rf"|CAST\({TEXT} AS varbinary\(max\)\) (?:= {HEX}|IN \({HEX}(?:, {HEX})*\)))"
 )
 UPDATE = re.compile(
     rf"UPDATE (?:{NAME}\.)?{NAME} SET {NAME} = {LITERAL}(?:, {NAME} = {LITERAL})* "  # noqa: S608 - a pattern
@@ -76,7 +76,8 @@ def test_every_update_has_one_shape_whatever_the_data(
 ) -> None:
     one = profile()
     names = [name for name in one.columns if name not in one.key]
-    statement = Statement((key,), dict(zip(names, before, strict=True)), {"sign_value": new})
+    held = {name: (value,) for name, value in zip(names, before, strict=True)}
+    statement = Statement((key,), held, {"sign_value": new})
     lines = list(tsql.script(one, "0" * 64, [[statement]]))
     updates = [line for line in lines if line.startswith("UPDATE")]
     assert len(updates) == 1
@@ -88,8 +89,9 @@ def test_every_update_has_one_shape_whatever_the_data(
 def test_conditions_name_every_column_and_its_exact_bytes() -> None:
     one = profile()
     names = [name for name in one.columns if name not in one.key]
-    before = dict.fromkeys(names, "x")
-    before["score"] = Decimal("91.5")  # type: ignore[assignment]
+    before: dict[str, tuple[object, ...]] = dict.fromkeys(names, ("x",))
+    before["score"] = ("91.5", Decimal("91.5"))
+    before["held_on"] = ("2026-06-07", date(2026, 6, 7))
     [update] = [
         line
         for line in tsql.script(one, "0" * 64, [[Statement((5,), before, {"sign_value": "QQ=="})]])
@@ -100,7 +102,16 @@ def test_conditions_name_every_column_and_its_exact_bytes() -> None:
         "3d003d00 AS nvarchar(max)) WHERE [id] = 5 AND "
     )
     assert all(f"[{name}]" in update.partition("WHERE")[2] for name in one.columns)
-    assert "[score] = 91.5" in update
+    assert in_text("score", "91.5", "91.50", "91.5000000000") in update
+    assert ", [held_on], 121)" in update
+    assert "2026-06-07 00:00:00.000".encode("utf-16-le").hex() in update
+
+
+def in_text(column: str, first: str, second: str, last: str) -> str:
+    """The begin of a condition over a number's ways to be written; the last must be there too."""
+    assert len(last) > len(second)
+    hexed = [f"0x{text.encode('utf-16-le').hex()}" for text in (first, second)]
+    return f"CAST(CAST([{column}] AS nvarchar(max)) AS varbinary(max)) IN ({', '.join(hexed)}, "
 
 
 def test_brackets_are_doubled_and_variables_refused() -> None:
@@ -114,42 +125,107 @@ def test_brackets_are_doubled_and_variables_refused() -> None:
         list(tsql.script(bad, "0" * 64, []))
 
 
-def test_the_script_of_a_plan(tmp_path: Path) -> None:
+class Server:
+    """What a server makes of a script, as far as SQLite can: a table in UTF-16, as nvarchar is.
+
+    Only notation is replaced; conditions and values are the script's own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.db = sqlite3.connect(":memory:")
+        self.db.execute("pragma encoding = 'UTF-16le'")
+        old = sqlite3.connect(path)
+        for line in old.iterdump():
+            self.db.execute(line)
+        old.close()
+
+    def run(self, script: Path) -> Counter[str]:
+        outcome: Counter[str] = Counter()
+        rows = 0
+        for line in script.read_bytes().decode("utf-16").split("\r\n"):
+            sql = re.sub(r"\b0x([0-9a-f]*)", r"X'\1'", line)
+            sql = re.sub(r"CONVERT\(nvarchar\(max\), (\[[^]]+\]), 121\)", r"CAST(\1 AS TEXT)", sql)
+            sql = sql.replace("nvarchar(max)", "TEXT").replace("varbinary(max)", "BLOB")
+            if sql.startswith("UPDATE"):
+                rows = self.db.execute(sql).rowcount
+            elif sql.startswith("IF EXISTS ("):
+                there = self.db.execute(sql[len("IF EXISTS (") : -1]).fetchone()
+                assert rows == 0 or there, "a value was stored as another"
+                outcome["written" if rows else "already" if there else "left"] += 1
+        return outcome
+
+    def rows(self) -> dict[int, tuple[object, ...]]:
+        return {row[0]: row for row in self.db.execute('select * from "exam score"')}
+
+
+def prepared(folder: Path) -> tuple[simulate.Drill, Plan, Correction]:
     drill = simulate.simulate(
-        tmp_path, drills.lab_of("ecdsa"), records=20, seed=2, damaged_percent=60
+        folder, drills.lab_of("ecdsa"), records=30, seed=2, damaged_percent=70
     )
     _, plan = drills.planned(drill)
-    correction = Correction(
-        Settings(
-            profile=tmp_path / "profile.yml",
-            database=drill.url,
-            work=tmp_path,
-            now=NOW,
-            certificates=(tmp_path / "signers.pem",),
-            trusted=(tmp_path / "ca.pem",),
-            revocations=(tmp_path / "ca.crl",),
-        )
+    create_demo_keys(folder / "keys", now=NOW)
+    settings = Settings(
+        profile=folder / "profile.yml",
+        database=drill.url,
+        work=folder,
+        now=NOW,
+        certificates=(folder / "signers.pem",),
+        trusted=(folder / "ca.pem",),
+        revocations=(folder / "ca.crl",),
     )
-    path = tmp_path / "correction.sql"
-    assert correction.write_script(plan, path) == plan.footer.actions["write"]
-    text = path.read_bytes().decode("utf-16")
-    updates = [line for line in text.split("\r\n") if line.startswith("UPDATE")]
-    assert len(updates) == plan.footer.actions["write"]
+    return drill, plan, Correction(settings)
+
+
+def test_a_script_does_what_the_plan_says_once_and_leads_back(tmp_path: Path) -> None:
+    _, plan, correction = prepared(tmp_path)
+    bureau = load_keys(tmp_path / "keys").bureau
+    there, back = tmp_path / "there.sql", tmp_path / "back.sql"
+    count = plan.footer.actions["write"]
+    assert correction.write_script(plan, bureau, there) == count > 5
+    assert there.stat().st_mode & 0o777 == 0o600
+    updates = [line for line in text_of(there) if line.startswith("UPDATE")]
     assert all(UPDATE.fullmatch(line) for line in updates)
-    assert path.stat().st_mode & 0o777 == 0o600
+    server = Server(tmp_path / "records.db")
+    before = server.rows()
+    first, *others = [entry.key[0] for entry in plan.writes()]
+    server.db.execute('update "exam score" set note = ? where id = ?', ("changed since", first))
+    assert server.run(there) == {"written": count - 1, "left": 1}
+    after = server.rows()
+    assert {key for key in after if after[key] != before[key]} == {first, *others}
+    assert after[first][7:] == before[first][7:]
+    for entry in plan.writes():
+        wanted = {name: value for name, value in entry.changes.items() if entry.key[0] != first}
+        names = [one[1] for one in server.db.execute('pragma table_info("exam score")')]
+        assert wanted.items() <= dict(zip(names, after[entry.key[0]], strict=True)).items()
+    assert server.run(there) == {"already": count - 1, "left": 1}
+    key = drill_key(tmp_path / "keys")
+    assert correction.write_rollback_script(plan, bureau, key, back) == count
+    assert server.run(back) == {"written": count - 1, "left": 1}
+    assert {k: v for k, v in server.rows().items() if k != first} == {
+        k: v for k, v in before.items() if k != first
+    }
+    assert server.run(back) == {"already": count - 1, "left": 1}
+
+
+def test_an_error_ends_the_batch_before_it_tells_of_rows() -> None:
+    """RAISERROR in a CATCH block ends nothing, and table variables keep what was rolled back."""
+    lines = list(tsql.script(profile(), "x", [[Statement((1,), {}, {"sign_value": "A"})]]))
+    caught = lines.index("BEGIN CATCH")
+    assert lines.index("RETURN;", caught) < lines.index("END CATCH;", caught)
+    assert lines[lines.index("END CATCH;") + 1].startswith("SELECT record, state FROM @outcome")
+
+
+def text_of(path: Path) -> list[str]:
+    return path.read_bytes().decode("utf-16").split("\r\n")
 
 
 def test_a_copy_that_changed_gives_no_script(tmp_path: Path) -> None:
-    drill = simulate.simulate(
-        tmp_path, drills.lab_of("ecdsa"), records=12, seed=2, damaged_percent=60
-    )
-    job, plan = drills.planned(drill)
+    drill, plan, correction = prepared(tmp_path)
     simulate.store(drill.url, drill.profile, [])
-    database = Database(job.url, job.profile)
     with pytest.raises(PlanError) as caught:
-        list(tsql.statements(plan, job.profile, database, job.checker()))
-    database.close()
+        correction.write_script(plan, load_keys(tmp_path / "keys").bureau, tmp_path / "x.sql")
     assert caught.value.what == "the copy is not what the plan was made on"
+    assert not list(tmp_path.glob("*x.sql*"))
 
 
 def management_host(lab: SqlLab) -> Host:
@@ -215,15 +291,15 @@ def test_the_script_does_what_the_driver_does(tmp_path: Path, sql_server: SqlLab
             revocations=(tmp_path / "ca.crl",),
         )
     )
-    writes = correction.write_script(plan, tmp_path / "correction.sql")
+    create_demo_keys(tmp_path / "keys", now=NOW)
+    bureau = load_keys(tmp_path / "keys").bureau
+    writes = correction.write_script(plan, bureau, tmp_path / "correction.sql")
     script = (tmp_path / "correction.sql").read_bytes()
     host = management_host(sql_server)
 
     code, text = run_script(sql_server, host, name, script)
     assert (code, outcomes(text)) == (0, {"written": writes}), text
-    create_demo_keys(tmp_path / "keys", now=NOW)
     database = Database(by_driver, drill.profile)
-    bureau = load_keys(tmp_path / "keys").bureau
     result = Applier(plan, drill.profile, database, job.checker(), tmp_path, bureau).apply()
     database.close()
     assert result.written == writes
@@ -232,6 +308,12 @@ def test_the_script_does_what_the_driver_does(tmp_path: Path, sql_server: SqlLab
 
     assert outcomes(run_script(sql_server, host, name, script)[1]) == {"already": writes}
     assert contents(drill) == after
+
+    key = drill_key(tmp_path / "keys")
+    assert correction.write_rollback_script(plan, bureau, key, tmp_path / "back.sql") == writes
+    back = (tmp_path / "back.sql").read_bytes()
+    assert outcomes(run_script(sql_server, host, name, back)[1]) == {"written": writes}
+    assert contents(drill) == contents(replace(drill, url=foreign))
 
     changed = next(iter(plan.writes())).key[0]
     with sql_server.connect(database=foreign.rpartition("/")[2]) as link, link.cursor() as cursor:

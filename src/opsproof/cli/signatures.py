@@ -126,8 +126,8 @@ def apply(**options: Any) -> ExitCode:
     approval = _approval(options)
     made, ticket, signer = correction.approved(approval)
     if options["script"] is not None:
-        count = correction.write_script(made, options["script"])
-        click.echo(f"{options['script']}: {count} statements for plan {made.sha256}")
+        count = correction.write_script(made, approval.bureau, options["script"])
+        click.echo(f"{options['script']}: {count} records of plan {made.sha256}")
         return ExitCode.OK
     with _bar(options["quiet"], "records") as progress:
         result = correction.apply(made, approval.bureau, progress)
@@ -139,12 +139,18 @@ def apply(**options: Any) -> ExitCode:
 @command.command()
 @_with(_COMMON, _GATE)
 @click.option("--bureau-key", type=_PATH, required=True, help="The bureau's private key.")
+@click.option("--script", type=_PATH, help="Write T-SQL for sqlcmd instead of storing anything.")
 def rollback(**options: Any) -> ExitCode:
     """Put the before-images back where a plan's values still are."""
     correction = Correction(_settings(options))
     approval = _approval(options)
     made, ticket, signer = correction.approved(approval)
-    result = correction.roll_back(made, approval.bureau, _rsa_key(options["bureau_key"]))
+    key = _rsa_key(options["bureau_key"])
+    if options["script"] is not None:
+        count = correction.write_rollback_script(made, approval.bureau, key, options["script"])
+        click.echo(f"{options['script']}: {count} records of plan {made.sha256}")
+        return ExitCode.OK
+    result = correction.roll_back(made, approval.bureau, key)
     facts = correction.facts("rolled-back", plan=made, result=result, approval=(ticket, signer))
     _print(options["form"], facts, [])
     return ExitCode.OK if result.done else ExitCode.FINDINGS

@@ -18,14 +18,14 @@ from typing import Any, Final, Literal, TypeAlias
 from cryptography import x509
 from sqlalchemy.engine import Connection
 
-from opsproof.evidence import cms as evidence_cms
-from opsproof.evidence.canonical import canonical, canonical_line
-from opsproof.evidence.files import append_durably, locked, sync_folder, write_durably
+from opsproof.evidence.canonical import canonical_line
+from opsproof.evidence.files import append_durably, locked
 from opsproof.signatures import sm2
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.model import Entry, image_digest, key_digest, packed, unpacked
+from opsproof.signatures.images import images_folder, write_image
+from opsproof.signatures.model import Entry, image_digest, key_digest, unpacked
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
 
@@ -81,8 +81,7 @@ class Applier:
         """
         if self.plan.header.profile_sha256 != self.profile.sha256:
             raise PlanError("was made with another profile", where=str(self.plan.path))
-        images = self.folder / "before"
-        images.mkdir(parents=True, exist_ok=True, mode=0o700)
+        images_folder(self.folder)
         result = Result()
         before, after = hashlib.sha256(), hashlib.sha256()
         total = self.plan.footer.actions.get("write", 0)
@@ -119,7 +118,7 @@ class Applier:
                 else:
                     left.append(key_digest(key))
             if todo:
-                image = self._image(todo)
+                image = write_image(self.folder, self.plan.sha256, self.bureau, todo)
                 self.at("image")
                 self._update(connection, todo)
                 self.at("updated")
@@ -169,28 +168,6 @@ class Applier:
         rows = self.database.fetch(connection, keys)
         for (entry, _), key in zip(todo, keys, strict=True):
             self._holds(entry, named(self.profile, rows[key]))
-
-    def _image(self, todo: Sequence[tuple[Entry, dict[str, Any]]]) -> str:
-        """Write what will be overwritten, readable by the bureau only; its file's name."""
-        rows = [
-            {
-                "key": list(entry.key),
-                "before": {name: packed(stored[name]) for name in entry.changes},
-                "after": entry.changes,
-                "before_sha256": entry.before,
-                "after_sha256": entry.after,
-            }
-            for entry, stored in todo
-        ]
-        document = {"schema": "signature-before/1", "plan": self.plan.sha256, "rows": rows}
-        images = self.folder / "before"
-        number = len(list(images.glob("*.p7m"))) + 1
-        path = images / f"{number:06d}.p7m"
-        partial = images / f".{number:06d}.partial"
-        write_durably(partial, evidence_cms.encrypt(canonical(document), self.bureau), mode=0o600)
-        partial.rename(path)
-        sync_folder(images)
-        return path.name
 
     def _where(self, entry: Entry) -> str:
         return f"{self.plan.path.name}: record {key_digest(unpacked_key(entry))}"

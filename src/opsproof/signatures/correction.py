@@ -7,7 +7,8 @@ The folder (mode 0700) holds ``workbook.db`` (personal data), ``plan.jsonl``, ``
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,11 +17,10 @@ from zoneinfo import ZoneInfo
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from opsproof.evidence.files import write_durably
 from opsproof.evidence.schemas.signatures import ClassCount, RecordSetFacts
 from opsproof.run.gates import Ticket, load_calendar
 from opsproof.signatures import analyse as analysis_of
-from opsproof.signatures import basedata, sm2, ticket, tsql
+from opsproof.signatures import basedata, scripts, sm2, ticket, tsql
 from opsproof.signatures.analyse import Analysis, Job
 from opsproof.signatures.apply import Applier, Result, chunks, named, unpacked_key
 from opsproof.signatures.certificates import Certificate
@@ -30,6 +30,7 @@ from opsproof.signatures.plan import Plan, load_plan, make_plan
 from opsproof.signatures.profile import Profile, load_profile
 from opsproof.signatures.rollback import Rollback
 from opsproof.signatures.signing import SigningService
+from opsproof.signatures.tsql import Statement
 from opsproof.signatures.workbook import Workbook
 
 Progress = Callable[[int, int], None]
@@ -174,21 +175,57 @@ class Correction:
         finally:
             database.close()
 
-    def write_script(self, plan: Plan, path: Path) -> int:
-        """The plan as T-SQL in ``path`` (mode 0600); the number of statements."""
+    def write_script(self, plan: Plan, bureau: x509.Certificate, path: Path) -> int:
+        """The plan as T-SQL in ``path`` (mode 0600); the number of records.
+
+        The before-images of the copy are kept as :meth:`apply` keeps them, for the way back.
+        """
         database = Database(self.settings.database, self.profile)
+        checker, work = self.job().checker(), self.settings.work
         try:
             with sm2.quiet():
-                batches = list(tsql.statements(plan, self.profile, database, self.job().checker()))
+                batches = scripts.forward(plan, self.profile, database, checker, work, bureau)
+                return self._save_script(f"signature correction, plan {plan.sha256}", batches, path)
         finally:
             database.close()
-        lines = tsql.script(self.profile, plan.sha256, batches)
-        # sqlcmd tells UTF-16 by its byte order mark; names may be Chinese.
-        text = "\ufeff" + "\r\n".join([*lines, ""])
+
+    def write_rollback_script(
+        self, plan: Plan, bureau: x509.Certificate, key: rsa.RSAPrivateKey, path: Path
+    ) -> int:
+        """The way back as T-SQL in ``path`` (mode 0600); the number of records."""
+        database = Database(self.settings.database, self.profile)
+        try:
+            batches = scripts.backward(
+                plan, self.profile, database, self.settings.work, bureau, key
+            )
+            return self._save_script(f"the way back, plan {plan.sha256}", batches, path)
+        finally:
+            database.close()
+
+    def _save_script(self, title: str, batches: Iterator[list[Statement]], path: Path) -> int:
+        records = 0
+
+        def counted() -> Iterator[list[Statement]]:
+            nonlocal records
+            for batch in batches:
+                records += len(batch)
+                yield batch
+
         partial = path.with_name(f".{path.name}.partial")
-        write_durably(partial, text.encode("utf-16-le"), mode=0o600)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            # sqlcmd tells UTF-16 by its byte order mark; names may be Chinese.
+            with os.fdopen(descriptor, "w", encoding="utf-16-le", newline="\r\n") as stream:
+                stream.write("\ufeff")
+                for line in tsql.script(self.profile, title, counted()):
+                    stream.write(line + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+        except BaseException:
+            partial.unlink()
+            raise
         partial.replace(path)
-        return sum(len(batch) for batch in batches)
+        return records
 
     def standing(self) -> tuple[Plan, Standing]:
         """Look at every record that the plan writes, once more with the strict check."""

@@ -6,7 +6,6 @@ alone and reported; one that already is as before is done.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from opsproof.evidence import cms as evidence_cms
 from opsproof.evidence.canonical import canonical_line
 from opsproof.evidence.files import append_durably, locked
 from opsproof.signatures.apply import Point, Result, named
 from opsproof.signatures.database import Database
 from opsproof.signatures.errors import PlanError
+from opsproof.signatures.images import read_images
 from opsproof.signatures.model import image_digest, key_digest, unpacked
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
@@ -47,18 +46,13 @@ class Rollback:
             RefusedError: another process works in the folder.
         """
         result = Result()
-        seen: set[str] = set()
         with locked(self.folder / "lock", wait=False):
-            for path in sorted((self.folder / "before").glob("*.p7m")):
-                self._image(path, result, seen)
+            for name, rows in read_images(self.folder, self.plan.sha256, self.bureau, self.key):
+                self._image(name, rows, result)
         return result
 
-    def _image(self, path: Path, result: Result, seen: set[str]) -> None:
-        rows = [row for row in self._read(path) if _text(row) not in seen]
-        seen |= {_text(row) for row in rows}
+    def _image(self, name: str, rows: list[dict[str, Any]], result: Result) -> None:
         keys = [tuple(unpacked(part) for part in row["key"]) for row in rows]
-        if not rows:
-            return
         left: list[str] = []
         written = already = 0
         with self.database.writing() as connection:
@@ -80,7 +74,7 @@ class Rollback:
         result.written += written
         result.already += already
         result.left_alone += left
-        line = {"image": path.name, "put_back": written, "already": already, "left": len(left)}
+        line = {"image": name, "put_back": written, "already": already, "left": len(left)}
         append_durably(self.folder / "rollback.jsonl", canonical_line(line))
         self.at("journalled")
 
@@ -93,15 +87,3 @@ class Rollback:
         [cells] = self.database.fetch(connection, [key]).values()
         if changed != 1 or image_digest(named(self.profile, cells)) != row["before_sha256"]:
             raise PlanError("a record did not become what it was", where=key_digest(key))
-
-    def _read(self, path: Path) -> list[dict[str, Any]]:
-        data = evidence_cms.decrypt(path.read_bytes(), self.bureau, self.key)
-        document = json.loads(data)
-        if document["plan"] != self.plan.sha256:
-            raise PlanError("belongs to another plan", where=str(path))
-        rows: list[dict[str, Any]] = document["rows"]
-        return rows
-
-
-def _text(row: dict[str, Any]) -> str:
-    return json.dumps(row["key"], sort_keys=True)

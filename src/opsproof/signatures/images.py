@@ -1,0 +1,77 @@
+"""Before-images: what was stored before a plan's values, readable by the bureau only.
+
+A file a batch, CMS EnvelopedData (RFC 5652) of canonical JSON, on disk before the change it speaks of
+is committed. One too many is harmless: whoever goes back asks the row as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from opsproof.evidence import cms as evidence_cms
+from opsproof.evidence.canonical import canonical
+from opsproof.evidence.files import sync_folder, write_durably
+from opsproof.signatures.errors import PlanError
+from opsproof.signatures.model import Entry, packed
+
+Todo = Sequence[tuple[Entry, Mapping[str, Any]]]
+"""Entries with all that is stored in their records now."""
+
+
+def images_folder(work: Path) -> Path:
+    """The folder of a correction's images, made with mode 0700."""
+    folder = work / "before"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def write_image(work: Path, plan_sha256: str, bureau: x509.Certificate, todo: Todo) -> str:
+    """Keep what will be overwritten; the name of the file, which is on disk when this returns."""
+    rows = [
+        {
+            "key": list(entry.key),
+            "before": {name: packed(stored[name]) for name in entry.changes},
+            "after": entry.changes,
+            "before_sha256": entry.before,
+            "after_sha256": entry.after,
+        }
+        for entry, stored in todo
+    ]
+    document = {"schema": "signature-before/1", "plan": plan_sha256, "rows": rows}
+    folder = images_folder(work)
+    number = len(list(folder.glob("*.p7m"))) + 1
+    path, partial = folder / f"{number:06d}.p7m", folder / f".{number:06d}.partial"
+    write_durably(partial, evidence_cms.encrypt(canonical(document), bureau), mode=0o600)
+    partial.rename(path)
+    sync_folder(folder)
+    return path.name
+
+
+def read_images(
+    work: Path, plan_sha256: str, bureau: x509.Certificate, key: rsa.RSAPrivateKey
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Every file's name and rows, a record once: its first image is the oldest.
+
+    Raises:
+        DecryptionError: the key is not the bureau's.
+        PlanError: an image belongs to another plan.
+    """
+    seen: set[str] = set()
+    for path in sorted((work / "before").glob("*.p7m")):
+        document = json.loads(evidence_cms.decrypt(path.read_bytes(), bureau, key))
+        if document["plan"] != plan_sha256:
+            raise PlanError("belongs to another plan", where=str(path))
+        rows = [row for row in document["rows"] if _text(row) not in seen]
+        seen |= {_text(row) for row in rows}
+        if rows:
+            yield path.name, rows
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    return json.dumps(row["key"], sort_keys=True)

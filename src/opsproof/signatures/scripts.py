@@ -1,0 +1,116 @@
+"""A plan, or the way back from it, as statements for :mod:`opsproof.signatures.tsql`.
+
+Both read the copy of the table that the plan was made on, and hold the server to it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from opsproof.signatures.apply import chunks, named, unpacked_key
+from opsproof.signatures.check import Checker
+from opsproof.signatures.database import Database, reading
+from opsproof.signatures.errors import PlanError
+from opsproof.signatures.images import read_images, write_image
+from opsproof.signatures.model import image_digest, key_digest, unpacked
+from opsproof.signatures.plan import Plan
+from opsproof.signatures.profile import Profile
+from opsproof.signatures.tsql import Statement
+from opsproof.signatures.values import ValueProblemError, reader
+
+BATCH = 200
+"""Records of one transaction."""
+
+
+def forward(
+    plan: Plan,
+    profile: Profile,
+    database: Database,
+    checker: Checker,
+    work: Path,
+    bureau: x509.Certificate,
+) -> Iterator[list[Statement]]:
+    """The plan's changes, each checked once more; before-images are kept in ``work`` first.
+
+    Raises:
+        PlanError: the copy is not what was planned on, or a value does not verify.
+    """
+    for entries in chunks(plan.writes(), BATCH):
+        stored = _stored(database, [unpacked_key(entry) for entry in entries])
+        made = []
+        for entry in entries:
+            key = unpacked_key(entry)
+            before = stored.get(key, {})
+            if image_digest(before) != entry.before:
+                raise _other(key)
+            changes = {name: unpacked(value) for name, value in entry.changes.items()}
+            after = {**before, **changes}
+            verdict = checker.check(checker.row([after[name] for name in profile.columns]))
+            if verdict.failed is not None or set(changes) & profile.data_columns:
+                raise PlanError("the new value does not verify", where=f"record {key_digest(key)}")
+            made.append(Statement(key, _accepted(profile, before), changes))
+        todo = [(entry, stored[unpacked_key(entry)]) for entry in entries]
+        write_image(work, plan.sha256, bureau, todo)
+        yield made
+
+
+def backward(
+    plan: Plan,
+    profile: Profile,
+    database: Database,
+    work: Path,
+    bureau: x509.Certificate,
+    key: rsa.RSAPrivateKey,
+) -> Iterator[list[Statement]]:
+    """The before-images as changes of records that hold what the plan wanted.
+
+    Raises:
+        DecryptionError: the key is not the bureau's.
+        PlanError: the copy is neither what was planned on nor what was planned.
+    """
+    rows = (row for _, rows in read_images(work, plan.sha256, bureau, key) for row in rows)
+    while part := list(itertools.islice(rows, BATCH)):
+        keys = [tuple(unpacked(one) for one in row["key"]) for row in part]
+        stored = _stored(database, keys)
+        made = []
+        for row, name in zip(part, keys, strict=True):
+            now = stored.get(name, {})
+            state = image_digest(now)
+            if state not in (row["before_sha256"], row["after_sha256"]):
+                raise _other(name)
+            written = {column: unpacked(value) for column, value in row["after"].items()}
+            back = {column: unpacked(value) for column, value in row["before"].items()}
+            made.append(Statement(name, _accepted(profile, {**now, **written}), back))
+        yield made
+
+
+def _other(key: tuple[Any, ...]) -> PlanError:
+    return PlanError("the copy is not what the plan was made on", where=f"record {key_digest(key)}")
+
+
+def _stored(
+    database: Database, keys: Sequence[tuple[Any, ...]]
+) -> dict[tuple[Any, ...], dict[str, Any]]:
+    with reading(database.engine) as connection:
+        rows = database.fetch(connection, keys)
+    return {key: named(database.profile, cells) for key, cells in rows.items()}
+
+
+def _accepted(profile: Profile, stored: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """For every column what the copy holds, and the value that this is."""
+    values: dict[str, tuple[Any, ...]] = {name: (value,) for name, value in stored.items()}
+    readers = {field.column: reader(field) for field in profile.fields}
+    for name, read in readers.items():
+        try:
+            value = read(stored[name])
+        except ValueProblemError:
+            continue
+        if type(value) is not type(stored[name]) and value is not None:
+            values[name] = (stored[name], value)
+    return values
