@@ -20,6 +20,7 @@ from opsproof.evidence.standing import has_reached, is_full, is_whole
 from opsproof.evidence.sums import sm3
 from opsproof.reports.calendar import calendar_day
 from opsproof.reports.controls import controls_digest, controls_of, waivers_of
+from opsproof.reports.corrected import corrected_part
 from opsproof.reports.hardened import settings_part
 from opsproof.reports.model import (
     Asset,
@@ -101,6 +102,7 @@ def daily_sheet(day: Day, *, template_sha256: str, revision: int = 0) -> DailySh
             assets,
             lambda text: _local(text, day),
         ),
+        corrected=corrected_part(day, lambda text: _local(text, day)),
         integrity=_integrity(day, controls, source, template_sha256),
     )
 

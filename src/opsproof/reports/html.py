@@ -25,6 +25,7 @@ from opsproof.reports.view import View, finding_anchor
 _DATA = files("opsproof.reports") / "data"
 _VERSIONED = (
     "annex.html.j2",
+    "corrected.html.j2",
     "daily.css",
     "daily.html.j2",
     "facts.yml",

@@ -16,6 +16,7 @@ from opsproof.evidence.model import Artifact, Json, Record, State
 from opsproof.reports.asset import Asset as Asset
 from opsproof.reports.asset import Bilingual as Bilingual
 from opsproof.reports.calendar import CalendarDay
+from opsproof.reports.corrected_model import CorrectedSet
 from opsproof.reports.settings_model import Settings
 
 LANGUAGES = ("zh-CN", "en")
@@ -388,4 +389,5 @@ class DailySheet(Record, frozen=True, kw_only=True):
     findings: tuple[FindingRecord, ...]
     observations: tuple[ObservationRecord, ...]
     settings: Settings | None = None
+    corrected: tuple[CorrectedSet, ...] = ()
     integrity: Integrity
