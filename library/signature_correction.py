@@ -70,6 +70,9 @@ options:
   signing_ca:
     description: File of the CA of the signing service's TLS certificate.
     type: path
+  signing_token:
+    description: Bearer token of the signing service; from a vault.
+    type: str
   ticket:
     description: The bureau's signed ticket; needed for C(applied) and C(rolled_back).
     type: path
@@ -154,6 +157,7 @@ changed:
   sample: false
 """
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -187,6 +191,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "signing_url": {"type": "str"},
     "signing_key": {"type": "str", "default": "", "no_log": False},
     "signing_ca": {"type": "path"},
+    "signing_token": {"type": "str", "no_log": True},
     "ticket": {"type": "path"},
     "approvers": {"type": "path"},
     "bureau": {"type": "path"},
@@ -257,11 +262,18 @@ def look(correction: Correction, options: dict[str, Any]) -> dict[str, Any]:
     analysis = correction.analyse()
     if options["state"] == "analysed":
         return answer(correction.facts("analysed", analysis=analysis), None)
-    url = options["signing_url"]
-    service = (
-        HttpSigningService(url, options["signing_key"], options["signing_ca"]) if url else None
-    )
-    plan = correction.plan(analysis, service)
+    if options["signing_url"]:
+        service = HttpSigningService(
+            options["signing_url"],
+            options["signing_key"],
+            options["signing_ca"],
+            options["signing_token"],
+            signer_id=correction.profile.signer_id.encode(),
+        )
+        with closing(service):
+            plan = correction.plan(analysis, service)
+    else:
+        plan = correction.plan(analysis, None)
     return answer(correction.facts("planned", analysis=analysis, plan=plan), plan)
 
 

@@ -85,11 +85,15 @@ def test_killed_at_random_points(drill: Drill) -> None:
 
 def _wait_for_work(process: subprocess.Popen[bytes], folder: Path) -> None:
     """Until the process writes its first new image, or ends."""
-    count = len(list((folder / "before").glob("*.p7m"))) if (folder / "before").exists() else 0
+    count = len(_files(folder))
     while process.poll() is None:
-        if (folder / "before").exists() and len(list((folder / "before").glob("*.p7m"))) > count:
+        if len(_files(folder)) > count:
             return
         time.sleep(0.01)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted((folder / "before").rglob("*.p7m"))
 
 
 def _images(folder: Path) -> list[dict[str, Any]]:
@@ -97,6 +101,6 @@ def _images(folder: Path) -> list[dict[str, Any]]:
     assert isinstance(key, rsa.RSAPrivateKey)
     bureau = load_keys(folder / "keys").bureau
     rows: list[dict[str, Any]] = []
-    for path in sorted((folder / "before").glob("*.p7m")):
+    for path in _files(folder):
         rows += json.loads(decrypt(path.read_bytes(), bureau, key))["rows"]
     return rows

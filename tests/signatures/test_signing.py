@@ -78,6 +78,7 @@ class RunningLab:
         for service in self.services:
             service.close()
         self.call(self.lab.stop())
+        self.call(asyncio.sleep(0.2))  # TLS connections say goodbye
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
         self.loop.close()

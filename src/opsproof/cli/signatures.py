@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
+import yaml
+from asn1crypto import pem
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from rich.console import Console
@@ -18,13 +21,16 @@ from rich.table import Table
 
 from opsproof.cli.output import envelope
 from opsproof.errors import ExitCode, UsageError
+from opsproof.evidence.files import write_durably
 from opsproof.evidence.keys import keys_folder, load_certificates
 from opsproof.evidence.schemas.signatures import RecordSetFacts
+from opsproof.run.gates import load_ticket
 from opsproof.signatures import anomalies, simulate, sm2
 from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.model import RecordClass
 from opsproof.signatures.plan import Plan
-from opsproof.signatures.signing import HttpSigningService, SigningService
+from opsproof.signatures.signing import HttpSigningService
+from opsproof.signatures.ticket import ticket_bytes
 from opsproof.signatures.workbook import Workbook
 
 ENV_DATABASE = "OPSPROOF_DATABASE_URL"
@@ -67,6 +73,11 @@ _BASE = (
     click.option("--base-query", type=_PATH, help="File with the SELECT that gives base data."),
     click.option("--base-database", help="Where that query runs; default: --database."),
 )
+_SIGNING = (
+    click.option("--signing-url", help="The signing service, for fresh signatures."),
+    click.option("--signing-key", default="", help="Name of the key at the signing service."),
+    click.option("--signing-ca", help="CA file of the signing service's TLS certificate."),
+)
 _GATE = (
     click.option("--ticket", type=_PATH, required=True, help="The bureau's signed ticket."),
     click.option("--approvers", type=_PATH, required=True, help="Certificates of who may approve."),
@@ -103,15 +114,18 @@ def analyse(**options: Any) -> ExitCode:
 
 @command.command()
 @_with(_COMMON, _BASE)
-@click.option("--signing-url", help="The signing service, for fresh signatures.")
-@click.option("--signing-key", default="", help="Name of the key at the signing service.")
-@click.option("--signing-ca", help="CA file of the signing service's TLS certificate.")
+@_with(_SIGNING)
 def plan(**options: Any) -> ExitCode:
     """Say for every wrong record what would be stored, and why that verifies."""
     correction = Correction(_settings(options))
     with _bar(options["quiet"], "records") as progress:
         analysis = correction.analyse(progress)
-    made = correction.plan(analysis, _service(options))
+    service = _service(options, correction.profile.signer_id)
+    try:
+        made = correction.plan(analysis, service)
+    finally:
+        if service is not None:
+            service.close()
     facts = correction.facts("planned", analysis=analysis, plan=made)
     _print(options["form"], facts, analysis.bad_rows, made)
     return _code(analysis.classes)
@@ -198,6 +212,49 @@ def link(work: Path, patterns: Path, form: str, logs: tuple[Path, ...]) -> ExitC
     return ExitCode.FINDINGS if wrong else ExitCode.OK
 
 
+@command.command()
+@_with(_SIGNING)
+def certificate(**options: Any) -> ExitCode:
+    """Print the certificate of a key at the signing service (PEM); plans need it at hand."""
+    service = _service(options, "")
+    if service is None:
+        raise UsageError("name the signing service", where="--signing-url")
+    try:
+        found = service.certificate()
+    finally:
+        service.close()
+    click.echo(pem.armor("CERTIFICATE", found.der).decode("ascii"), nl=False)
+    return ExitCode.OK
+
+
+@command.command("ticket")
+@click.argument("ticket", type=_PATH)
+@click.option("--signature", type=_PATH, help="Put this detached CMS signature (DER) into TICKET.")
+def sign_ticket(ticket: Path, signature: Path | None) -> ExitCode:
+    """Print the bytes of TICKET that an approver signs; with --signature, put it in.
+
+    \b
+    opsproof signatures ticket CHG-7.yml > CHG-7.bytes
+    openssl cms -sign -binary -in CHG-7.bytes -signer wang.pem -inkey wang.key \\
+      -outform DER -out CHG-7.p7s
+    opsproof signatures ticket CHG-7.yml --signature CHG-7.p7s
+    """
+    found = load_ticket(ticket)
+    if signature is None:
+        click.echo(ticket_bytes(found), nl=False)
+        return ExitCode.OK
+    try:
+        text = base64.b64encode(signature.read_bytes()).decode("ascii")
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(signature)) from error
+    signed = msgspec.structs.replace(found, signature=text)
+    content = yaml.safe_dump(msgspec.to_builtins(signed), allow_unicode=True, sort_keys=False)
+    partial = ticket.with_name(f".{ticket.name}.partial")
+    write_durably(partial, content.encode(), mode=0o644)
+    partial.replace(ticket)
+    return ExitCode.OK
+
+
 @command.command("simulate")
 @click.argument("folder", type=_PATH)
 @click.option("--records", default=1000, type=click.IntRange(1, 100_000_000))
@@ -268,15 +325,20 @@ def _approval(options: dict[str, Any]) -> Approval:
     )
 
 
-def _service(options: dict[str, Any]) -> SigningService | None:
+def _service(options: dict[str, Any], signer_id: str) -> HttpSigningService | None:
     if not options["signing_url"]:
         return None
     token = os.environ.get(ENV_TOKEN_FILE)
+    try:
+        secret = Path(token).read_text(encoding="utf-8").strip() if token else None
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=str(token)) from error
     return HttpSigningService(
         options["signing_url"],
         options["signing_key"],
         options["signing_ca"],
-        Path(token).read_text(encoding="utf-8").strip() if token else None,
+        secret,
+        signer_id=signer_id.encode(),
     )
 
 

@@ -24,7 +24,7 @@ from opsproof.signatures import sm2
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.images import images_folder, write_image
+from opsproof.signatures.images import write_image
 from opsproof.signatures.model import Entry, image_digest, key_digest, unpacked
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
@@ -81,7 +81,6 @@ class Applier:
         """
         if self.plan.header.profile_sha256 != self.profile.sha256:
             raise PlanError("was made with another profile", where=str(self.plan.path))
-        images_folder(self.folder)
         result = Result()
         before, after = hashlib.sha256(), hashlib.sha256()
         total = self.plan.footer.actions.get("write", 0)

@@ -1,13 +1,16 @@
 """One correction from analysis to rollback, in one work folder: what the command line and the
 Ansible module call.
 
-The folder (mode 0700) holds ``workbook.db`` (personal data), ``plan.jsonl``, ``journal.jsonl``, and
-``before/``, the before-images that only the bureau's key opens.
+The folder (mode 0700) holds ``workbook.db`` (personal data), ``plan.jsonl``, ``approved/`` with every
+plan that was approved, ``journal.jsonl``, and ``before/``, the before-images that only the bureau's key
+opens.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opsproof.evidence.schemas.signatures import ClassCount, RecordSetFacts
-from opsproof.run.gates import Ticket, load_calendar
+from opsproof.run.gates import Ticket, load_calendar, load_ticket
 from opsproof.signatures import analyse as analysis_of
 from opsproof.signatures import basedata, scripts, sm2, ticket, tsql
 from opsproof.signatures.analyse import Analysis, Job
@@ -33,6 +36,7 @@ from opsproof.signatures.signing import SigningService
 from opsproof.signatures.tsql import Statement
 from opsproof.signatures.workbook import Workbook
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 Progress = Callable[[int, int], None]
 
 
@@ -135,8 +139,11 @@ class Correction:
         )
 
     def approved(self, approval: Approval) -> tuple[Plan, Ticket, Certificate]:
-        """The plan and the ticket that names it. Raises :class:`RefusedError` without one."""
-        plan = load_plan(self.plan_path)
+        """The plan and the ticket that names it. Raises :class:`RefusedError` without one.
+
+        A plan that was once approved stays at hand: the way back needs it when there is a new one.
+        """
+        plan = load_plan(self._plan_of(load_ticket(approval.ticket)))
         found, signer = ticket.approve(
             approval.ticket,
             plan,
@@ -146,7 +153,24 @@ class Correction:
             zone=ZoneInfo(approval.zone),
             now=self.settings.now,
         )
-        return plan, found, signer
+        kept = self._kept(plan.sha256)
+        if plan.path != kept:
+            kept.parent.mkdir(mode=0o700, exist_ok=True)
+            partial = kept.with_name(f".{kept.name}.partial")
+            shutil.copyfile(plan.path, partial)
+            partial.chmod(0o600)
+            with partial.open("rb") as stream:
+                os.fsync(stream.fileno())
+            partial.replace(kept)
+        return load_plan(kept), found, signer
+
+    def _kept(self, sha256: str) -> Path:
+        return self.settings.work / "approved" / f"{sha256}.jsonl"
+
+    def _plan_of(self, ticket: Ticket) -> Path:
+        wanted = ticket.content_sha256 or ""
+        kept = self._kept(wanted)
+        return kept if _SHA256.fullmatch(wanted) and kept.is_file() else self.plan_path
 
     def apply(self, plan: Plan, bureau: x509.Certificate, progress: Progress = _silent) -> Result:
         """Store what an approved plan says; see :class:`Applier`."""

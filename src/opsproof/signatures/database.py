@@ -276,10 +276,22 @@ def make_engine(url: str) -> sa.Engine:
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[Connection]:
-    """A connection for queries; a driver's error becomes a :class:`SourceError`."""
+    """A connection for queries; a driver's error becomes a :class:`SourceError`.
+
+    The database itself keeps whatever is asked from writing where it can; nothing is committed.
+    """
     try:
         with engine.connect() as connection:
-            yield connection
+            if engine.dialect.name == "postgresql":
+                connection = connection.execution_options(postgresql_readonly=True)
+            sqlite = engine.dialect.name == "sqlite"
+            if sqlite:
+                connection.exec_driver_sql("PRAGMA query_only = 1")
+            try:
+                yield connection
+            finally:
+                if sqlite:
+                    connection.exec_driver_sql("PRAGMA query_only = 0")
     except sa.exc.DBAPIError as error:
         where = engine.url.render_as_string(hide_password=True)
         raise SourceError(_reason(error), where=where) from error

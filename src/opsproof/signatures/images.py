@@ -24,11 +24,9 @@ Todo = Sequence[tuple[Entry, Mapping[str, Any]]]
 """Entries with all that is stored in their records now."""
 
 
-def images_folder(work: Path) -> Path:
-    """The folder of a correction's images, made with mode 0700."""
-    folder = work / "before"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder
+def images_folder(work: Path, plan_sha256: str) -> Path:
+    """Where the images of a plan are; a work folder sees many plans."""
+    return work / "before" / plan_sha256[:16]
 
 
 def write_image(work: Path, plan_sha256: str, bureau: x509.Certificate, todo: Todo) -> str:
@@ -44,7 +42,8 @@ def write_image(work: Path, plan_sha256: str, bureau: x509.Certificate, todo: To
         for entry, stored in todo
     ]
     document = {"schema": "signature-before/1", "plan": plan_sha256, "rows": rows}
-    folder = images_folder(work)
+    folder = images_folder(work, plan_sha256)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     number = len(list(folder.glob("*.p7m"))) + 1
     path, partial = folder / f"{number:06d}.p7m", folder / f".{number:06d}.partial"
     write_durably(partial, evidence_cms.encrypt(canonical(document), bureau), mode=0o600)
@@ -63,7 +62,7 @@ def read_images(
         PlanError: an image belongs to another plan.
     """
     seen: set[str] = set()
-    for path in sorted((work / "before").glob("*.p7m")):
+    for path in sorted(images_folder(work, plan_sha256).glob("*.p7m")):
         document = json.loads(evidence_cms.decrypt(path.read_bytes(), bureau, key))
         if document["plan"] != plan_sha256:
             raise PlanError("belongs to another plan", where=str(path))

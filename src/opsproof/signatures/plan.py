@@ -23,10 +23,17 @@ from opsproof.evidence.canonical import CanonicalError, canonical_line, decode
 from opsproof.evidence.ids import timestamp
 from opsproof.signatures import encodings, forms, sm2
 from opsproof.signatures.analyse import Analysis, Job
+from opsproof.signatures.book import Standing
+from opsproof.signatures.certificates import Certificate
 from opsproof.signatures.check import Checker, Row, Verdict, reference_of
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.diagnose import Diagnoser
-from opsproof.signatures.errors import MalformedError, PlanError, SourceError
+from opsproof.signatures.errors import (
+    MalformedError,
+    PlanError,
+    SigningAnswerError,
+    SourceError,
+)
 from opsproof.signatures.forms import Raw
 from opsproof.signatures.model import (
     Action,
@@ -160,6 +167,9 @@ def make_plan(
             stream.write(canonical_line(footer))
             stream.flush()
             os.fsync(stream.fileno())
+    except BaseException:
+        partial.unlink()
+        raise
     finally:
         planner.close()
     partial.replace(path)
@@ -285,6 +295,7 @@ class _Planner:
         if message is None:
             return None
         signed = service.sign(message, self.checker.algorithms, self.now)
+        self._usable(signed.certificate)
         column = profile.signature
         try:
             data = forms.rewrap(
@@ -302,6 +313,22 @@ class _Planner:
             at = local.strftime("%Y-%m-%d %H:%M:%S")
         reference = reference_of(signed.certificate, profile.certificate)
         return Change(encodings.encode(data, column.encoding), reference, at)
+
+    def _usable(self, certificate: Certificate) -> None:
+        """A fresh signature that could not pass is the service's matter, not the record's."""
+        embedded = self.job.profile.certificate.by == "embedded"
+        if not embedded and certificate not in self.checker.book.certificates:
+            raise SigningAnswerError(
+                "the signing service signs with a certificate that is not at hand",
+                where=f"serial {certificate.serial:x}",
+                remedy="add it to the certificates: opsproof signatures certificate",
+            )
+        judgement = self.checker.book.judge(certificate, self.now)
+        if judgement.standing is not Standing.GOOD:
+            raise SigningAnswerError(
+                f"the signing service's certificate is not good now: {judgement.detail}",
+                where=f"serial {certificate.serial:x}",
+            )
 
     def _accepted(
         self, blank: Entry, stored: dict[str, Any], row: Row, source: Source, change: Change

@@ -1,8 +1,8 @@
 """Damaged data sets with known truth, for training, drills and tests.
 
 :func:`simulate` fills a folder: a SQLite database (or another one by URL), base data, a profile,
-certificates and a CRL, what is true of every record (``truth.jsonl``), and lab keys with which an
-approver signs tickets and the signing service signs. Nothing of it is for production.
+certificates and a CRL, what is true of every record (``truth.jsonl``), and the key of an approver who
+signs tickets. Nothing of it is for production.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ import msgspec
 import sqlalchemy as sa
 import yaml
 from asn1crypto import pem
+from cryptography.hazmat.primitives import serialization
 from sqlalchemy.dialects import mssql
 
+from opsproof.evidence.files import write_durably
 from opsproof.signatures import damage, forms, lab, sm2
 from opsproof.signatures.check import reference_of
 from opsproof.signatures.database import make_engine
@@ -413,6 +415,12 @@ def _write_keys(folder: Path, keys: Lab) -> None:
     (folder / "signers.pem").write_bytes(pem_bytes(keys.certificates))
     (folder / "ca.pem").write_bytes(pem_bytes([keys.ca]))
     (folder / "approvers.pem").write_bytes(pem_bytes([keys.approver]))
+    private = keys.approver.key.private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    write_durably(folder / "approver.key", private, mode=0o600)
     revoked = [(keys.revoked.certificate.serial, keys.revoked_at)]
     (folder / "ca.crl").write_bytes(lab.issue_crl(keys.ca, revoked, this_update=keys.now))
 

@@ -10,6 +10,7 @@ import pytest
 
 from winlab.estate.build import Built, Plan, build_hosts
 from winlab.estate.schema import all_hosts, parse_estate
+from winlab.server.signing import SigningCa
 from winlab.server.site_tls import SiteCa
 
 START = datetime(2026, 11, 22, 9, 15, 0, tzinfo=UTC)
@@ -43,6 +44,7 @@ def built_hosts(text: str, folder: Path, clock: Clock) -> dict[str, Built]:
         clock=clock.now,
         start=clock.now(),
         site_ca=SiteCa(clock.now()),
+        signing_ca=SigningCa(clock.now()),
         folder=folder,
         file="estate.yml",
     )
