@@ -106,7 +106,7 @@ def test_a_script_instead_of_storing(drill: Drill) -> None:
     result = invoke(drill, "apply", *gate(drill, plan.sha256), "--script", str(path))
     assert result.return_value == ExitCode.OK
     assert result.stdout == (
-        f"{path}: {plan.footer.actions['write']} statements for plan {plan.sha256}\n"
+        f"{path}: {plan.footer.actions['write']} records of plan {plan.sha256}\n"
     )
     assert (drill.folder / "records.db").read_bytes() == before
 

@@ -135,3 +135,24 @@ def test_a_key_that_comes_twice_stands_for_no_record(tmp_path: Path) -> None:
         BadRow("base.csv:3", "has the key of base.csv:2: neither is taken")
     ]
     workbook.close()
+
+
+def test_a_row_over_several_lines_is_named_by_its_first_and_blank_lines_are_none(
+    tmp_path: Path,
+) -> None:
+    quoted = GOOD.replace("QQ==", '"Q\n\nQ=="')
+    rows = read(csv_of(tmp_path, GOOD, quoted, f"{GOOD},one cell more", "", ""))
+    assert [row.where for row in rows] == ["base.csv:2", "base.csv:3", "base.csv:6"]
+    assert isinstance(rows[2], BadRow)
+
+
+def test_a_sheet_with_a_column_twice_is_refused(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["id", "id"])
+    book.save(tmp_path / "base.xlsx")
+    with pytest.raises(SourceError, match="a column name is there twice"):
+        list(read(tmp_path / "base.xlsx"))

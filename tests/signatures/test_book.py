@@ -79,6 +79,51 @@ def test_required_revocation_needs_an_answer_as_new_as_the_signing(tmp_path: Pat
     assert book.judge(certificate, NOW + SECOND).standing is Standing.REVOCATION_UNKNOWN
 
 
+def crl_with(path: Path, name: str, value: object) -> Path:
+    extension = {"extn_id": name, "critical": True, "extn_value": value}
+    one = pki("ecdsa")
+    der = lab.issue_crl(
+        one.ca, [(one.signer.certificate.serial, NOW)], this_update=NOW, extensions=[extension]
+    )
+    path.write_bytes(der)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("delta_crl_indicator", 1),
+        ("issuing_distribution_point", {"indirect_crl": True}),
+        ("issuing_distribution_point", {"only_contains_attribute_certs": True}),
+        ("1.2.3.4", b"\x05\x00"),
+    ],
+)
+def test_a_list_that_tells_a_part_only_is_not_used(
+    name: str, value: object, tmp_path: Path
+) -> None:
+    path = crl_with(tmp_path / "a.crl", name, value)
+    with pytest.raises(CertificateError) as caught:
+        Revocations().add(path)
+    assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize(
+    ("scope", "wanted"),
+    [
+        ("only_contains_user_certs", Standing.REVOKED),
+        ("only_contains_ca_certs", Standing.REVOCATION_UNKNOWN),
+    ],
+)
+def test_a_list_speaks_of_the_certificates_that_it_is_for(
+    scope: str, wanted: Standing, tmp_path: Path
+) -> None:
+    one = pki("ecdsa")
+    revocations = Revocations()
+    revocations.add(crl_with(tmp_path / "a.crl", "issuing_distribution_point", {scope: True}))
+    book = book_of(one, one.signer.certificate, revocations=revocations, require=True)
+    assert book.judge(one.signer.certificate, NOW).standing is wanted
+
+
 def test_a_forged_issuer_is_untrusted(any_pki: Pki) -> None:
     forged = lab.Signer(lab.new_key(any_pki.family), any_pki.ca.certificate)
     certificate = lab.issue(

@@ -206,7 +206,7 @@ def link(work: Path, patterns: Path, form: str, logs: tuple[Path, ...]) -> ExitC
         click.echo(envelope("signatures-link/1", datetime.now(UTC), {"links": len(links)}, items))
     else:
         for one in links:
-            found = one.record_class.value if one.record_class else "valid"
+            found = one.record_class.value if one.record_class else "not among the wrong ones"
             click.echo(f"{one.file}:{one.line}: {one.kind}: record {one.record}: {found}")
     wrong = any(one.record_class is not None for one in links)
     return ExitCode.FINDINGS if wrong else ExitCode.OK

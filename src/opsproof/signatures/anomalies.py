@@ -29,7 +29,11 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One line of a log and what is known of its record; None: the record is right."""
+    """One line of a log and what is known of its record.
+
+    ``record_class`` None: it is not among the records that were found wrong; whether there is such a
+    record at all, an analysis does not keep.
+    """
 
     file: str
     line: int

@@ -146,6 +146,7 @@ def _csv(path: Path, encoding: str) -> Iterator[tuple[int, Mapping[str, Any] | s
         if len(set(header)) != len(header):
             raise SourceError("a column name is there twice", where=f"{path}:1")
         while True:
+            line = reader.line_num + 1  # where a row begins: its cells may hold line breaks
             try:
                 cells = next(reader)
             except StopIteration:
@@ -157,12 +158,14 @@ def _csv(path: Path, encoding: str) -> Iterator[tuple[int, Mapping[str, Any] | s
                     remedy="name the code page with --base-encoding",
                 ) from error
             except csv.Error as error:
-                yield reader.line_num, f"is not CSV: {error}"
+                yield line, f"is not CSV: {error}"
+                continue
+            if not cells:  # a blank line, as editors leave one at the end
                 continue
             if len(cells) != len(header):
-                yield reader.line_num, f"has {len(cells)} cells instead of {len(header)}"
+                yield line, f"has {len(cells)} cells instead of {len(header)}"
             else:
-                yield reader.line_num, dict(zip(header, cells, strict=True))
+                yield line, dict(zip(header, cells, strict=True))
 
 
 def _json_lines(path: Path, encoding: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
@@ -195,6 +198,8 @@ def _xlsx(path: Path, _: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     try:
         rows = iter(book.worksheets[0].iter_rows(values_only=True))
         header = [str(cell) for cell in next(rows, ())]
+        if len(set(header)) != len(header):
+            raise SourceError("a column name is there twice", where=f"{path}:1")
         for number, cells in enumerate(rows, 2):
             if all(cell is None for cell in cells):
                 continue

@@ -122,7 +122,11 @@ def issue(
 
 
 def issue_crl(
-    issuer: Signer, revoked: Sequence[tuple[int, datetime]], *, this_update: datetime
+    issuer: Signer,
+    revoked: Sequence[tuple[int, datetime]],
+    *,
+    this_update: datetime,
+    extensions: Sequence[dict[str, Any]] = (),
 ) -> bytes:
     """A CRL in DER that names serial numbers and when each was revoked."""
     identifier = _identifier(_DEFAULT[issuer.key.family])
@@ -133,6 +137,8 @@ def issue_crl(
         "this_update": _time(this_update),
         "next_update": _time(this_update + timedelta(days=30)),
     }
+    if extensions:
+        fields["crl_extensions"] = list(extensions)
     if revoked:
         fields["revoked_certificates"] = [
             {"user_certificate": serial, "revocation_date": _time(since)}

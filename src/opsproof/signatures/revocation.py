@@ -33,12 +33,19 @@ class Revoked:
     reason: str
 
 
+# RFC 5280 section 5.2: a list with a critical extension that is not understood must not be used. Of
+# the issuing distribution point (5.2.5) only which certificates the list is for is understood.
+_ONLY = ("only_contains_user_certs", "only_contains_ca_certs")
+_PARTIAL = ("indirect_crl", "only_contains_attribute_certs", "only_some_reasons")
+
+
 @dataclass(frozen=True, slots=True)
 class RevocationList:
-    """One CRL, its signature not yet checked."""
+    """One CRL, its signature not yet checked. ``only_ca``: whose certificates it is for, None all."""
 
     issuer: bytes
     this_update: datetime
+    only_ca: bool | None
     entries: dict[int, Revoked]
     tbs: bytes
     signature: bytes
@@ -106,6 +113,8 @@ class Revocations:
         found: list[Revoked] = []
         known: list[datetime] = []
         for one in self.lists:
+            if one.only_ca is not None and one.only_ca != certificate.is_ca:
+                continue
             if one.issuer == certificate.issuer and _signed_list(one, issuer, signer_id):
                 known.append(one.this_update)
                 if certificate.serial in one.entries:
@@ -143,12 +152,28 @@ def _list(der: bytes, origin: str) -> RevocationList:
     return RevocationList(
         issuer=tbs["issuer"].dump(),
         this_update=tbs["this_update"].native,
+        only_ca=_scope(parsed),
         entries=entries,
         tbs=tbs.dump(),
         signature=parsed["signature"].native,
         algorithm=signature_algorithm(parsed["signature_algorithm"]),
         origin=origin,
     )
+
+
+def _scope(parsed: Any) -> bool | None:
+    """Whether a list is for CA certificates only; ValueError for one that cannot be used whole."""
+    unknown = parsed.critical_extensions - {"issuing_distribution_point"}
+    if unknown or parsed.delta_crl_indicator_value is not None:
+        names = ", ".join(sorted(unknown)) or "delta_crl_indicator"
+        raise ValueError(f"the list has an extension that is not understood: {names}")
+    point = parsed.issuing_distribution_point_value
+    if point is None:
+        return None
+    if any(point[name].native for name in _PARTIAL):
+        raise ValueError("the list is indirect or for some certificates or reasons only")
+    user, ca = (bool(point[name].native) for name in _ONLY)
+    return ca if user != ca else None
 
 
 def _response(der: bytes, origin: str) -> Response:

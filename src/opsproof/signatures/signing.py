@@ -201,14 +201,18 @@ class HttpSigningService:
         self._connection.request(method, place.path.rstrip("/") + path, body, headers)
         answer = self._connection.getresponse()
         parts, size = [], 0
-        while part := answer.read(65536):
-            parts.append(part)
-            size += len(part)
-            if size > _LONGEST_ANSWER:
-                self.close()
-                raise self._nonsense()
-            if time.monotonic() > end:
-                raise TimeoutError(f"no whole answer in {self.timeout:g} seconds")
+        try:
+            while part := answer.read(65536):
+                parts.append(part)
+                size += len(part)
+                if size > _LONGEST_ANSWER:
+                    raise self._nonsense()
+                if time.monotonic() > end:
+                    raise TimeoutError(f"no whole answer in {self.timeout:g} seconds")
+        except BaseException:
+            answer.close()
+            self.close()
+            raise
         return answer.status, b"".join(parts)
 
     def _connect(self) -> http.client.HTTPConnection:
