@@ -32,7 +32,8 @@ _ACCEPTED = {
     "NUMERIC_ROUNDABORT": {"OFF"},
     "TEXTSIZE": None,
     "LANGUAGE": {"US_ENGLISH", "ENGLISH"},
-    "DATEFORMAT": {"MDY"},
+    # Both read a text that begins with the year alike, and only such texts are modelled.
+    "DATEFORMAT": {"MDY", "YMD"},
     "DATEFIRST": {"7"},
     "DEADLOCK_PRIORITY": None,
     "ROWCOUNT": {"0"},
