@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.logs.test_parts import PARTS, folder, rules
 
 from opsproof.errors import RefusedError, UsageError
 from opsproof.evidence.canonical import canonical
+from opsproof.logs import audit as audit_module
 from opsproof.logs.audit import audit
-from opsproof.logs.cluster import Cluster, load_manifest
+from opsproof.logs.cluster import Cluster, examined_on, load_manifest
+from opsproof.logs.parts import Part
 from opsproof.logs.rules.compiled import RuleSet
 
 __all__ = ["folder", "rules"]
@@ -77,6 +82,36 @@ def test_manifest_prefers_workers_but_does_not_depend_on_them(
     near = {"*.evtx": ("tcp://127.0.0.1:1",)}
     together = audit([folder], rules, options=PARTS, cluster=Cluster(address, near=near))
     assert together.counts.files == 2
+
+
+def test_parts_of_a_killed_worker_are_run_again(
+    folder: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker process that has parts to do is killed; nothing is lost and nothing counts twice."""
+    killed: list[int] = []
+
+    def examined(*asked: Any) -> Iterator[Part]:
+        parts = examined_on(*asked)
+        yield next(parts)
+        # Parts under way are done or in the memory of a worker; with it they are gone.
+        held, pids = client.has_what(), client.run(os.getpid)
+        (worker,) = [one for one in pids if held.get(one)][:1]
+        os.kill(pids[worker], signal.SIGKILL)
+        killed.append(len(held[worker]))
+        yield from parts
+
+    alone = audit([folder], rules, options=PARTS)
+    monkeypatch.setattr(audit_module, "examined_on", examined)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as local,
+        distributed.Client(local.scheduler_address, set_as_default=False) as client,
+    ):
+        together = audit([folder], rules, options=PARTS, cluster=Cluster(local.scheduler_address))
+    assert killed
+    assert killed[0] > 0
+    assert canonical(together) == canonical(alone)
 
 
 @pytest.mark.parametrize(

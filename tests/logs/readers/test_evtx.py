@@ -347,3 +347,20 @@ def test_records_of_the_lab_go_both_ways_alike(tmp_path: Path) -> None:
     assert (rows[1]["image"], rows[1]["integritylevel"]) == ("C:\\a.exe", "High")
     assert rows[2]["subjectusername"] == "a"
     assert (rows[3]["data"], rows[3]["data_2"]) == ("a\nb", "b")
+
+
+def test_what_is_said_of_damage_does_not_depend_on_what_is_parsed_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytearray(LOG)
+    for chunk in range(_CHUNKS):
+        at, _ = _record_at(LOG[chunk * evtx.CHUNK :], 2 + chunk)
+        # Behind the record's head stands its template: the parser gives up at this record.
+        content[chunk * evtx.CHUNK + at + 28 : chunk * evtx.CHUNK + at + 40] = b"\xff" * 12
+    found = []
+    for group in (1, 32):
+        monkeypatch.setattr(evtx, "GROUP", group)
+        numbers, notes, _ = read(tmp_path, bytes(content))
+        found.append((numbers, sorted(notes.damage, key=lambda one: (one.offset or 0, one.what))))
+    assert found[0] == found[1]
+    assert any("cannot be parsed: " in one.what for one in found[0][1])

@@ -225,6 +225,8 @@ _line = st.sampled_from(
         b"2026-01-05 10:00:61 GET /" + b"long" * 20 + b" 200",
         b"\r",
         b" ",
+        b'"unfinished quote',
+        b"#Fields:",
         b"x\0y",
         b"\xff\xfe",
     ]

@@ -10,6 +10,7 @@ with what the parser returned, and closes damaged spots so that the rest of the 
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ _DIRTY = 1
 _MAGIC = b"ElfFile\0"
 _CHUNK_MAGIC = b"ElfChnk\0"
 _RECORD_MAGIC = b"**\0\0"
+_FAILED = re.compile(r"record number (\d+): (.*)", re.DOTALL)
 _START, _SIZE, _NUMBER = struct.Struct("<4sI"), struct.Struct("<I"), struct.Struct("<Q")
 
 
@@ -202,7 +204,7 @@ def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
     descriptor = os.memfd_create("opsproof-evtx")
     numbers, found = group.numbers, 0
     missing: dict[int, list[int]] | None = None
-    failures: list[str] = []
+    failures: dict[int, str] = {}
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as memory:
             memory.write(group.data)
@@ -214,7 +216,9 @@ def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
             except StopIteration:
                 break
             except (RuntimeError, OSError, ValueError) as error:
-                failures.append(str(error))
+                told = _FAILED.search(str(error))
+                if told:
+                    failures.setdefault(int(told[1]), told[2])
                 continue
             number = record["event_record_id"]
             if missing is None and found < len(numbers) and numbers[found] == number:
@@ -231,9 +235,11 @@ def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
     finally:
         os.close(descriptor)
     missing = _left(group, found) if missing is None else missing
-    why = f": {failures[0][:160]}" if failures else ""
     for some in _runs(sorted(number for number, places in missing.items() if places)):
         first, last = some[0], some[-1]
+        # Only what is said of these very records: all else depends on what stands beside them.
+        reason = next((failures[number] for number in some if number in failures), "")
+        why = f": {reason[:160]}" if reason else ""
         which = "a record" if first == last else f"the records to {last}"
         notes.damage.append(
             Damage(

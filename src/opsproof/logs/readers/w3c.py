@@ -237,7 +237,7 @@ class _Parser:
         values = split(line)
         if len(values) == len(names) or (not names and len(values) in _DEFAULTS):
             return values
-        if '"' in line:
+        if names and '"' in line:
             quoted = _unquoted(line)
             if len(quoted) == len(names):
                 return quoted
