@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests as http
+from winrm.exceptions import InvalidCredentialsError
 
 from winlab.server import Fault, FaultKind, LabError
 from winlab.server.lab import need_files
@@ -92,6 +93,23 @@ def test_a_firewall_answers_nothing_to_old_connections_and_new_ones(
     clients.pywinrm("basic", "https").open_shell()
     host.blocked = set()
     clients.pywinrm("basic").run_command(shell, "x")
+
+
+def test_a_session_outlives_the_right_to_log_on_and_no_new_one_begins(
+    clients: Clients, host: FakeHost
+) -> None:
+    sealed, basic = clients.pywinrm("ntlm"), clients.pywinrm("basic")
+    shells = [(client, client.open_shell()) for client in (sealed, basic)]
+    known, host.user = host.user, "renamed"
+    new = clients.pywinrm("ntlm", username=known)
+    with pytest.raises(InvalidCredentialsError):
+        new.open_shell()
+    client, shell = shells[0]
+    assert client.run_command(shell, "x")
+    # Basic logs on anew with every request.
+    client, shell = shells[1]
+    with pytest.raises(InvalidCredentialsError):
+        client.run_command(shell, "x")
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
