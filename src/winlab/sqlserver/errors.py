@@ -211,7 +211,6 @@ _TEXTS: dict[int, tuple[int, str]] = {
         "THROW statement "
         "inside a CATCH block, or add error parameters to the THROW statement.",
     ),
-    15247: (16, "User does not have permission to perform this action."),
     18452: (
         14,
         "Login failed. The login is from an untrusted domain and cannot be used with Windows authentication.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -234,7 +234,3 @@ class Instance:
             "logins": sorted(one.name for one in self.logins.values()),
             "sessions": len(self.sessions),
         }
-
-    def change_login(self, name: str, **changes: Any) -> None:
-        """Change a login. Raises `KeyError` for one that is not there."""
-        self.logins[name.lower()] = replace(self.logins[name.lower()], **changes)

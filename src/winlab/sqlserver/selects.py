@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from sqlite3 import sqlite_version_info
 from typing import Protocol
 
 from winlab.sqlserver import syntax as tree
@@ -281,7 +282,13 @@ class Selects:
                 first, second = self.source(left, scope), self.source(right, scope)
                 if on is None:
                     return f"({first} CROSS JOIN {second})"
-                return f"({first} {kind} JOIN {second} ON {self.expressions.condition(on, scope)})"
+                condition = self.expressions.condition(on, scope)
+                if kind == "RIGHT":
+                    # SQLite has RIGHT and FULL only from 3.39 on; columns are found by alias, not by place.
+                    return f"({second} LEFT JOIN {first} ON {condition})"
+                if kind == "FULL" and sqlite_version_info < (3, 39):
+                    raise NotModelledError("FULL JOIN over this SQLite")
+                return f"({first} {kind} JOIN {second} ON {condition})"
 
     def _alias(self) -> str:
         self._aliases += 1

@@ -11,7 +11,6 @@ from winlab.sqlserver.definitions import Definitions
 from winlab.sqlserver.errors import NotModelledError
 from winlab.sqlserver.queries import Queries
 
-_TWO_WORD_OPTIONS = {"TRANSACTION", "STATISTICS", "IDENTITY_INSERT"}
 _NOT_MODELLED = {
     "MERGE",
     "GRANT",
@@ -42,12 +41,6 @@ def parse(text: str, major: int, *, quoted_identifiers: bool = True) -> list[act
     """
     cursor = Cursor(text, major, quoted_identifiers=quoted_identifiers)
     return _Statements(cursor).until_end()
-
-
-def parse_definition(text: str, major: int) -> tree.Query:
-    """The query of a stored view."""
-    queries = Queries(Cursor(text, major))
-    return queries.query()
 
 
 class _Statements:

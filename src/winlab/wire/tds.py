@@ -96,11 +96,6 @@ class PacketReader:
                 self._type = None
         return found
 
-    @property
-    def waiting(self) -> bytes:
-        """Bytes of a packet that is not complete."""
-        return bytes(self._buffer)
-
 
 @dataclass
 class PacketWriter:

@@ -493,7 +493,7 @@ WORDS = st.sampled_from(
 
 
 @given(words=st.lists(WORDS, max_size=25))
-@settings(max_examples=200)
+@settings(max_examples=120)
 def test_any_words_are_answered_or_refused(words: list[str]) -> None:
     session = new_session(new_instance())
     drive(session.batch("CREATE TABLE t (a int, b nvarchar(3)); INSERT t VALUES (1, 'x')"))
