@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ from tests.signatures import drills, tickets
 from opsproof.cli.main import cli
 from opsproof.errors import ExitCode, OpsproofError
 from opsproof.evidence.keys import create_demo_keys
+from opsproof.run.gates import load_ticket
 from opsproof.signatures import simulate, sm2
+from opsproof.signatures.certificates import load
 from opsproof.signatures.plan import load_plan
 from opsproof.signatures.simulate import Drill
+from opsproof.signatures.ticket import signer_of, ticket_bytes
 
 
 @pytest.fixture
@@ -194,3 +199,61 @@ def test_every_verb_has_help(verb: str) -> None:
     result = CliRunner().invoke(cli, ["signatures", verb, "--help"])
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) > 4
+
+
+def test_a_ticket_is_signed_with_openssl_and_nothing_of_ours(drill: Drill) -> None:
+    invoke(drill, "plan", *base(drill))
+    plan = load_plan(drill.folder / "work/plan.jsonl")
+    folder, runner = drill.folder, CliRunner()
+    path = folder / "own.yml"
+    tickets.save(path, tickets.ticket(plan.sha256, now=drill.lab.now))
+    words = gate(drill, plan.sha256)
+    words[1] = str(path)
+    assert isinstance(invoke(drill, "apply", *words).exception, OpsproofError)
+    printed = runner.invoke(cli, ["signatures", "ticket", str(path)], standalone_mode=False)
+    (folder / "bytes").write_bytes(printed.stdout_bytes)
+    sign = ["openssl", "cms", "-sign", "-binary", "-in", "bytes", "-signer", "approvers.pem"]
+    sign += ["-inkey", "approver.key", "-outform", "DER", "-out", "p7s"]
+    subprocess.run(sign, cwd=folder, check=True)
+    put = ["signatures", "ticket", str(path), "--signature", str(folder / "p7s")]
+    assert runner.invoke(cli, put, standalone_mode=False).return_value == ExitCode.OK
+    before = load_ticket(path)
+    assert ticket_bytes(before) == (folder / "bytes").read_bytes()
+    approvers = load(folder / "approvers.pem")
+    assert signer_of(before, approvers, "x") == drill.lab.approver.certificate
+
+
+def test_an_older_plan_can_still_be_rolled_back_with_its_own_ticket(drill: Drill) -> None:
+    invoke(drill, "plan", *base(drill))
+    first = load_plan(drill.folder / "work/plan.jsonl").sha256
+    words = gate(drill, first)
+    assert invoke(drill, "apply", *words).return_value == ExitCode.OK
+    invoke(drill, "plan", *base(drill))
+    assert load_plan(drill.folder / "work/plan.jsonl").sha256 != first
+    key = ["--bureau-key", str(drill.folder / "keys/bureau.key")]
+    back = invoke(drill, "rollback", *words, *key, "--format", "json")
+    assert back.return_value == ExitCode.OK
+    assert items(back)["summary"]["written"] > 0
+
+
+def test_nothing_that_is_printed_or_kept_as_a_journal_speaks_of_a_person(drill: Drill) -> None:
+    """Names, candidates' numbers, notes and signatures stay in the work folder's own files."""
+    with (drill.folder / "base.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    secret = {row[name] for row in rows for name in ("ticket", "name", "note", "signature")}
+    secret = {text for text in secret if len(text) > 1}
+    printed = [invoke(drill, "analyse", *base(drill)).output]
+    printed += [
+        invoke(drill, "plan", *base(drill), "--format", form).output for form in ("table", "json")
+    ]
+    words = gate(drill, load_plan(drill.folder / "work/plan.jsonl").sha256)
+    key = ["--bureau-key", str(drill.folder / "keys/bureau.key")]
+    printed.append(invoke(drill, "apply", *words, "--format", "json").output)
+    printed.append(invoke(drill, "verify", "--format", "json").output)
+    printed.append(invoke(drill, "rollback", *words, *key, "--format", "json").output)
+    journals = [path.read_text() for path in (drill.folder / "work").glob("*.jsonl")]
+    kept = [text for text in journals if '"image"' in text]
+    assert len(kept) == 2
+    for text in (*printed, *kept):
+        assert text
+        assert not [one for one in secret if one in text]

@@ -16,9 +16,9 @@ from asn1crypto import pem
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from opsproof.cli.bar import Bar
 from opsproof.cli.output import envelope
 from opsproof.errors import ExitCode, UsageError
 from opsproof.evidence.files import write_durably
@@ -106,7 +106,7 @@ def command() -> None:
 def analyse(**options: Any) -> ExitCode:
     """Give every record its class."""
     correction = Correction(_settings(options))
-    with _bar(options["quiet"], "records") as progress:
+    with Bar(options["quiet"], "records") as progress:
         analysis = correction.analyse(progress)
     _print(options["form"], correction.facts("analysed", analysis=analysis), analysis.bad_rows)
     return _code(analysis.classes)
@@ -118,7 +118,7 @@ def analyse(**options: Any) -> ExitCode:
 def plan(**options: Any) -> ExitCode:
     """Say for every wrong record what would be stored, and why that verifies."""
     correction = Correction(_settings(options))
-    with _bar(options["quiet"], "records") as progress:
+    with Bar(options["quiet"], "records") as progress:
         analysis = correction.analyse(progress)
     service = _service(options, correction.profile.signer_id)
     try:
@@ -143,7 +143,7 @@ def apply(**options: Any) -> ExitCode:
         count = correction.write_script(made, approval.bureau, options["script"])
         click.echo(f"{options['script']}: {count} records of plan {made.sha256}")
         return ExitCode.OK
-    with _bar(options["quiet"], "records") as progress:
+    with Bar(options["quiet"], "records") as progress:
         result = correction.apply(made, approval.bureau, progress)
     facts = correction.facts("applied", plan=made, result=result, approval=(ticket, signer))
     _print(options["form"], facts, [])
@@ -350,36 +350,6 @@ def _rsa_key(path: Path) -> rsa.RSAPrivateKey:
     if not isinstance(key, rsa.RSAPrivateKey):
         raise UsageError("is not an RSA key", where=str(path))
     return key
-
-
-class _bar:  # noqa: N801 - used as a function
-    """Progress with rate and time left, on stderr; plain silence when asked for."""
-
-    def __init__(self, quiet: bool, what: str) -> None:
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn(what),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}/s"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=quiet or not console.is_terminal,
-            transient=True,
-        )
-        self._task = self._bar.add_task(what, total=None, rate="?")
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        self._bar.start()
-        return self._told
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def _told(self, done: int, total: int) -> None:
-        speed = self._bar.tasks[0].speed
-        rate = "?" if speed is None else f"{speed:,.0f}"
-        self._bar.update(self._task, completed=done, total=total, rate=rate)
 
 
 def _code(classes: dict[RecordClass, int]) -> ExitCode:
