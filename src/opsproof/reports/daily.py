@@ -2,8 +2,8 @@
 
 Which findings count: for each control and subject the newest of the day's full runs. Trials, limited
 runs and retries satisfy nothing that was due; what a retry or a limited run found stands beside the
-row as a follow-up. On a day without a full run every finding of the last one before stands
-as not collected, so that a day that was skipped never looks like a quiet one.
+row as a follow-up. On a day without a full daily run every finding of the last one before stands
+as not collected, so that a day that was skipped never looks like a quiet one, whatever else ran.
 """
 
 from __future__ import annotations
@@ -52,8 +52,11 @@ def daily_sheet(day: Day, *, template_sha256: str, revision: int = 0) -> DailySh
     above 0 is a later issue of the same day's sheet.
     """
     counted = _counted(day.runs)
-    judged = _judged(counted) if counted else _inferred(day.basis)
-    source = counted or ([day.basis] if day.basis else [])
+    missing = _missing_kind(day.basis, counted)
+    judged = _judged(counted)
+    told = {check_key(item.finding) for item in judged}
+    judged += [item for item in _inferred(missing) if check_key(item.finding) not in told]
+    source = [*([missing] if missing else []), *counted]
     controls = _controls(source)
     assets = _assets([*source, *day.runs])
     outcomes = _outcomes(counted)
@@ -88,7 +91,7 @@ def daily_sheet(day: Day, *, template_sha256: str, revision: int = 0) -> DailySh
             if outcome in (Outcome.UNREACHABLE, Outcome.FAILED)
         ),
         runs=tuple(_run_line(run, day, run in counted) for run in day.runs),
-        basis_runs=(_run_line(day.basis, day, False),) if day.basis and not counted else (),
+        basis_runs=(_run_line(missing, day, False),) if missing else (),
         missed=_missed(day, judged),
         schedule_known=any(SCHEDULE_INPUT in run.bundle.inputs for run in day.runs),
         corrections=_corrections(day),
@@ -128,6 +131,12 @@ def _judged(runs: Sequence[SealedRun]) -> list[Judged]:
         for line, finding in enumerate(run.bundle.findings, 1):
             newest[check_key(finding)] = Judged(finding=finding, line=line, state=finding.state)
     return list(newest.values())
+
+
+def _missing_kind(basis: SealedRun | None, counted: Sequence[SealedRun]) -> SealedRun | None:
+    """The earlier run that stands for what did not run today: another kind does not make up for it."""
+    kinds = {run.bundle.run.kind for run in counted}
+    return basis if basis is not None and basis.bundle.run.kind not in kinds else None
 
 
 def _inferred(basis: SealedRun | None) -> list[Judged]:

@@ -29,6 +29,8 @@ from opsproof.evidence.standing import is_full, is_whole
 from opsproof.reports.settings import NOTHING_BEFORE, Before, Lookback, Seen, covers, current
 
 DEFAULT_ZONE = "Asia/Shanghai"
+DAILY = "daily"
+"""The kind of run whose checks are due every day; others run when they run."""
 ESTATE_INPUT = "estate.json"
 LOOK_BACK = 60
 """Runs that are read back for the time since when a setting deviates; beyond it is "or earlier"."""
@@ -57,7 +59,8 @@ class SealedRun(msgspec.Struct, frozen=True):
 class Day(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one sheet is a function of.
 
-    ``runs`` started within the day, oldest first; ``basis`` is the last full run before it.
+    ``runs`` started within the day, oldest first; ``basis`` is the last full daily run before it (of
+    another kind where there is none), left out where the day has one of its own.
     ``ledger_line`` is the line at which the sheet is cut, without line feed, and ``length`` its
     number; ``previous_report`` the number of the sheet before this one, empty for the first.
     ``before`` is what earlier runs say of the settings that runs of the day looked at.
@@ -115,14 +118,17 @@ def read_day(
     corrections, last = _corrections(reports, entries, loaded)
     cut = max(cut, last)
     lines, _ = ledger.split()
-    basis = max(before, key=lambda pair: moment(pair[1].started_at), default=None)
+    basis = max(
+        before,
+        key=lambda pair: (pair[1].kind == DAILY, moment(pair[1].started_at)),
+        default=None,
+    )
     return Day(
         date=day,
         zone=zone,
         inventory=name,
         runs=tuple(sorted(loaded, key=lambda run: (run.bundle.run.started_at, run.entry.seq))),
-        # Only a day without a run of its own falls back on an earlier one.
-        basis=_sealed(reports, basis[0]) if basis and not any(map(_whole, today)) else None,
+        basis=_sealed(reports, basis[0]) if basis and _lacks(basis[1].kind, today) else None,
         corrections=tuple(corrections),
         length=cut,
         ledger_line=lines[cut - 1] if cut else b"",
@@ -131,8 +137,9 @@ def read_day(
     )
 
 
-def _whole(pair: tuple[LedgerEntry, Run]) -> bool:
-    return is_whole(pair[1])
+def _lacks(kind: str, today: Sequence[tuple[LedgerEntry, Run]]) -> bool:
+    """Whether the day has no whole run of a kind, so that an earlier one must stand for it."""
+    return not any(is_whole(run) and run.kind == kind for _, run in today)
 
 
 def _settings_before(
