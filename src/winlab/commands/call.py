@@ -51,6 +51,8 @@ class Console:
     goes_down_after: float | None = None
     depth: int = 0
     remote: bool = True
+    admin: bool
+    """Whether its processes have an administrator's token: it stays so when the account changes."""
 
 
 @dataclass(kw_only=True)
@@ -104,8 +106,8 @@ class Call:
 
     @property
     def admin(self) -> bool:
-        """Whether the user is an administrator of the host."""
-        return self.host.accounts.is_admin(self.user)
+        """Whether the process has an administrator's token."""
+        return self.console.admin
 
 
 Program: TypeAlias = Callable[[Call], int]

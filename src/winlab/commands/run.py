@@ -75,7 +75,8 @@ def run_cmd(
         WindowsError: ``cwd`` is no valid path.
     """
     where, variables = _start(host, user, cwd, env)
-    console = Console(codepage=codepage, remote=remote)
+    admin = host.accounts.is_admin(user)
+    console = Console(codepage=codepage, remote=remote, admin=admin)
     shell = Shell(host, user=user, cwd=where, env=variables, console=console, delayed=delayed)
     out, err = Sink(bytearray()), Sink(bytearray())
     try:
@@ -109,7 +110,7 @@ def run_program(
     else:
         name, _, tail = text.partition(" ")
     found = programs.resolve(host, name, where, variables)
-    console = Console(codepage=codepage)
+    console = Console(codepage=codepage, admin=host.accounts.is_admin(user))
     if found.batch is not None:
         return run_cmd(
             host, command_line, user=user, cwd=where, env=env, stdin=stdin, codepage=codepage

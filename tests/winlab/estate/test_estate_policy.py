@@ -152,6 +152,17 @@ def test_shells_are_a_matter_of_policy(web: LabHost) -> None:
     assert not web.settings.allow_shells
 
 
+def test_a_process_keeps_its_token_when_its_account_is_renamed(web: LabHost) -> None:
+    web.host.files.write(
+        "C:\\n.inf",
+        b'[Version]\r\nsignature="$CHICAGO$"\r\n[System Access]\r\nNewAdministratorName = "Boss"\r\n',
+    )
+    rename = "secedit /configure /db C:\\n.sdb /cfg C:\\n.inf /quiet"
+    cmd(web, f"{rename} & netsh advfirewall set allprofiles state off")
+    assert web.password_of("Boss") is not None
+    assert web.password_of("Administrator") is None
+
+
 def test_a_rename_and_a_disabled_account_end_new_logons(web: LabHost) -> None:
     web.host.policy.set_access({"NewAdministratorName": "Boss"})
     assert web.password_of("Administrator") is None
