@@ -15,7 +15,15 @@ from opsproof.evidence.canonical import (
     jsonable,
     whole_number,
 )
-from opsproof.evidence.model import Redaction
+from opsproof.evidence.model import Record, Redaction
+
+
+class Grown(Record, frozen=True, kw_only=True):
+    """A record that has got a field since some were sealed."""
+
+    name: str
+    later: str | None = None
+
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"]))
@@ -109,6 +117,14 @@ def test_a_record_must_be_in_canonical_form() -> None:
     with pytest.raises(CanonicalError) as caught:
         decode(b'{"count": 1,"rule":"x"}', Redaction, where="f:3")
     assert str(caught.value) == "f:3: is not in canonical form (RFC 8785)"
+
+
+def test_what_was_sealed_before_a_field_existed_stays_readable() -> None:
+    old = canonical({"name": "a"})
+    assert decode(old, Grown, where="f") == Grown(name="a", later=None)
+    twice = b'{"later":null,"later":null,"name":"a"}'
+    with pytest.raises(CanonicalError, match="canonical form"):
+        decode(twice, Grown, where="f")
 
 
 def test_an_unknown_field_is_refused_with_its_line() -> None:
