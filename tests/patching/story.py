@@ -98,15 +98,22 @@ class Stories:
             },
         )
 
-    def play(self, playbook: Path, *options: str) -> dict[str, dict[str, Any]]:
-        """Facts that each host handed over; hosts that handed nothing over are not there."""
+    def play(
+        self, playbook: Path, *options: str, failed: set[str] | None = None, **env: str
+    ) -> dict[str, dict[str, Any]]:
+        """Facts that each host handed over; hosts that handed nothing over are not there.
+
+        Names of hosts that failed go into ``failed``.
+        """
         ran = self.run(
             "ansible-playbook", "-f", "20", "-i", self.inventory, playbook, *options,
-            ANSIBLE_STDOUT_CALLBACK="ansible.posix.json",
+            ANSIBLE_STDOUT_CALLBACK="ansible.posix.json", **env,
         )  # fmt: skip
         begin = ran.stdout.find("{\n")
         assert begin >= 0, ran.stdout + ran.stderr
         told = json.loads(ran.stdout[begin:])
+        if failed is not None:
+            failed |= {host for host, stat in told["stats"].items() if stat["failures"]}
         found = {}
         for play in told["plays"]:
             for task in play["tasks"]:

@@ -35,6 +35,7 @@ def test_numbers_and_ids_are_written_in_one_way() -> None:
     [
         ({"kb": None}, "patching_approved[0]: the entry names no update"),
         ({"kb": "KB12"}, "patching_approved[0]: 'KB12' is no KB number"),
+        ({"kb": "KB2267602"}, "patching_approved[0]: KB2267602 cannot be installed this way"),
         ({"kb": "5068787.*"}, "patching_approved[0]: '5068787.*' is no KB number"),
         ({"id": "x"}, "patching_approved[0]: 'x' is no update id"),
         ({"approver": " "}, "an approval names its approver and its ticket"),

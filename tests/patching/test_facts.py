@@ -198,7 +198,14 @@ KB = "Package_for_KB5068787~31bf~amd64~~10.0.1.1"
         (None, {KB: "Installed"}, (), KB, None),
         (None, {"Package_for_KB50687871~x": "Installed"}, (), None, None),
         (None, {KB: "Installed", KB + "2": "Installed"}, (), None, "several packages are called"),
-        (None, {LCU: "Installed"}, ("5068787",), None, "no package is called so: give its name"),
+        (
+            None,
+            {LCU: "Installed", "Package_for_RollupFix~old": "Superseded"},
+            ("5068787",),
+            None,
+            f"no package is called so: give its name, such as {LCU}",
+        ),
+        (None, {}, ("5068787",), None, "no package is called so: give its name"),
     ],
 )
 def test_which_package_is_taken_out(

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from tests.evidence.samples import CONTROLS, observation, run_record
 from tests.patching.hosts import ESTATE
+from tests.patching.mutants import MUTANTS, write_mutants
 from tests.patching.story import CANARIES, PROJECT, Stories
 
 from opsproof.controls.scope import INPUT, Known
@@ -64,11 +65,15 @@ def rehearsed(stories: Stories) -> Facts:
     return facts
 
 
+FAILED: set[str] = set()
+
+
 @pytest.fixture(scope="module")
 def told(stories: Stories, rehearsed: Facts) -> Facts:
     playbook = stories.root / "one_wave.yml"
     playbook.write_text(ONE_WAVE, encoding="utf-8")
-    return stories.play(playbook, "-e", f"roles_path={PROJECT / 'roles'}")
+    FAILED.clear()
+    return stories.play(playbook, failed=FAILED)
 
 
 def rows(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -220,6 +225,70 @@ def test_a_patched_host_costs_eleven_module_runs_and_a_current_one_four(
     assert runs == {"pair-02": 11, "current": 2 * 4}
 
 
+Ending = tuple[str, set[str], int, bool, bool]
+ENDINGS: dict[str, Ending] = {
+    # How a host's story ends: its result, what is installed, restarts, whether licence terms were
+    # accepted for nothing else, whether the role failed it.
+    "canary": ("patched", {"5068787", "5066139", "890830"}, 1, True, False),
+    "approves-others": ("current", set(), 0, True, False),
+    "fails": ("update-failed", {"5066139"}, 0, True, True),
+    "rolls-back": ("rolled-back", {"5066139"}, 1, True, True),
+    "breaks-service": ("unsound", {"5068787", "5066139"}, 1, True, True),
+    "late": ("window-over", set(), 0, True, True),
+    "lonely": ("blocked", set(), 0, True, True),
+    "restart-due": ("blocked", set(), 0, True, True),
+    "unreachable-wsus": ("source-unreachable", set(), 0, True, True),
+}
+
+
+def ending(stories: Stories, facts: Facts, failed: set[str], host: str) -> Ending:
+    model = stories.dump(host)
+    updates = model["updates"]
+    return (
+        facts[host]["result"] if host in facts else "nothing handed over",
+        set(updates["installed_kbs"]),
+        model["lab"]["reboots"],
+        set(updates["accepted"]) <= set(updates["attempts"]),
+        host in failed,
+    )
+
+
+@pytest.mark.parametrize("host", ENDINGS)
+def test_how_each_story_ends(stories: Stories, told: Facts, host: str) -> None:
+    assert ending(stories, told, FAILED, host) == ENDINGS[host]
+
+
+MUTATED = """
+- hosts: "{{ mutants | list }}"
+  gather_facts: false
+  vars: {patching_wave: canary}
+  tasks:
+    - ansible.builtin.include_role: {name: "{{ mutants[inventory_hostname] }}"}
+"""
+
+
+def test_with_any_task_broken_a_story_ends_in_another_way(stories: Stories, told: Facts) -> None:
+    """Begins anew, so it and the next ones stand behind all that look at the first run.
+
+    All mutants in one run, each on the host that shows it.
+    """
+    stories.run("winlab", "reset")
+    roles = stories.root / "roles"
+    names = write_mutants(roles)
+    playbook = stories.root / "mutated.yml"
+    playbook.write_text(MUTATED, encoding="utf-8")
+    failed: set[str] = set()
+    facts = stories.play(
+        playbook, "-e", json.dumps({"mutants": names}), failed=failed, ANSIBLE_ROLES_PATH=str(roles)
+    )
+    alike = {
+        name: seen
+        for name, mutant in MUTANTS.items()
+        if (seen := ending(stories, facts, failed, mutant.host)) == ENDINGS[mutant.host]
+    }
+    assert alike == {}
+
+
 def ticket(stories: Stories, digest: str) -> Path:
     now = datetime.now(UTC)
     path = stories.root / "CHG-7.json"
@@ -268,7 +337,6 @@ def seal_canaries(stories: Stories, told: Facts) -> str:
 def test_what_canaries_proved_yesterday_is_what_others_get_today(
     stories: Stories, told: Facts
 ) -> None:
-    """Begins anew, so it and the next ones stand behind all that look at the first run."""
     stories.run("winlab", "reset")
     yesterday = seal_canaries(stories, told)
     patch: list[str | Path] = ["opsproof", "run", "patch", "--inventory", stories.inventory]

@@ -15,6 +15,9 @@ from opsproof.errors import UsageError
 Severity = Literal["critical", "important", "moderate", "low"]
 """Microsoft's own four ("Security Update Severity Rating System", MSRC)."""
 
+DEFENDER = "2267602"
+"""Microsoft Defender's definitions (win_updates.ps1, ansible.windows 3.3.0: MpCmdRun -SignatureUpdate)."""
+
 _KB = re.compile(r"(?:KB)?([0-9]{6,8})", re.IGNORECASE)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -99,6 +102,13 @@ def _checked(entry: Approved, place: int) -> Approved:
     number = _KB.fullmatch(entry.kb) if entry.kb is not None else None
     if entry.kb is not None and number is None:
         raise UsageError(f"{entry.kb!r} is no KB number", where=where)
+    if number is not None and number[1] == DEFENDER:
+        raise UsageError(
+            f"KB{DEFENDER} cannot be installed this way: when it fails, win_updates fetches definitions "
+            "from the host's own sources, the internet among them",
+            where=where,
+            remedy="approve it on the update server for automatic installation",
+        )
     identifier = entry.id.lower().strip("{}") if entry.id is not None else None
     if identifier is not None and not _ID.fullmatch(identifier):
         raise UsageError(f"{entry.id!r} is no update id", where=where)

@@ -92,11 +92,18 @@ def target_of(update: Approved, package: str | None, before: Snapshot) -> Target
     if len(found) > 1:
         return Target(package=None, refusal=f"several packages are called {update.key}")
     if not found and update.kb in before.fixes:
+        cumulative = [n for n, state in before.packages.items() if _cumulative(n, state)]
+        told = f", such as {', '.join(cumulative)}" if cumulative else ""
         return Target(
             package=None,
-            refusal=f"{update.key} is installed, and no package is called so: give its name",
+            refusal=f"{update.key} is installed, and no package is called so: give its name{told}",
         )
     return Target(package=found[0] if found else None)
+
+
+def _cumulative(name: str, state: str) -> bool:
+    """Whether it is an installed cumulative update, whose package's name holds no KB number."""
+    return name.startswith("Package_for_RollupFix~") and state == "Installed"
 
 
 def removal_facts(story: Removal) -> HostFacts:
