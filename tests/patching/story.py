@@ -33,6 +33,7 @@ APPROVED = [
 ]
 HOST_VARIABLES: dict[str, dict[str, Any]] = {
     "late": {"patching_window_end": "2026-01-01T00:00:00+00:00"},
+    "empty-list": {"patching_approved": []},
     "stays-away": {"patching_restart_timeout": 3},
     "unreachable-wsus": {"patching_last_backup": ""},
 }

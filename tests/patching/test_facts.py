@@ -99,6 +99,11 @@ def seen(hresult: int) -> Snapshot:
             "update-loop",
         ),
         ({"rounds": rounds(DONE, BACK), "search_after": SEARCH}, "rolled-back", "rolled-back"),
+        (
+            {"rounds": rounds(DONE, BACK), "differences": None, "after": None},
+            "not-collected",
+            "installed",
+        ),
         ({"rounds": rounds({"unreachable": True, "msg": "gone"})}, "connection-lost", "unknown"),
         ({"rounds": rounds({"failed": True, "msg": "x"})}, "connection-lost", "unknown"),
         (

@@ -255,6 +255,8 @@ def _ending(story: Story, rows: Sequence[UpdateRow]) -> tuple[HostResult, tuple[
     returned = [one.returned for one in story.rounds if one.returned is not None]
     if returned and not returned[-1]:
         return "did-not-return", ("the host did not come back from its restart",)
+    if story.rounds and story.differences is None:
+        return "not-collected", ("the host could not be read after patching",)
     if story.differences is not None and not story.differences.sound:
         return "unsound", _told(story.differences)
     for word, result in (
