@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +109,15 @@ def test_what_is_offered_is_held_against_the_frozen_set(
 def test_another_list_than_the_canaries_had_is_refused() -> None:
     made = plan(approved(ticket="other"), frozen=frozen(approved(), KB5068787=()))
     assert made.refusals == ("the approved list is not the one that the canaries had",)
+
+
+def test_what_canaries_could_not_prove_holds_back_whoever_lacks_something() -> None:
+    unproven = msgspec.structs.replace(
+        frozen(approved(), KB5068787=()), refusals=("canary c: it ended with unsound",)
+    )
+    assert plan(approved(), frozen=unproven).refusals == ("canary c: it ended with unsound",)
+    current = plan(approved(), frozen=unproven, found=(LONGER,), installed_kbs=("5068787",))
+    assert (current.refusals, current.install) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_nothing_of_ours_stays_on_a_host() -> None:
         ("app-verify-01", "unsound", "ExamVerification"),
         ("mgmt-01", "source-approves-nothing", "offers nothing at all"),
         ("app-iauth-01", "did-not-return", "the host did not come back"),
-        ("app-iauth-02", "refused", "canary app-verify-01: it ended with unsound"),
+        ("app-icert-02", "refused", "canary app-verify-01: it ended with unsound"),
     ],
 )
 def test_what_goes_wrong_is_told_by_its_own_name(host: str, result: str, word: str) -> None:

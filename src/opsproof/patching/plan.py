@@ -149,7 +149,7 @@ def _fits(entry: Approved, update: Found) -> bool:
 def _not_frozen(
     entries: Sequence[Entry], approved: Sequence[Approved], frozen: Frozen | None
 ) -> list[str]:
-    if frozen is None:
+    if frozen is None or not any(entry.found for entry in entries):
         return []
     refusals = list(frozen.refusals)
     if frozen.approved_sha256 != digest(approved):
