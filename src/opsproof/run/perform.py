@@ -182,6 +182,9 @@ class _Performance:
             signer.issuers or (signer.certificate,),
             self.started,
         )
+        for host, canary in sorted(found.items()):
+            if canary.problem:
+                self.watcher.note(f"canary {host} proves nothing: {canary.problem} ({canary.run})")
         self.proven = msgspec.to_builtins(found)
         self.inputs[canaries.INPUT] = canonical(self.proven) + b"\n"
 
