@@ -13,6 +13,7 @@ from winlab.commands import run_cmd
 from winlab.estate.build import Plan, build_hosts
 from winlab.estate.schema import load_estate
 from winlab.host.host import Host
+from winlab.server.signing import SigningCa
 from winlab.server.site_tls import SiteCa
 
 ESTATE = Path(__file__).with_name("estate.yml")
@@ -25,6 +26,11 @@ def _ca() -> SiteCa:
     return SiteCa(NOW)
 
 
+@lru_cache(maxsize=1)
+def _signing_ca() -> SigningCa:
+    return SigningCa(NOW)
+
+
 def hosts() -> dict[str, Host]:
     """Fresh hosts by their name in the estate."""
     estate = load_estate(ESTATE)
@@ -34,6 +40,7 @@ def hosts() -> dict[str, Host]:
         clock=lambda: NOW,
         start=NOW,
         site_ca=_ca(),
+        signing_ca=_signing_ca(),
         folder=ESTATE.parent,
         file=str(ESTATE),
     )
