@@ -17,8 +17,9 @@ from opsproof.logs.table import RAW, TableBuilder
 
 FIELDS = ("Alpha", "beta", "Gamma")
 _CHARACTERS = "abAB-/1.\\ü\n"
-_text = st.text(_CHARACTERS, max_size=6)
-_pattern = st.text(_CHARACTERS + "*?", max_size=6)
+# Few characters, so that texts are often parts of each other.
+_text = st.text("aAb", max_size=4) | st.text(_CHARACTERS, max_size=6)
+_pattern = st.text("ab", min_size=1, max_size=2) | st.text(_CHARACTERS + "*?", max_size=6)
 _number = st.integers(-3, 30)
 
 _plain = st.sampled_from(["", "|contains", "|startswith", "|endswith", "|cased", "|contains|cased"])
@@ -134,10 +135,55 @@ def engine(detections: list[dict[str, Any]], events: list[Event]) -> list[list[b
     return [[row in found.get(key, ()) for row in range(len(events))] for key in ids]
 
 
-@settings(max_examples=25, deadline=None, phases=(Phase.generate, Phase.shrink))
+@settings(max_examples=40, deadline=None, phases=(Phase.generate, Phase.shrink))
 @given(st.lists(_detections, min_size=1, max_size=6), st.lists(_event, min_size=1, max_size=12))
 def test_engine_agrees_with_the_specification(
     detections: list[dict[str, Any]], events: list[Event]
 ) -> None:
     expected = [[matches(detection, event) for event in events] for detection in detections]
     assert engine(detections, events) == expected
+
+
+_TEXTS = (
+    *("", "-", "a", "b", "ab", "ba", "AB", "aab", "a.b", "a\nb", "a*b", "a\\b", "ü", "Üa", "xYWJh", "YWIx"),
+    *("-a", "/a", "\u2013a", "x -a", "x-a", "1", "07", "3", "30", "-3", "10.1.2.3", "fe80::1"),
+)  # fmt: skip
+_ASKED: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    *(
+        (modifier, ("a", "b", "ab", "A", "a*", "?b", "a*b", "a\\*b", "ü"))
+        for modifier in (
+            *("", "contains", "startswith", "endswith", "cased", "contains|cased"),
+            *("startswith|cased", "endswith|cased", "neq"),
+        )
+    ),
+    *((modifier, ("-a", "/a")) for modifier in ("windash", "contains|windash", "endswith|windash")),
+    *((f"{modifier}|contains", ("ab", "a")) for modifier in ("base64", "base64offset")),
+    *((modifier, (1, 3, 7, -3)) for modifier in ("lt", "lte", "gt", "gte", "")),
+    *(
+        (modifier, ("^a", "b$", "a.b", "A"))
+        for modifier in ("re", "re|i", "re|s", "re|m", "re|i|s")
+    ),
+    ("cidr", ("10.0.0.0/8", "10.1.0.0/16", "fe80::/10")),
+    ("exists", (True, False)),
+    ("", (None,)),
+    *((f"fieldref{how}", ("beta",)) for how in ("", "|startswith", "|endswith", "|contains")),
+    ("contains|all", (["a", "b"], ["a", "z"])),
+)
+
+
+def test_every_modifier_on_every_text() -> None:
+    """One test of one field a rule: nothing else can hide what a modifier does."""
+    events: list[Event] = [
+        {"Alpha": text, "beta": other} for text in _TEXTS for other in ("a", "ab")
+    ]
+    events += [{}, {"beta": "a"}, {"Gamma": "a"}]
+    rules = [
+        {"one": {f"Alpha|{modifier}".rstrip("|"): value}, "condition": "one"}
+        for modifier, values in _ASKED
+        for value in values
+    ]
+    expected = [[matches(rule, event) for event in events] for rule in rules]
+    found = engine(rules, events)
+    for rule, ours, theirs in zip(rules, found, expected, strict=True):
+        assert ours == theirs, rule
+    assert sum(map(any, expected)) > len(rules) // 2

@@ -252,7 +252,7 @@ def _ending(tree: Tree, before: Longs | None, entries: Entries, starts: Longs) -
 
     ``before`` is, for each entry, the latest beginning of what has to be over; None: nothing has to.
     ``&`` is one after another, ``!`` before a part of it means: none since the chain began, or, where
-    it begins with that, none in the window before it.
+    it begins with that, none within the time span before it.
     """
     if isinstance(tree, int):
         begins = np.arange(len(entries)) if before is None else _shifted(before)
@@ -275,7 +275,7 @@ def _ending(tree: Tree, before: Longs | None, entries: Entries, starts: Longs) -
                 ending = np.where(free, ending, -1)
         else:
             for last in absent:
-                before = np.where(last < before, before, -1)
+                before = np.where(last <= before, before, -1)
             ending = _ending(part, before, entries, starts)
         absent, before = [], np.maximum.accumulate(ending)
     return ending

@@ -71,6 +71,7 @@ def compile_correlation(
     if isinstance(condition, SigmaExtendedCorrelationCondition):
         expression = _expression(condition.parsed, names)
         if kind == "temporal_ordered":
+            expression = _flat(expression)
             _check_order(expression)
     elif isinstance(condition, SigmaCorrelationCondition):
         op, count = _OPERATORS[condition.op.name], condition.count
@@ -138,7 +139,18 @@ def _some_in_order(size: int, op: str, count: int) -> Tree:
     return ["|", *(["&", *some] for some in combinations(range(size), least))]
 
 
-def _check_order(tree: Tree, *, part: bool = False) -> None:
+def _flat(tree: Tree) -> Tree:
+    """Without parentheses that change nothing: ``a and (b and c)`` is ``a and b and c``."""
+    if isinstance(tree, int):
+        return tree
+    parts: list[Tree] = []
+    for part in map(_flat, tree[1:]):
+        same = isinstance(part, list) and part[0] == tree[0] and tree[0] != "!"
+        parts += part[1:] if same else [part]
+    return [tree[0], *parts]
+
+
+def _check_order(tree: Tree, *, part: bool = False, inner: bool = False) -> None:
     """Raises :class:`UnsupportedError` where ``not`` has no place in the order of the others.
 
     It has one before something that has to happen: only windows that end with a record are looked
@@ -147,11 +159,11 @@ def _check_order(tree: Tree, *, part: bool = False) -> None:
     if isinstance(tree, int):
         return
     if tree[0] == "!":
-        inner = tree[1]
-        plain = isinstance(inner, int) or (
-            inner[0] == "|" and all(isinstance(one, int) for one in inner[1:])
+        what = tree[1]
+        plain = isinstance(what, int) or (
+            what[0] == "|" and all(isinstance(one, int) for one in what[1:])
         )
-        if not part or not plain:
+        if inner or not part or not plain:
             raise UnsupportedError("in an order, 'not' stands before a rule and what follows it")
         return
     last = tree[-1]
@@ -160,7 +172,7 @@ def _check_order(tree: Tree, *, part: bool = False) -> None:
             "in an order, 'not' at the end would have to wait for what never comes"
         )
     for one in tree[1:]:
-        _check_order(one, part=tree[0] == "&")
+        _check_order(one, part=tree[0] == "&", inner=inner or (part and tree[0] == "|"))
 
 
 def _expression(node: Any, names: list[str]) -> Tree:
