@@ -173,7 +173,8 @@ class Answered:
 
 def _serve(host: Host, site: Site, request: Request, stem: str) -> Answered:
     application = host.iis.applications.get(site.name)
-    if application is not None and (answered := application(request, stem)) is not None:
+    answered: Answered | None = application(request, stem) if application is not None else None
+    if answered is not None:
         return answered
     root = _expand(host, site.path)
     parts = [part for part in stem.split("/") if part]
