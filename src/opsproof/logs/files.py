@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -57,27 +59,41 @@ class Identity:
 def collected(paths: Sequence[Path]) -> Iterator[list[LogFile]]:
     """The files of the paths, sorted by name; what cabinets hold is unpacked for the while.
 
-    Raises :class:`UsageError` where a path does not exist.
+    A folder that cannot be listed is among them: opening it fails, so the audit reports it like a
+    file that cannot be read. Raises :class:`UsageError` where a path does not exist.
     """
     with ExitStack() as stack:
-        found: dict[str, LogFile] = {}
-        for path in paths:
-            for file in _files(path):
-                members = [file]
-                if _head(file.path).startswith(_CABINET):
-                    folder = Path(stack.enter_context(TemporaryDirectory(prefix="opsproof-cab-")))
-                    members = unpack(file, folder)
-                for member in members:
-                    found.setdefault(member.name, member)
-        yield [found[name] for name in sorted(found)]
+        found: list[LogFile] = []
+        for file in _named(paths):
+            if _head(file.path).startswith(_CABINET):
+                folder = Path(stack.enter_context(TemporaryDirectory(prefix="opsproof-cab-")))
+                found += unpack(file, folder)
+            else:
+                found.append(file)
+        yield sorted(found, key=lambda one: one.name)
+
+
+def _named(paths: Sequence[Path]) -> list[LogFile]:
+    """Each file once, under a name of its own.
+
+    Names are short as long as they tell files apart: ``a/Security.evtx b/Security.evtx`` are two
+    logs. Those that would share a name are called as they were asked for, else by their full path.
+    """
+    every = [one for path in paths for one in _files(path)]
+    every.sort(key=lambda one: (one.name, len(str(one.path)), one.path), reverse=True)
+    files = {one.path.resolve(): one for one in every}
+    names = {real: one.name for real, one in files.items()}
+    for longer in (lambda real: str(files[real].path), str):
+        often = Counter(names.values())
+        names.update({real: longer(real) for real, name in names.items() if often[name] > 1})
+    return [LogFile(names[real], one.path) for real, one in files.items()]
 
 
 def _files(path: Path) -> list[LogFile]:
     if path.is_dir():
         return [
             LogFile(str(PurePosixPath(path.name, file.relative_to(path))), file)
-            for file in path.rglob("*")
-            if file.is_file()
+            for file in _below(path)
         ]
     if not path.is_file():
         # A device or a pipe need never end, and cannot be read twice.
@@ -90,6 +106,25 @@ def _files(path: Path) -> list[LogFile]:
     return [LogFile(path.name, path)]
 
 
+def _below(folder: Path) -> list[Path]:
+    """The files below a folder, and the folders there that cannot be listed."""
+    closed: list[OSError] = []
+    found = [
+        Path(at, name)
+        for at, _, names in os.walk(folder, onerror=closed.append)
+        for name in names
+        if _may_be_file(Path(at, name))
+    ]
+    return found + [Path(os.fsdecode(error.filename)) for error in closed]
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
 def unpack(cabinet: LogFile, folder: Path) -> list[LogFile]:
     """The files of a Microsoft cabinet ([MS-CAB]), written to ``folder``.
 
@@ -100,7 +135,13 @@ def unpack(cabinet: LogFile, folder: Path) -> list[LogFile]:
 
     try:
         archive = cabarchive.CabArchive(cabinet.path.read_bytes())
-    except (cabarchive.CorruptionError, cabarchive.NotSupportedError, ValueError, IndexError):
+    except (
+        cabarchive.CorruptionError,
+        cabarchive.NotSupportedError,
+        IndexError,
+        OSError,
+        ValueError,
+    ):
         return [cabinet]
     members = []
     for number, (name, file) in enumerate(sorted(archive.items())):
@@ -151,5 +192,9 @@ def _kind(head: bytes) -> Kind:
 
 
 def _head(path: Path) -> bytes:
-    with io.FileIO(path) as file:
-        return file.read(4)
+    """The first bytes; none where the file cannot be read, which is said when it is identified."""
+    try:
+        with io.FileIO(path) as file:
+            return file.read(4)
+    except OSError:
+        return b""

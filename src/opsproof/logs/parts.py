@@ -7,6 +7,7 @@ same report.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +19,7 @@ from opsproof.logs.files import READERS
 from opsproof.logs.gaps import GapFinder
 from opsproof.logs.model import Kind
 from opsproof.logs.options import Options
-from opsproof.logs.readers.base import Log, Notes
+from opsproof.logs.readers.base import Damage, Log, Notes
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.summary import WANTED, Summarizer
 from opsproof.logs.suppress import Suppressions
@@ -103,7 +104,7 @@ class Examiner:
         finder = GapFinder(self._options.micros(self._options.retained_since))
         part = Part(Tally(), Notes(), self.collector(), Summarizer(), TrafficCounter(), finder)
         part.collector.source(log.name, unit.sha256)
-        for table in READERS[unit.kind](log, self._wanted, part.notes):
+        for table in self._tables(unit, part.notes):
             table.source = 0
             inside = self._inside(table)
             part.tally.add(table, int(np.count_nonzero(inside)))
@@ -116,6 +117,13 @@ class Examiner:
                 if len(kept):
                     part.collector.add(rule, table, kept)
         return part
+
+    def _tables(self, unit: Unit, notes: Notes) -> Iterator[Table]:
+        """The unit's records, up to where its file can be read no more (gone, disk or share fails)."""
+        try:
+            yield from READERS[unit.kind](unit.log, self._wanted, notes)
+        except OSError as error:
+            notes.damage.append(Damage(f"reading it ended with an error: {error.strerror}"))
 
     def _inside(self, table: Table) -> Mask:
         """Which records are within the asked time; those without a time are."""

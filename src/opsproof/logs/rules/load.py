@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib.metadata import version
@@ -93,7 +94,7 @@ def _compiler() -> str:
 
 
 def _files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
-    found: dict[str, Path] = {}
+    found: dict[Path, tuple[str, str]] = {}
     for path in paths:
         if path.is_dir():
             inside = [
@@ -107,16 +108,23 @@ def _files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
                     where=str(path),
                     remedy="name a folder with Sigma rules (*.yml)",
                 )
-            found.update((str(file.relative_to(path)), file) for file in inside)
+            short = {file: str(file.relative_to(path)) for file in inside}
         elif path.is_file():
-            found[path.name] = path
+            short = {path: path.name}
         else:
             raise UsageError(
                 "there are no rules here: no such file or folder",
                 where=str(path),
                 remedy="name a folder with Sigma rules (*.yml)",
             )
-    return sorted(found.items())
+        for file, name in short.items():
+            real = file.resolve()
+            found[real] = min(found.get(real, (name, str(file))), (name, str(file)))
+    # Two folders may each hold a windows/services.yml: both are rules, under their full names.
+    often = Counter(name for name, _ in found.values())
+    return sorted(
+        (name if often[name] == 1 else full, file) for file, (name, full) in found.items()
+    )
 
 
 def _read(stored: Path) -> RuleSet | None:

@@ -1,0 +1,122 @@
+"""Which files and rules an audit takes in: none is lost for its name, its place or its rights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opsproof.logs.audit import Options, audit
+from opsproof.logs.files import READERS, collected
+from opsproof.logs.model import Kind
+from opsproof.logs.readers.base import Fields, Log, Notes
+from opsproof.logs.rules.compiled import RuleSet
+from opsproof.logs.rules.load import compile_texts, load
+from opsproof.logs.table import Table
+
+REQUEST = "#Fields: date time c-ip cs-method cs-uri-stem\n2026-01-05 10:00:00 10.0.0.{} GET /a\n"
+RULE = (
+    "title: Rule {0}\nid: 00000000-0000-0000-0000-0000000000{0:02d}\n"
+    "logsource: {{category: webserver}}\ndetection: {{s: {{cs-method: GET}}, condition: s}}\n"
+)
+
+
+@pytest.fixture(scope="module")
+def rules() -> RuleSet:
+    return compile_texts([("a.yml", RULE.format(1).encode())])
+
+
+@pytest.fixture
+def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Logs of the same name on two servers."""
+    for number in (1, 2):
+        folder = tmp_path / f"srv{number}" / "W3SVC1"
+        folder.mkdir(parents=True)
+        (folder / "u_ex260105.log").write_text(REQUEST.format(number))
+    monkeypatch.chdir(tmp_path)
+    return [Path("srv1/W3SVC1"), Path("srv2/W3SVC1")]
+
+
+@pytest.mark.parametrize("below", ["", "u_ex260105.log"])
+def test_logs_of_one_name_in_two_places_are_two_logs(
+    servers: list[Path], rules: RuleSet, below: str
+) -> None:
+    paths = [folder / below for folder in servers]
+    report = audit(paths, rules)
+    assert [one.file for one in report.sources] == [
+        "srv1/W3SVC1/u_ex260105.log",
+        "srv2/W3SVC1/u_ex260105.log",
+    ]
+    assert report.counts.hits == 2
+    assert audit(paths[::-1], rules) == report
+
+
+def test_a_file_reached_in_several_ways_is_read_once(servers: list[Path]) -> None:
+    paths = [*servers, servers[0].resolve(), servers[0] / "u_ex260105.log"]
+    with collected(paths) as files, collected(paths[::-1]) as backwards:
+        assert len(files) == 2
+        assert backwards == files
+
+
+def test_names_are_told_apart_by_the_whole_path_where_nothing_shorter_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("a/x.log", "b/x.log", "q/a/x.log"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(place)
+    monkeypatch.chdir(tmp_path)
+    with collected([Path("a/x.log"), Path("b/x.log"), Path("q/a")]) as files:
+        names = {one.path.read_text(): one.name for one in files}
+    assert names["b/x.log"] == "b/x.log"
+    assert len(set(names.values())) == 3
+
+
+def test_rules_of_one_name_in_two_folders_are_two_rules(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "same.yml").write_text(RULE.format(number))
+    folders = [tmp_path / "1", tmp_path / "2"]
+    loaded = load(folders)
+    assert [rule.meta.title["en"] for rule in loaded.rules] == ["Rule 1", "Rule 2"]
+    assert not loaded.rejected
+    assert load(folders[::-1]) == loaded
+    assert len(load([*folders, tmp_path / "1" / "same.yml"]).rules) == 2
+
+
+def test_a_folder_that_cannot_be_listed_is_told_and_the_rest_is_audited(
+    servers: list[Path], rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def denied(path: Any) -> Any:
+        if str(path).endswith("srv2"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    # Rights do not bind root, who may run this.
+    monkeypatch.setattr(os, "scandir", denied)
+    report = audit([servers[0].parent.parent, servers[1].parent], rules)
+    assert [place.file for place in report.unreadable] == ["srv2"]
+    assert report.unreadable[0].what.startswith("it cannot be read: ")
+    assert report.counts.hits == 1
+
+
+def test_a_file_that_goes_while_it_is_read_is_told_and_the_rest_is_audited(
+    servers: list[Path], rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = READERS[Kind.W3C]
+
+    def gone(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
+        if log.name.startswith("srv1"):
+            raise OSError(116, "Stale file handle")
+        return real(log, wanted, notes)
+
+    monkeypatch.setitem(READERS, Kind.W3C, gone)
+    report = audit(servers, rules, options=Options(processes=1))
+    assert [str(place) for place in report.unreadable] == [
+        "srv1/W3SVC1/u_ex260105.log: reading it ended with an error: Stale file handle"
+    ]
+    assert report.counts.hits == 1
