@@ -247,6 +247,52 @@ def test_gap_says_how_many_and_where(tmp_path: Path, rules: RuleSet) -> None:
     assert gap.channel == "Security"
 
 
+def test_what_one_computer_has_makes_up_for_nothing_that_another_lacks(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    """Two computers in one audit, and both in one file, as a collector of events has them."""
+    mine = [record(1, -300 * 86_400), record(2, -300 * 86_400), record(3, 0)]
+    other = [record(number, number, computer="SRV2") for number in (40, 41, 45)]
+    (tmp_path / "both.evtx").write_bytes(evtx_bytes([*mine[:2], *other[:2], mine[2], other[2]]))
+    options = Options(retained_since=_START - timedelta(days=183))
+    gaps = audit([tmp_path], rules, options=options).gaps
+    assert [(gap.kind, gap.detail) for gap in gaps] == [
+        (
+            "record-id-hole",
+            "of SRV2, 3 record ids are missing in 1 places, first between 41 and 45",
+        ),
+        (
+            "short-retention",
+            "the oldest record is of 2026-01-05T10:00:40.000000Z; policy asks for 2025-07-06",
+        ),
+    ]
+
+
+def test_a_day_that_one_site_lacks_is_missing_though_another_has_it(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    for server, days in ((1, (1, 3)), (2, (1, 2, 3))):
+        for day in days:
+            file = tmp_path / "logs" / f"srv{server}" / "W3SVC1" / f"u_ex26010{day}.log"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(
+                WEB.replace("2026-01-05", f"2026-01-0{day}").replace("9 GET", f"{server} GET")
+            )
+    report = audit([tmp_path / "logs"], rules)
+    assert [(gap.kind, gap.file, gap.detail) for gap in report.gaps] == [
+        ("missing-day", "logs/srv1/W3SVC1/u_ex260103.log", "no log of 2026-01-02")
+    ]
+
+
+def test_days_whose_logs_are_alike_are_all_there(tmp_path: Path, rules: RuleSet) -> None:
+    head = "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time c-ip\n"
+    for day in (1, 2, 3):
+        (tmp_path / f"u_ex26010{day}.log").write_text(head)
+    report = audit([tmp_path], rules)
+    assert [gap.kind for gap in report.gaps] == ["no-records"]
+    assert report.counts.duplicates == 2
+
+
 def test_missing_day_and_short_retention(tmp_path: Path, rules: RuleSet) -> None:
     for day in (1, 2, 5):
         text = WEB.replace("2026-01-05", f"2026-01-0{day}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,9 @@ BACKWARDS: Final = 60_000_000
 
 _DAILY: Final = re.compile(r"u?_?(?:ex|in|nc)(\d\d)(\d\d)(\d\d)\.log", re.IGNORECASE)
 _MOST_DAYS: Final = 400
+
+_Log: TypeAlias = tuple[str, str]
+"""The computer that wrote a log, and the channel. Channels are called alike on all computers."""
 
 
 @dataclass(slots=True)
@@ -92,64 +95,72 @@ class _Order:
 
 @dataclass(slots=True)
 class GapFinder:
-    """Looks at every record's id and time, and at file names. Feed files one after another."""
+    """Looks at every record's id and time, and at file names. Feed files one after another.
+
+    Each computer's log stands for itself: what one has does not make up for what another lacks.
+    Where records name no computer (most web logs), files in one folder or cabinet are of one log.
+    """
 
     retained_since: int | None = None
     gaps: list[Gap] = field(default_factory=list)
-    _orders: dict[str, _Order] = field(default_factory=dict)
+    _orders: dict[_Log, _Order] = field(default_factory=dict)
     _block: int | None = None
-    _waiting: dict[str, list[tuple[Longs, Longs]]] = field(default_factory=dict)
-    _oldest: dict[str, tuple[int, str, str]] = field(default_factory=dict)
-    _days: dict[str, dict[date, tuple[str, str]]] = field(default_factory=dict)
+    _waiting: dict[_Log, list[tuple[Longs, Longs]]] = field(default_factory=dict)
+    _oldest: dict[_Log, tuple[int, str, str]] = field(default_factory=dict)
+    _days: dict[_Log, dict[date, tuple[str, str]]] = field(default_factory=dict)
 
     def add(self, table: Table, file: str, sha256: str) -> None:
         """The next batch of the file."""
         if table.block is None or table.block != self._block:
             self._flush()
         self._block = table.block
-        for channel, rows in _by_channel(table):
+        for log, rows in _by_log(table):
             ids, moments = table.record_ids[rows], table.times[rows]
-            self._waiting.setdefault(channel, []).append((ids, moments))
+            self._waiting.setdefault(log, []).append((ids, moments))
             known = moments[moments != times.UNKNOWN]
             if len(known):
                 oldest = (int(known.min()), file, sha256)
-                self._oldest[channel] = min(self._oldest.get(channel, oldest), oldest)
+                computer, channel = log
+                key = (computer or _folder(file), channel)
+                self._oldest[key] = min(self._oldest.get(key, oldest), oldest)
 
     def _flush(self) -> None:
         """Put the records that wait for the rest of their block in order."""
-        for channel, parts in self._waiting.items():
+        for log, parts in self._waiting.items():
             ids = np.concatenate([one for one, _ in parts])
             moments = np.concatenate([one for _, one in parts])
             if len(parts) > 1:
                 order = np.argsort(ids, kind="stable")
                 ids, moments = ids[order], moments[order]
-            self._orders.setdefault(channel, _Order()).follow(ids, moments)
+            self._orders.setdefault(log, _Order()).follow(ids, moments)
         self._waiting.clear()
 
     def merge(self, other: GapFinder) -> None:
         """Take a later part of the same file, or of the next ones."""
         other._flush()
-        for key, order in other._orders.items():
-            self._orders.setdefault(key, _Order()).merge(order)
-        for channel, oldest in other._oldest.items():
-            self._oldest[channel] = min(self._oldest.get(channel, oldest), oldest)
+        for log, order in other._orders.items():
+            self._orders.setdefault(log, _Order()).merge(order)
+        for key, oldest in other._oldest.items():
+            self._oldest[key] = min(self._oldest.get(key, oldest), oldest)
 
     def close(self, file: str, sha256: str, *, original: bool, records: int) -> None:
         """The file is done. ``original``: it is a log itself, so its ids must have no holes."""
         self._flush()
         if not records:
             self._gap("no-records", file, sha256, "", "the file holds no record")
-        for channel, order in sorted(self._orders.items()):
+        several = len({computer for computer, _ in self._orders}) > 1
+        for (computer, channel), order in sorted(self._orders.items()):
+            whose = f"of {computer}, " if several and computer else ""
             if order.first_hole is not None and original:
                 low, high = order.first_hole
                 detail = (
-                    f"{order.missing} record ids are missing in {order.holes} places, "
+                    f"{whose}{order.missing} record ids are missing in {order.holes} places, "
                     f"first between {low} and {high}"
                 )
                 self._gap("record-id-hole", file, sha256, channel, detail)
             if order.backs:
                 detail = (
-                    f"time goes back {order.backs} times, most by "
+                    f"{whose}time goes back {order.backs} times, most by "
                     f"{order.worst // 1_000_000} s at record {order.worst_at}"
                 )
                 self._gap("time-backwards", file, sha256, channel, detail)
@@ -157,13 +168,13 @@ class GapFinder:
 
     def named(self, file: str, sha256: str, channel: str) -> None:
         """Note the day that a web log's name says it is of."""
-        match = _DAILY.search(file.rsplit("/", 1)[-1])
+        match = _DAILY.search(file.removeprefix(_folder(file)))
         if match:
             try:
                 day = date(2000 + int(match[1]), int(match[2]), int(match[3]))
             except ValueError:
                 return
-            self._days.setdefault(channel, {})[day] = (file, sha256)
+            self._days.setdefault((_folder(file), channel), {})[day] = (file, sha256)
 
     def result(self, cleared: tuple[Cleared, ...]) -> tuple[Gap, ...]:
         """All gaps, sorted."""
@@ -178,7 +189,7 @@ class GapFinder:
         )
 
     def _missing_days(self) -> None:
-        for channel, days in sorted(self._days.items()):
+        for (_, channel), days in sorted(self._days.items()):
             last = max(days)
             day = min(days)
             for _ in range(_MOST_DAYS):
@@ -192,7 +203,7 @@ class GapFinder:
     def _short_retention(self) -> None:
         if self.retained_since is None:
             return
-        for channel, (oldest, file, sha256) in sorted(self._oldest.items()):
+        for (_, channel), (oldest, file, sha256) in sorted(self._oldest.items()):
             if oldest > self.retained_since:
                 policy = datetime.fromtimestamp(self.retained_since // 1_000_000, UTC).date()
                 detail = f"the oldest record is of {times.text(oldest)}; policy asks for {policy}"
@@ -212,11 +223,27 @@ class GapFinder:
         )
 
 
-def _by_channel(table: Table) -> list[tuple[str, Longs]]:
-    column = table.columns.get("channel")
-    if column is None:
-        return [(table.channel, np.arange(table.size))]
-    names, codes, rows = column.names(), column.code_array(), column.row_array()
+def _folder(file: str) -> str:
+    """The folder or cabinet that a file is in, by its name in the report."""
+    return file[: max(file.rfind("/"), file.rfind("!")) + 1]
+
+
+def _by_log(table: Table) -> list[tuple[_Log, Longs]]:
+    """The records of each log, in file order. Records whose channel is null are of none."""
+    channel, computer = table.columns.get("channel"), table.columns.get("computer")
+    channels = [table.channel] if channel is None else channel.names()
+    computers = [*(() if computer is None else computer.names()), table.computer]
+    width = len(computers)
+    pairs = np.full(table.size, width - 1, dtype=np.int64)
+    if computer is not None:
+        pairs[computer.row_array()] = computer.code_array()
+    if channel is not None:
+        pairs += channel.dense(table.size).astype(np.int64) * width
+    order = np.argsort(pairs, kind="stable")
+    order = order[np.searchsorted(pairs[order], 0) :]
+    edges = np.flatnonzero(np.diff(pairs[order])) + 1
     return [
-        (names[code], rows[codes == code].astype(np.int64)) for code in np.unique(codes).tolist()
+        ((computers[int(pairs[rows[0]]) % width], channels[int(pairs[rows[0]]) // width]), rows)
+        for rows in np.split(order, edges)
+        if len(rows)
     ]
