@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 
 from opsproof.cli.audit import command
 from opsproof.errors import ExitCode, UsageError
+from opsproof.logs.audit import Options, Step, audit
+from opsproof.logs.rules.load import compile_texts
 
 CLEAN = """\
 #Fields: date time c-ip cs-method cs-uri-stem cs-uri-query sc-status
@@ -208,3 +210,34 @@ def test_without_a_terminal_progress_is_a_line_a_file(log: Path) -> None:
     _, result = run(log)
     assert result.stderr == f"1/1 {log.name}\n"
     assert run(log, "--quiet")[1].stderr == ""
+
+
+def test_progress_goes_on_while_files_are_examined(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.log").write_text(
+            CLEAN + f"2026-01-05 10:00:00 ::1 GET /{name} - 200\n" * 99
+        )
+    steps: list[Step] = []
+    options = Options(processes=1, part_bytes=1000)
+    audit([tmp_path], compile_texts([]), options=options, progress=steps.append)
+    size = (tmp_path / "a.log").stat().st_size
+    assert [step.done for step in steps if step.unit == "files"] == [1, 2]
+    done = [step.done for step in steps if step.unit == "bytes"]
+    assert len(done) > 4
+    assert done == sorted(done)
+    assert done[-1] == 2 * size == steps[-1].total
+
+
+def test_a_time_that_ends_before_it_begins_is_a_usage_error(log: Path) -> None:
+    log.write_text(CLEAN)
+    with pytest.raises(click.UsageError, match="not before"):
+        run(log, "--since", "2026-01-06", "--until", "2026-01-05")
+
+
+def test_the_table_cuts_neither_times_nor_files(log: Path, tmp_path: Path) -> None:
+    long = tmp_path / ("of_a_server_with_a_long_name_" * 4)
+    long.mkdir()
+    (long / log.name).write_text(ATTACK)
+    text = run(long, "--quiet")[1].stdout
+    assert "…" not in text
+    assert "2026-01-05T10:00:01" in text

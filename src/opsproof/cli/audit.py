@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +17,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from opsproof.cli.bar import Bar
 from opsproof.cli.output import envelope
 from opsproof.errors import ExitCode, UsageError, worst
 from opsproof.evidence.model import Severity
 from opsproof.logs import times
-from opsproof.logs.audit import Limits, Options, Progress, audit
+from opsproof.logs.audit import Limits, Options, Progress, Step, audit
 from opsproof.logs.baseline import SHOWN, check_baseline, make_baseline, write_baseline
 from opsproof.logs.cluster import Cluster, load_manifest
 from opsproof.logs.explain import explain
@@ -190,15 +191,30 @@ def command(
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Progress | None]:
-    """One line that changes on a terminal, a line a file where stderr is kept."""
-    console = Console(stderr=True, highlight=False)
+    """Files as they are identified (a line that changes, or a line each), then a bar of megabytes."""
     if quiet:
         yield None
-    elif console.is_terminal:
-        with console.status("reading rules") as status:
-            yield lambda name, number, total: status.update(escape(f"{number}/{total} {name}"))
-    else:
-        yield lambda name, number, total: console.print(f"{number}/{total} {name}", markup=False)
+        return
+    console = Console(stderr=True, highlight=False)
+    with ExitStack() as shown:
+        status = console.status("reading rules")
+        if console.is_terminal:
+            shown.enter_context(status)
+        bar: Callable[[int, int], None] | None = None
+
+        def tell(step: Step) -> None:
+            nonlocal bar
+            if step.unit == "bytes":
+                if bar is None:
+                    status.stop()
+                    bar = shown.enter_context(Bar(quiet, "MB"))
+                bar(step.done // 1_000_000, step.total // 1_000_000)
+            elif console.is_terminal:
+                status.update(escape(f"{step.done}/{step.total} {step.name}"))
+            else:
+                console.print(f"{step.done}/{step.total} {step.name}", markup=False, soft_wrap=True)
+
+        yield tell
 
 
 def _accepting(
@@ -255,6 +271,8 @@ def _options(
     shown: int | None,
 ) -> Options:
     now = datetime.now(UTC)
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("--since is not before --until: no record can be between them")
     return Options(
         limits=Limits() if shown is None else Limits(hits_per_rule=shown),
         since=since,
@@ -316,7 +334,11 @@ def _table(report: AuditReport) -> None:
     console = Console(highlight=False)
     console.width = max(console.width, 120)
     if report.hits:
-        table = Table("time (UTC)", *_COLUMNS[1:], header_style="bold")
+        table = Table(header_style="bold")
+        for name in ("time (UTC)", *_COLUMNS[1:]):
+            # Who looks for the record needs time, file and number whole.
+            whole = name in {"time (UTC)", "severity", "record"}
+            table.add_column(name, no_wrap=whole, overflow="fold")
         for row in _rows(report):
             table.add_row(*(Text(value) for value in (row[0][:19], *row[1:])))
         console.print(table)

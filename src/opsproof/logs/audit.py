@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from opsproof.logs import times
 from opsproof.logs.cluster import Cluster, examined_on
@@ -23,10 +24,21 @@ from opsproof.logs.summary import Summarizer
 from opsproof.logs.traffic import TrafficCounter
 from opsproof.logs.workers import Workers
 
-__all__ = ["Limits", "Options", "Progress", "audit"]
+__all__ = ["Limits", "Options", "Progress", "Step", "audit"]
 
-Progress = Callable[[str, int, int], None]
-"""Called before each file: its name, its number from 1, how many there are."""
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far an audit is: first ``files`` are identified, then their ``bytes`` are examined."""
+
+    unit: Literal["files", "bytes"]
+    name: str
+    done: int
+    total: int
+
+
+Progress: TypeAlias = Callable[[Step], None]
+"""Called before each file is identified, and when a part of a file has been examined."""
 
 MOST_DAMAGE = 1000
 """Places of damage that a report lists for one file; all are counted."""
@@ -67,13 +79,13 @@ def audit(
     """
     loaded = rules if isinstance(rules, RuleSet) else load(list(rules), cache or default_cache())
     run = _Run(loaded, options or Options(since=since, until=until), cluster)
+    tell = progress or (lambda _: None)
     with collected(paths) as files, closing(run):
         run.begin(files)
         for number, file in enumerate(files, 1):
-            if progress is not None:
-                progress(file.name, number, len(files))
+            tell(Step("files", file.name, number, len(files)))
             run.identify(file)
-        run.examine()
+        run.examine(tell)
     return run.report()
 
 
@@ -125,7 +137,7 @@ class _Run:
             return
         self._known.append(_Known(file, identity))
 
-    def examine(self) -> None:
+    def examine(self, tell: Progress) -> None:
         """Read all files, side by side where that pays, and merge what comes out."""
         units = list(self._units())
         asked = (unit for _, unit in units)
@@ -136,9 +148,8 @@ class _Run:
             parts = self._workers.examined(asked, self._examiner)
         else:
             parts = map(self._examiner.examine, asked)
-        pairs = zip((known for known, _ in units), parts, strict=True)
         read = set()
-        for known, group in groupby(pairs, key=lambda pair: pair[0]):
+        for known, group in groupby(_told(units, parts, tell), key=lambda pair: pair[0]):
             read.add(known.identity.sha256)
             self._file(known, (part for _, part in group))
         for known in self._known:
@@ -274,6 +285,21 @@ class _Run:
             suppressions=suppressed,
             traffic=self._traffic.result(),
         )
+
+
+def _told(
+    units: Sequence[tuple[_Known, Unit]], parts: Iterator[Part], tell: Progress
+) -> Iterator[tuple[_Known, Part]]:
+    """Each part with its file, as it comes; how far that is is told."""
+    sizes = [
+        (known.identity.size if unit.log.end is None else unit.log.end) - unit.log.begin.offset
+        for known, unit in units
+    ]
+    done, total = 0, sum(sizes)
+    for (known, _), size, part in zip(units, sizes, parts, strict=True):
+        done += size
+        tell(Step("bytes", known.file.name, done, total))
+        yield known, part
 
 
 def _size(files: Sequence[LogFile]) -> int:
