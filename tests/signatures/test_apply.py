@@ -178,6 +178,24 @@ def test_rollback_needs_the_bureaus_key(tmp_path: Path, keys: Keys) -> None:
     database.close()
 
 
+def test_a_way_back_that_is_not_here_is_not_called_done(
+    tmp_path: Path, keys: Keys, keys_folder: Path
+) -> None:
+    """Values that another folder or an older plan wrote have their before-images there."""
+    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
+    job, plan = drills.planned(drill)
+    written = applied(job, plan, keys, tmp_path / "work").written
+    after = contents(drill)
+    database = Database(job.url, job.profile)
+    back = Rollback(
+        plan, job.profile, database, tmp_path / "elsewhere", keys.bureau, drill_key(keys_folder)
+    ).roll_back()
+    database.close()
+    assert (back.written, len(back.left_alone)) == (0, written)
+    assert not back.done
+    assert contents(drill) == after
+
+
 def test_before_images_show_nothing(tmp_path: Path, keys: Keys) -> None:
     drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
     before = contents(drill)

@@ -156,3 +156,74 @@ def test_a_sheet_with_a_column_twice_is_refused(tmp_path: Path) -> None:
     book.save(tmp_path / "base.xlsx")
     with pytest.raises(SourceError, match="a column name is there twice"):
         list(read(tmp_path / "base.xlsx"))
+
+
+def _sheet(folder: Path, *rows: list[object], merge: str | None = None) -> list[Delivered | BadRow]:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(HEADER.split(","))
+    for row in rows:
+        sheet.append(row)
+    if merge is not None:
+        sheet.merge_cells(merge)
+    book.save(folder / "base.xlsx")
+    return read(folder / "base.xlsx")
+
+
+def _cells(**changes: object) -> list[object]:
+    good: list[object] = [1, "202600000001", "王伟", "语文", 91.5, date(2026, 6, 7), "", "QQ=="]
+    return list(
+        (dict(zip(HEADER.split(","), [*good, "5A01", None], strict=True)) | changes).values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "what"),
+    [
+        ("ticket", '="20260000000"&"1"', "ticket is a formula: deliver its value"),
+        ("score", "=90+1.5", "score is a formula: deliver its value"),
+        ("signature", "=A1", "signature is a formula: deliver its value"),
+        ("note", "#N/A", "note is an error value"),
+        ("id", 1234567890123456, "id is a number of more than 15 digits, which a sheet does"),
+        ("note", date(2026, 1, 1), "note is not of type text"),
+        ("signature", 12345, "signature is not of type text"),
+        ("certificate", 5.5, "certificate is not of type text"),
+        ("signed_at", "8 June", "signed_at is no time"),
+    ],
+)
+def test_a_sheets_cells_are_never_guessed(
+    column: str, value: object, what: str, tmp_path: Path
+) -> None:
+    good, bad = _sheet(tmp_path, _cells(), _cells(**{column: value}))
+    assert isinstance(good, Delivered)
+    assert isinstance(bad, BadRow)
+    assert bad.where == "base.xlsx:3"
+    assert bad.what.startswith(what)
+
+
+def test_rows_with_merged_cells_are_named(tmp_path: Path) -> None:
+    rows = _sheet(tmp_path, _cells(), _cells(id=2), _cells(id=3), merge="C3:C4")
+    assert isinstance(rows[0], Delivered)
+    assert rows[1:] == [
+        BadRow("base.xlsx:3", "has merged cells"),
+        BadRow("base.xlsx:4", "has merged cells"),
+    ]
+
+
+def test_a_formula_in_a_column_that_nobody_reads_is_no_fault(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append([*HEADER.split(","), "remark"])
+    sheet.append([*_cells(), "=A2"])
+    sheet["N1"].number_format = "0.00"  # a cell that has a format and nothing in it
+    book.save(tmp_path / "base.xlsx")
+    assert isinstance(read(tmp_path / "base.xlsx")[0], Delivered)
+
+
+def test_a_signature_that_is_no_text_is_a_bad_row(tmp_path: Path) -> None:
+    fields = dict(zip(HEADER.split(","), GOOD.split(","), strict=True)) | {"signature": [1]}
+    path = tmp_path / "base.jsonl"
+    path.write_text(json.dumps(fields), encoding="utf-8")
+    assert read(path) == [BadRow("base.jsonl:1", "signature is not of type text")]

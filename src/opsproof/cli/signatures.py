@@ -371,9 +371,12 @@ def _print(form: str, facts: RecordSetFacts, bad_rows: list[Any], plan: Plan | N
     for row in bad_rows:
         click.echo(f"base data not taken: {row.where}: {row.what}")
     if facts.state in ("applied", "rolled-back"):
+        reason = "changed since the plan"
+        if facts.state == "rolled-back":
+            reason = "changed since, or have no before-image in this folder"
         click.echo(
-            f"{facts.written} written, {facts.already} were already so, "
-            f"{facts.left_alone} left alone because they changed since the plan"
+            f"plan {facts.plan_sha256}: {facts.written} written, {facts.already} were already so, "
+            f"{facts.left_alone} left alone because they {reason}"
         )
     if plan is not None:
         click.echo(f"{facts.to_write} to write, {facts.unsolved} need somebody else")

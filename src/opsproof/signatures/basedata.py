@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import csv
 import json
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from opsproof.signatures import sheets
 from opsproof.signatures.database import make_engine, reading
 from opsproof.signatures.errors import SourceError
 from opsproof.signatures.model import BaseRecord, key_text
@@ -81,6 +82,8 @@ class _Names:
             for column in profile.key
         ]
         self.needed = [name for _, name in (*self.fields, *self.key)]
+        given = (base.signature, base.certificate, base.signed_at)
+        self.used = [*self.needed, *(name for name in given if name)]
         self.base = base
 
 
@@ -105,6 +108,10 @@ def _rows(
 
 def _record(names: _Names, cells: Mapping[str, Any]) -> tuple[str, BaseRecord]:
     empty = names.base.empty
+    for name in names.used:
+        cell = cells.get(name)
+        if isinstance(cell, sheets.Fault):
+            raise ValueProblemError(f"{name} {cell.what}")
     values = tuple(
         normalise(field, _cell(field, cells[name], empty)) for field, name in names.fields
     )
@@ -116,11 +123,15 @@ def _record(names: _Names, cells: Mapping[str, Any]) -> tuple[str, BaseRecord]:
         parts.append(part)
     base = names.base
     signature = cells.get(base.signature) if base.signature else None
+    if isinstance(signature, memoryview):  # as a driver gives bytes
+        signature = bytes(signature)
+    if signature is not None and not isinstance(signature, (str, bytes)):
+        raise ValueProblemError(f"{base.signature} is not of type text")
     return key_text(parts), BaseRecord(
         values=values,
         signature=signature or None,
         reference=_text(cells, base.certificate),
-        signed_at=_text(cells, base.signed_at),
+        signed_at=_moment(cells, base.signed_at),
     )
 
 
@@ -130,8 +141,24 @@ def _cell(field: Field, value: Any, empty: str) -> Any:
 
 
 def _text(cells: Mapping[str, Any], name: str | None) -> str | None:
+    """What names a certificate; a number with a fraction or an exponent has lost what it was."""
     value = cells.get(name) if name else None
-    return None if value is None or value == "" else str(value)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueProblemError(f"{name} is not of type text")
+    return str(value)
+
+
+def _moment(cells: Mapping[str, Any], name: str | None) -> str | None:
+    value = cells.get(name) if name else None
+    if value is None or value == "":
+        return None
+    try:
+        datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise ValueProblemError(f"{name} is no time") from error
+    return str(value)
 
 
 def _csv(path: Path, encoding: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
@@ -189,31 +216,4 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _xlsx(path: Path, _: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise SourceError("is not an XLSX workbook", where=str(path)) from error
-    try:
-        rows = iter(book.worksheets[0].iter_rows(values_only=True))
-        header = [str(cell) for cell in next(rows, ())]
-        if len(set(header)) != len(header):
-            raise SourceError("a column name is there twice", where=f"{path}:1")
-        for number, cells in enumerate(rows, 2):
-            if all(cell is None for cell in cells):
-                continue
-            if len(cells) > len(header):
-                yield number, f"has {len(cells)} cells instead of {len(header)}"
-                continue
-            padded = [*cells, *[None] * (len(header) - len(cells))]
-            yield number, {name: _sheet(cell) for name, cell in zip(header, padded, strict=True)}
-    finally:
-        book.close()
-
-
-def _sheet(cell: Any) -> Any:
-    """A sheet has doubles only: one that is whole is an integer. An empty cell is as in CSV."""
-    if cell is None:
-        return ""
-    return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
+    return sheets.rows(path)

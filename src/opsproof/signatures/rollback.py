@@ -1,7 +1,8 @@
 """The way back: put the before-images where a plan's values still are.
 
 Only the bureau's key opens the images. A record that no longer holds what was written is left
-alone and reported; one that already is as before is done.
+alone and reported, and so is one that holds a value of the plan but has no image here (another plan
+or another folder wrote it, and its way back is there); one that already is as before is done.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opsproof.evidence.canonical import canonical_line
 from opsproof.evidence.files import append_durably, locked
-from opsproof.signatures.apply import Point, Result, named
-from opsproof.signatures.database import Database
+from opsproof.signatures.apply import BATCH, Point, Result, chunks, named, unpacked_key
+from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.images import read_images
 from opsproof.signatures.model import image_digest, key_digest, unpacked
@@ -46,13 +47,28 @@ class Rollback:
             RefusedError: another process works in the folder.
         """
         result = Result()
+        kept: set[str] = set()
         with locked(self.folder / "lock", wait=False):
             for name, rows in read_images(self.folder, self.plan.sha256, self.bureau, self.key):
                 self._image(name, rows, result)
+                kept |= {key_digest(_key(row)) for row in rows}
+            self._without_image(kept, result)
         return result
 
+    def _without_image(self, kept: set[str], result: Result) -> None:
+        for entries in chunks(self.plan.writes(), BATCH):
+            wanted = {unpacked_key(entry): entry for entry in entries}
+            keys = [key for key in wanted if key_digest(key) not in kept]
+            if not keys:
+                continue
+            with reading(self.database.engine) as connection:
+                stored = self.database.fetch(connection, keys)
+            for key, cells in stored.items():
+                if image_digest(named(self.profile, cells)) == wanted[key].after:
+                    result.left_alone.append(key_digest(key))
+
     def _image(self, name: str, rows: list[dict[str, Any]], result: Result) -> None:
-        keys = [tuple(unpacked(part) for part in row["key"]) for row in rows]
+        keys = [_key(row) for row in rows]
         left: list[str] = []
         written = already = 0
         with self.database.writing() as connection:
@@ -87,3 +103,7 @@ class Rollback:
         [cells] = self.database.fetch(connection, [key]).values()
         if changed != 1 or image_digest(named(self.profile, cells)) != row["before_sha256"]:
             raise PlanError("a record did not become what it was", where=key_digest(key))
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(unpacked(part) for part in row["key"])

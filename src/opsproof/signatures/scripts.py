@@ -13,11 +13,12 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from opsproof.errors import UsageError
 from opsproof.signatures.apply import chunks, named, unpacked_key
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.images import read_images, write_image
+from opsproof.signatures.images import images_folder, read_images, write_image
 from opsproof.signatures.model import image_digest, key_digest, unpacked
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
@@ -73,7 +74,14 @@ def backward(
     Raises:
         DecryptionError: the key is not the bureau's.
         PlanError: the copy is neither what was planned on nor what was planned.
+        UsageError: there are no before-images of the plan.
     """
+    if not images_folder(work, plan.sha256).is_dir():
+        raise UsageError(
+            "there are no before-images of this plan",
+            where=str(work),
+            remedy="use the work folder and the ticket that it was applied with",
+        )
     rows = (row for _, rows in read_images(work, plan.sha256, bureau, key) for row in rows)
     while part := list(itertools.islice(rows, BATCH)):
         keys = [tuple(unpacked(one) for one in row["key"]) for row in part]
