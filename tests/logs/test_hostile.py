@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from opsproof.logs.audit import Options, audit
 from opsproof.logs.model import Reason
+from opsproof.logs.rules import load as loading
+from opsproof.logs.rules import sigma
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import compile_texts, load
 
@@ -82,6 +85,42 @@ def test_cache_that_is_damaged_or_cannot_be_written_only_costs_time(tmp_path: Pa
     first = load([rules], cache)
     (stored,) = cache.iterdir()
     assert load([rules], cache) == first
-    stored.write_bytes(b"\xc1damaged")
-    assert load([rules], cache) == first
+    whole = stored.read_bytes()
+    for damaged in (
+        b"",
+        b"\xc1damaged",
+        whole[:-1],
+        whole.replace(b"GET", b"GOT"),
+        whole.replace(b"get", b"got"),
+    ):
+        stored.write_bytes(damaged)
+        assert load([rules], cache) == first
+        assert stored.read_bytes() == whole
     assert load([rules], tmp_path / "rules" / "a.yml") == first
+
+
+def test_cache_is_used_and_holds_for_one_content_and_one_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled_sets: list[str] = []
+    real = sigma.compile_all
+
+    def counting(digest: str, texts: Sequence[tuple[str, bytes]]) -> RuleSet:
+        compiled_sets.append(digest)
+        return real(digest, texts)
+
+    monkeypatch.setattr(sigma, "compile_all", counting)
+    rules, cache = tmp_path / "a.yml", tmp_path / "cache"
+    rules.write_text(GOOD)
+    first = load([rules], cache)
+    assert load([rules], cache) == first
+    assert len(compiled_sets) == 1
+    rules.write_text(GOOD.replace("GET", "PUT"))
+    assert load([rules], cache).atoms != first.atoms
+    assert len(compiled_sets) == 2
+    monkeypatch.setattr(loading, "version", lambda _: "another pySigma")
+    loading._compiler.cache_clear()
+    load([rules], cache)
+    monkeypatch.undo()
+    loading._compiler.cache_clear()
+    assert len(compiled_sets) == 3

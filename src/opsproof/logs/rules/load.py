@@ -32,6 +32,9 @@ from opsproof.logs.rules.compiled import RuleSet
 _COMPILER: Final = ("rules/*.py", "globs.py", "model.py", "../evidence/model.py")
 """The files that the compiled form depends on, below this package; part of the cache key."""
 
+_SUM: Final = 32
+"""Bytes at the beginning of a cache file: the SHA-256 of the rest."""
+
 
 def load(paths: Sequence[Path], cache: Path | None = None) -> RuleSet:
     """All rules in these files and folders (``*.yml``, ``*.yaml``, at any depth).
@@ -130,7 +133,12 @@ def _files(paths: Sequence[Path]) -> list[tuple[str, Path]]:
 def _read(stored: Path) -> RuleSet | None:
     """The cached rule set; None where there is none that can be read (it is then made again)."""
     try:
-        return msgspec.msgpack.decode(stored.read_bytes(), type=RuleSet)
+        content = stored.read_bytes()
+        body = content[_SUM:]
+        # One changed letter of a pattern would be a rule that is never met, and no error.
+        if content[:_SUM] != hashlib.sha256(body).digest():
+            return None
+        return msgspec.msgpack.decode(body, type=RuleSet)
     except (OSError, msgspec.DecodeError):
         return None
 
@@ -141,7 +149,8 @@ def _write(stored: Path, rules: RuleSet) -> None:
         stored.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=stored.parent)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.msgpack.encode(rules))
+            body = msgspec.msgpack.encode(rules)
+            file.write(hashlib.sha256(body).digest() + body)
         Path(name).replace(stored)
     except OSError:
         return
