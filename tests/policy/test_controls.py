@@ -10,7 +10,7 @@ from opsproof.controls import Control, check_schemas, parse_controls
 from opsproof.controls.conditions import holds
 from opsproof.policy.baseline import Setting, meets
 from opsproof.policy.baseline_yaml import load_layers
-from opsproof.policy.controls import DOMAIN_ID
+from opsproof.policy.controls import DOMAIN_ID, STOPPED_ID, TAKEN_BACK_ID
 from opsproof.policy.targets import Right, Service, Value
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ def test_the_file_of_controls_is_what_the_baselines_say() -> None:
 def test_every_setting_has_a_control_that_asks_for_facts_that_exist(
     controls: dict[str, Control],
 ) -> None:
-    assert set(controls) == {one.id for one in SETTINGS} | {DOMAIN_ID}
+    assert set(controls) == {one.id for one in SETTINGS} | {DOMAIN_ID, STOPPED_ID, TAKEN_BACK_ID}
     check_schemas(controls.values())
 
 
@@ -64,6 +64,21 @@ def test_a_control_judges_as_the_planner_does(controls: dict[str, Control]) -> N
             }
             verdict = holds(controls[setting.id].test, {"settings": {setting.slug: fact}})
             assert verdict is meets(setting, value), (setting.id, value)
+
+
+@pytest.mark.parametrize(
+    ("control", "fact", "named"),
+    [
+        (TAKEN_BACK_ID, "taken_back", ["HRD-URA-012"]),
+        (STOPPED_ID, "stopped", ["service W32Time", "port 443"]),
+    ],
+)
+def test_an_auditor_sees_that_an_apply_was_taken_back_or_broke_something(
+    controls: dict[str, Control], control: str, fact: str, named: list[str]
+) -> None:
+    test = controls[control].test
+    assert holds(test, {"taken_back": [], "stopped": []})
+    assert not holds(test, {"taken_back": [], "stopped": [], fact: named})
 
 
 def test_layers_and_releases_narrow_their_controls(controls: dict[str, Control]) -> None:

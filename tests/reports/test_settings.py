@@ -336,6 +336,22 @@ def test_a_setting_is_one_row_on_however_many_hosts_and_a_gpo_s_is_its_own(ledge
         assert set(row.findings) <= set(page.ids)
 
 
+def test_what_a_host_took_back_and_what_broke_are_rows_of_their_own(ledger: Ledger) -> None:
+    shipped = Path(__file__).parents[2] / "controls/hardening.yml"
+    start = "  - id: HRD-RUN-001"
+    data = controls() + (start + shipped.read_text().partition(start)[2]).encode()
+    well: dict[str, Any] = {"taken_back": [], "stopped": []}
+    ledger.run({"a": facts(10, 10, 10) | well, "b": facts(10, 10, 10) | well}, data=data)
+    assert rows_of(ledger.sheet(), Group.HARDENING) == []
+    unwell = {"taken_back": ["HRD-URA-012"], "stopped": ["service W32Time", "port 443"]}
+    ledger.run({"a": facts(10, 10, 10) | unwell, "b": facts(10, 10, 10) | well}, data=data)
+    rows = rows_of(ledger.sheet(), Group.HARDENING)
+    assert {(row.control, row.host, row.measured["en"]) for row in rows} == {
+        ("HRD-RUN-001", "a", "HRD-URA-012"),
+        ("HRD-RUN-002", "a", "service W32Time, port 443"),
+    }
+
+
 def test_settings_that_hold_are_counted_by_host_with_their_lines(ledger: Ledger) -> None:
     name = ledger.run({"a": facts(20, 20, 20), "b": facts(1, 20, 20)})
     sheet = ledger.sheet()

@@ -39,6 +39,39 @@ _DOMAIN = f"""\
       - {{id: "gbt22239-2019:8.1.10.8.a", reviewed: false}}
     applies: {{not: {{path: domain.name, empty: true}}}}
     test: {{path: domain.known, equals: true}}"""
+TAKEN_BACK_ID = "HRD-RUN-001"
+"""The control that no host had to take back what a run had applied."""
+STOPPED_ID = "HRD-RUN-002"
+"""The control that whatever worked before a run works after it."""
+_RUN = f"""\
+  - id: {TAKEN_BACK_ID}
+    title:
+      zh: 本次运行所改的设置均经新会话确认，主机没有自行撤回
+      en: What this run changed was confirmed by a new session and not taken back by the host
+    remedy:
+      zh: 所列设置会切断连接，已由主机自行撤回：换一种连接方式，或登记例外后再执行 harden 剧本
+      en: >-
+        These settings cut the connection and the host took them back: connect another way, or record a
+        waiver, then run the playbook harden
+    subject: host
+    severity: high
+    demands: [B-3, F-2]
+    clauses:
+      - {{id: "gbt22239-2019:8.1.10.8.a", reviewed: false}}
+    test: {{path: taken_back, empty: true}}
+  - id: {STOPPED_ID}
+    title:
+      zh: 加固前正常的服务、站点、应用程序池和端口，加固后依然正常
+      en: Services, sites, pools and ports that worked before the run work after it
+    remedy:
+      zh: 用 restore_hardening 剧本恢复到加固前，查明原因后再执行
+      en: Put back what stood before with the playbook restore_hardening, and look for the cause
+    subject: host
+    severity: critical
+    demands: [B-3, F-2]
+    clauses:
+      - {{id: "gbt22239-2019:8.1.10.8.a", reviewed: false}}
+    test: {{path: stopped, empty: true}}"""
 
 
 def controls_yaml(baselines: Iterable[Baseline]) -> str:
@@ -55,7 +88,7 @@ def controls_yaml(baselines: Iterable[Baseline]) -> str:
     for baseline in baselines:
         for setting in baseline.settings:
             lines += _control(baseline, setting)
-    lines.append(_DOMAIN)
+    lines += [_DOMAIN, _RUN]
     return "\n".join(lines) + "\n"
 
 

@@ -80,10 +80,15 @@ def words_of(value: Json) -> Bilingual:
 
 
 def setting_value(observed: Json) -> Json:
-    """The value among what a finding of a setting observed, None when the setting is not there."""
+    """The value among what a finding of a setting observed, None when the setting is not there.
+
+    A finding of the run itself, such as what a host took back, observes one fact of another name.
+    """
     if not isinstance(observed, dict):
         return observed
     by_key = {path.rpartition(".")[2]: value for path, value in observed.items()}
+    if len(by_key) == 1 and not by_key.keys() & {"present", "value"}:
+        return next(iter(by_key.values()))
     if by_key.get("present") is False:
         return None
     return by_key.get("value", by_key.get("present"))
