@@ -259,6 +259,31 @@ def test_the_table_shows_is_and_should_be(settings: tuple[Setting, ...]) -> None
     assert before.count("\n") == after.count("\n") == len(made.changes) + len(made.held)
 
 
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+def test_what_is_listed_beforehand_is_exactly_what_an_apply_then_changes(
+    locale: str, settings: tuple[Setting, ...]
+) -> None:
+    """On a host that has half of it already, some of it other than it should be."""
+    host = make(locale)
+    half, observed = planned(host, settings[::2])
+    apply(host, half, observed)
+    read(host, settings, confirm=True)
+    run_cmd(host, "net accounts /minpwlen:3 & sc config Spooler start= auto", user="Administrator")
+    listed, observed = planned(host, settings)
+    apply(host, listed, observed)
+    after = read(host, settings)
+    changed = {
+        one.id: after.value(one.target)
+        for one in settings
+        if after.value(one.target) != observed.value(one.target)
+    }
+    assert 50 < len(changed) < len(settings) - 50
+    assert changed == {change.setting.id: change.after for change in listed.changes}
+    is_, should_be = (text.splitlines() for text in table(listed))
+    shown = {one.split()[0] for one in should_be if one not in is_ and "# held back" not in one}
+    assert shown == changed.keys()
+
+
 def test_odd_types_survive_a_restore() -> None:
     host = make()
     key = "HKLM\\SOFTWARE\\Policies\\Microsoft\\Odd"
