@@ -106,6 +106,20 @@ def test_a_faulty_rule_is_told_and_counts_as_not_evaluated(log: Path, tmp_path: 
     assert "not run: Bad: bad.yml: Sigma rule must have a detection definitions" in result.stdout
 
 
+def test_rules_that_had_nothing_to_look_at_are_counted_by_why(log: Path, tmp_path: Path) -> None:
+    log.write_text(CLEAN)
+    rules = tmp_path / "rules.yml"
+    rule = "title: T{0}\nlogsource: {{product: {1}}}\ndetection: {{s: {{{2}: x}}, condition: s}}\n"
+    texts = [rule.format(1, "iis", "cs-host"), rule.format(2, "windows", "Image")]
+    rules.write_text("---\n".join(texts))
+    code, result = run(log, "--rules", rules)
+    told = (
+        "not run: 1 with no such log, 1 with no record with their fields (--format json names them)"
+    )
+    assert told in result.stdout.splitlines()
+    assert code is ExitCode.OK
+
+
 def test_explain_shows_what_is_evaluated() -> None:
     code, result = run("--explain", "Scanning for pages")
     assert code is ExitCode.OK

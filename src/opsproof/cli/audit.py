@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from opsproof.logs.audit import Limits, Options, Progress, Step, audit
 from opsproof.logs.baseline import SHOWN, check_baseline, make_baseline, write_baseline
 from opsproof.logs.cluster import Cluster, load_manifest
 from opsproof.logs.explain import explain
-from opsproof.logs.model import FAULTS, AuditReport, Count, Hit, RuleRun, Traffic
+from opsproof.logs.model import FAULTS, AuditReport, Count, Hit, Reason, RuleRun, Traffic
 from opsproof.logs.options import cores
 from opsproof.logs.rules.load import compile_texts, default_cache, default_rules, load
 from opsproof.logs.schema import load_schemas
@@ -362,8 +363,17 @@ def _table(report: AuditReport) -> None:
         for one in report.suppressions
         if one.expired
     ]
+    lines += _not_run(report)
     for line in [*lines, *_traffic(report.traffic)]:
         click.echo(line)
+
+
+def _not_run(report: AuditReport) -> list[str]:
+    """How many rules had nothing to look at: what did not hit because it could not is no all-clear."""
+    reasons = Counter(rule.reason for rule in report.rules_not_run)
+    told = {Reason.NO_SOURCE: "no such log", Reason.NO_FIELD: "no record with their fields"}
+    counted = [f"{reasons[one]} with {text}" for one, text in told.items() if reasons[one]]
+    return [f"not run: {', '.join(counted)} (--format json names them)"] if counted else []
 
 
 def _with_hits(report: AuditReport) -> list[RuleRun]:
