@@ -103,6 +103,21 @@ def test_a_tampered_plan_is_named(drill: Drill) -> None:
     assert result.exception.exit_code == ExitCode.TAMPERED
 
 
+def test_what_is_not_there_is_said_and_not_made(drill: Drill) -> None:
+    ticket = gate(drill, "0" * 64)
+    none = invoke(drill, "apply", *ticket)
+    assert isinstance(none.exception, OpsproofError)
+    assert (none.exception.exit_code, none.exception.what) == (
+        ExitCode.USAGE,
+        "there is no plan yet",
+    )
+    missing = drill.folder / "mistyped.db"
+    found = invoke(drill, "analyse", "--database", f"sqlite:///{missing}")
+    assert isinstance(found.exception, OpsproofError)
+    assert found.exception.exit_code == ExitCode.NOT_EVALUATED
+    assert not missing.exists()
+
+
 def test_a_script_instead_of_storing(drill: Drill) -> None:
     invoke(drill, "plan", *base(drill))
     plan = load_plan(drill.folder / "work/plan.jsonl")

@@ -228,6 +228,49 @@ def test_rows_changed_since_the_plan_are_left_alone(url: str, tmp_path: Path, ke
     assert all(after[key] == now[key] for key in touched)
 
 
+@pytest.mark.parametrize("now", ["qq==", "QQ== ", "ＱＱ=="])
+def test_a_text_that_its_collation_takes_for_the_same_is_another(
+    url: str, now: str, tmp_path: Path
+) -> None:
+    """A condition on the before-image means its bytes."""
+    drill = simulate.simulate(
+        tmp_path, drills.lab_of("ecdsa"), records=2, seed=1, url=url, damaged_percent=0
+    )
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        for line in _CASELESS.get(engine.dialect.name, ()):
+            connection.exec_driver_sql(line)
+        connection.commit()
+    engine.dispose()
+    database = Database(url, drill.profile)
+    with database.writing() as connection:
+        [cells] = database.fetch(connection, [(1,)]).values()
+        as_it_is = {"sign_value": dict(cells._mapping)["sign_value"]}
+        assert database.update(connection, (1,), as_it_is, {"sign_value": "QQ=="}) == 1
+        wrong = {"sign_value": now}
+        assert database.update(connection, (1,), wrong, {"sign_value": "other"}) == 0
+        right = {"sign_value": "QQ=="}
+        assert database.update(connection, (1,), right, {"sign_value": None}) == 1
+        assert database.update(connection, (1,), right, {"sign_value": "other"}) == 0
+        assert database.update(connection, (1,), {"sign_value": None}, right) == 1
+    database.close()
+
+
+_CASELESS = {
+    "sqlite": (
+        "CREATE TABLE new (id INTEGER PRIMARY KEY, ticket_no, candidate, subject, score, held_on, note,"
+        " sign_value TEXT COLLATE NOCASE, cert_serial, signed_at)",
+        'INSERT INTO new SELECT * FROM "exam score"',
+        'DROP TABLE "exam score"',
+        'ALTER TABLE new RENAME TO "exam score"',
+    ),
+    "postgresql": (
+        "CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level1', deterministic = false)",
+        'ALTER TABLE "exam score" ALTER sign_value TYPE text COLLATE caseless',
+    ),
+}
+
+
 class KilledError(Exception):
     pass
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pymssql
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.dialects import mssql
 from tests.signatures import drills
 from tests.winlab.sql_lab import PASSWORD, SqlLab
 
@@ -41,15 +40,6 @@ def test_ranges_cover_every_record_once(drill: Drill) -> None:
 def test_a_key_of_several_columns_is_compared_in_order() -> None:
     text = str(after([sa.column("a"), sa.column("b"), sa.column("c")], [1, 2, 3]))
     assert text == "a > :a_1 OR a = :a_2 AND (b > :b_1 OR b = :b_2 AND c > :c_1)"
-
-
-def test_sql_server_2008_gets_no_newer_syntax() -> None:
-    """IS NOT DISTINCT FROM came with SQL Server 2022."""
-    column = sa.column("sign_value", sa.Unicode)
-    dialect = mssql.dialect()  # type: ignore[no-untyped-call]
-    text = str(column.is_not_distinct_from("x").compile(dialect=dialect))
-    assert "DISTINCT" not in text
-    assert "INTERSECT" in text
 
 
 def test_old_tls_is_explained(drill: Drill) -> None:

@@ -105,7 +105,9 @@ def load(path: Path) -> list[Certificate]:
     """
     try:
         found = [parse(der) for der in pem_or_der(path.read_bytes(), "CERTIFICATE")]
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise CertificateError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except ValueError as error:
         raise CertificateError(f"holds no certificate: {error}", where=str(path)) from error
     if not found:
         raise CertificateError("holds no certificate", where=str(path))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -51,6 +52,11 @@ class Database:
         """
         self.profile = profile
         self.engine = make_engine(url)
+        file = self.engine.url.database
+        named = self.engine.dialect.name == "sqlite" and file and not file.startswith("file:")
+        if named and not Path(str(file)).exists():
+            # The driver would make an empty database of a name that was mistyped.
+            raise SourceError("there is no such database file", where=self.label)
         self.dialect = self.engine.dialect.name
         self._types = self._check_names()
         schema = profile.table.schema
@@ -150,23 +156,31 @@ class Database:
         changes: Mapping[str, Any],
     ) -> int:
         """Write ``changes`` to the record if it still holds ``before``; the number of rows changed."""
-        conditions = [self._is(key)]
-        conditions += [
-            self._comparable(name).is_not_distinct_from(value) for name, value in before.items()
-        ]
+        conditions = [self._is(key), *(self._holds(name, value) for name, value in before.items())]
         values = {self.table.c[name]: self.bound(name, value) for name, value in changes.items()}
         statement = sa.update(self.table).where(*conditions).values(values)
         return int(connection.execute(statement).rowcount)
 
-    def _comparable(self, name: str) -> ColumnElement[Any]:
-        """A column as a comparison takes it: SQL Server's old text, ntext and image take part in none."""
+    def _holds(self, name: str, value: Any) -> ColumnElement[bool]:
+        """Whether a column holds exactly this: by its bytes where it is text, whatever the collation.
+
+        SQL Server compares without regard to case, width or trailing blanks as its collation wants,
+        and lets its old text, ntext and image take part in no comparison.
+        """
         column: ColumnElement[Any] = self.table.c[name]
+        if value is None:
+            return column.is_(None)
         kind = self._types[name]
-        if self.dialect == "mssql" and isinstance(kind, (sa.Text, sa.UnicodeText, mssql.NTEXT)):
-            return sa.cast(column, mssql.NVARCHAR(None))
-        if self.dialect == "mssql" and isinstance(kind, mssql.IMAGE):
-            return sa.cast(column, mssql.VARBINARY("max"))  # type: ignore[no-untyped-call]  # it has no annotations
-        return column
+        if isinstance(value, str) and isinstance(kind, sa.String):
+            if self.dialect == "mssql":
+                column = sa.cast(sa.cast(column, mssql.NVARCHAR(None)), _bytes())
+                value = value.encode("utf-16-le", "surrogatepass")
+            else:
+                column = sa.collate(column, "BINARY" if self.dialect == "sqlite" else "C")
+        elif isinstance(kind, mssql.IMAGE):
+            column = sa.cast(column, _bytes())
+        holds: ColumnElement[bool] = column == value
+        return holds
 
     def bound(self, column: str, value: Any) -> Any:
         """A value as the driver wants it: times as such, except where the column holds text."""
@@ -305,6 +319,10 @@ def after(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnEl
     return sa.or_(first > key[0], sa.and_(first == key[0], after(rest, key[1:])))
 
 
+def _bytes() -> mssql.VARBINARY:
+    return mssql.VARBINARY("max")  # type: ignore[no-untyped-call]  # it has no annotations
+
+
 def _name(name: str) -> quoted_name:
     return quoted_name(name, quote=True)
 
@@ -317,7 +335,9 @@ def _sqlite_autocommit(connection: Any, _: Any) -> None:
 def _reason(error: Exception) -> str:
     """The driver's words in one line, without statement and parameters, which hold data."""
     cause = getattr(error, "orig", None) or error
-    text = " ".join(str(cause).split())[:300]
+    words = cause.args[-1] if cause.args else b""
+    said = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(cause)
+    text = " ".join(said.split())[:300]
     old = ("Adaptive Server connection failed", "DB-Lib error message 20002", "Unexpected EOF")
     # 20018 says that the server itself answered, 20009 that nothing listens; a refused login has 20002 too.
     told = any(f"DB-Lib error message {one}" in text for one in (20009, 20018))

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import sqlalchemy as sa
 
+from opsproof.errors import UsageError
 from opsproof.evidence.canonical import CanonicalError, canonical_line, decode
 from opsproof.evidence.ids import timestamp
 from opsproof.signatures import encodings, forms, sm2
@@ -101,7 +102,9 @@ class Plan:
 
 
 def load_plan(path: Path) -> Plan:
-    """Read a plan. Raises :class:`PlanError` when it is not whole."""
+    """Read a plan. Raises :class:`PlanError` when it is not whole, UsageError when there is none."""
+    if not path.exists():
+        raise UsageError("there is no plan yet", where=str(path), remedy="opsproof signatures plan")
     digest = hashlib.sha256()
     first = last = b""
     lines = 0
