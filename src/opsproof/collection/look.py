@@ -254,7 +254,10 @@ def _central(batch: Batch) -> tuple[str, str]:
     try:
         root = fromstring(text[text.index("<") :])
     except (ParseError, ValueError) as error:
-        raise IncompleteError("IIS did not tell whether sites log centrally") from error
+        raise IncompleteError(
+            "IIS did not tell whether sites log centrally",
+            remedy="collect as an administrator of the host: nobody else may read IIS' configuration",
+        ) from error
     log = root if root.tag == "log" else root.find("log")
     mode = "Site" if log is None else log.get("centralLogFileMode", "Site")
     tag = "centralBinaryLogFile" if mode == "CentralBinary" else "centralW3CLogFile"
