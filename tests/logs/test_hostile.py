@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from opsproof.logs.audit import Options, audit
-from opsproof.logs.model import Reason
+from opsproof.logs.files import READERS
+from opsproof.logs.model import Kind, Reason
+from opsproof.logs.readers.base import MOST_DAMAGE, Log, Notes
 from opsproof.logs.rules import load as loading
 from opsproof.logs.rules import sigma
 from opsproof.logs.rules.compiled import RuleSet
@@ -124,3 +126,17 @@ def test_cache_is_used_and_holds_for_one_content_and_one_compiler(
     monkeypatch.undo()
     loading._compiler.cache_clear()
     assert len(compiled_sets) == 3
+
+
+def test_a_file_of_nothing_but_damage_is_counted_and_bounded(tmp_path: Path) -> None:
+    log = tmp_path / "u_ex260105.log"
+    log.write_text("#Fields: date time cs-method\n2026-01-05 10:00:00 GET\n" + "x\n" * 5000)
+    notes = Notes()
+    for _ in READERS[Kind.W3C](Log(log, log.name), None, notes):
+        pass
+    assert (len(notes.damage), notes.more, notes.lost) == (MOST_DAMAGE, 4000, 5000)
+    whole = audit([log], compiled(GOOD), options=Options(processes=1))
+    assert (whole.counts.records, whole.counts.unreadable, whole.counts.hits) == (1, 5000, 1)
+    assert len(whole.unreadable) == MOST_DAMAGE + 1
+    assert any(one.what == "4000 more places like these" for one in whole.unreadable)
+    assert audit([log], compiled(GOOD), options=Options(processes=1, part_bytes=3000)) == whole

@@ -40,9 +40,6 @@ class Step:
 Progress: TypeAlias = Callable[[Step], None]
 """Called before each file is identified, and when a part of a file has been examined."""
 
-MOST_DAMAGE = 1000
-"""Places of damage that a report lists for one file; all are counted."""
-
 _BINARY = (
     "a centralised binary log of IIS (.ibl): Microsoft has published no description of this format; "
     "convert it with Log Parser 2.2 (input format BIN, output format W3C) and audit the result"
@@ -195,17 +192,16 @@ class _Run:
                 else "it is no log that opsproof reads (EVTX, W3C, IIS, NCSA; "
                 "data logs need a schema map)"
             )
-            notes.damage.append(Damage(what, offset=0))
+            notes.damaged(Damage(what, offset=0))
         self._note(known, Tally(), notes)
 
     def _note(self, known: _Known, tally: Tally, notes: Notes) -> None:
         """What is to be said of a file that has been read."""
         name, identity = known.file.name, known.identity
-        for damage in notes.damage[:MOST_DAMAGE]:
+        for damage in notes.damage:
             self._damage(name, identity.sha256, damage)
-        if len(notes.damage) > MOST_DAMAGE:
-            what = f"{len(notes.damage) - MOST_DAMAGE} more places like these"
-            self._damage(name, identity.sha256, Damage(what))
+        if notes.more:
+            self._damage(name, identity.sha256, Damage(f"{notes.more} more places like these"))
         if identity.kind is not Kind.UNKNOWN or not identity.size:
             self._finder.close(
                 name, identity.sha256, original=notes.original, records=tally.records
@@ -232,7 +228,7 @@ class _Run:
                 bytes=identity.size,
                 records=tally.records,
                 filtered=tally.filtered,
-                unreadable=sum(damage.records for damage in notes.damage),
+                unreadable=notes.lost,
                 first=None if tally.first is None else times.text(tally.first),
                 last=None if tally.last is None else times.text(tally.last),
                 channels=tuple(sorted(filter(None, tally.channels))),

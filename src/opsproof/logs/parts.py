@@ -123,7 +123,7 @@ class Examiner:
         try:
             yield from READERS[unit.kind](unit.log, self._wanted, notes)
         except OSError as error:
-            notes.damage.append(Damage(f"reading it ended with an error: {error.strerror}"))
+            notes.damaged(Damage(f"reading it ended with an error: {error.strerror}"))
 
     def _inside(self, table: Table) -> Mask:
         """Which records are within the asked time; those without a time are."""

@@ -14,6 +14,9 @@ from opsproof.logs.table import Table
 BATCH_CHARACTERS = 1 << 21
 """A batch is evaluated and dropped at this much text: memory does not grow with the file."""
 
+MOST_DAMAGE = 1000
+"""Places of damage that are listed for one file; all are counted."""
+
 KIND = "_kind"
 """The pseudo field that says which kind of log a record is from."""
 
@@ -32,16 +35,31 @@ class Damage:
 class Notes:
     """What a reader tells about one file apart from its records: damage, and other remarks.
 
-    ``original``: the file is a log itself, not the result of a query, so no id may be missing.
+    ``damage`` lists the first :data:`MOST_DAMAGE` places, ``more`` counts the others, and ``lost``
+    the records of all. ``original``: the file is a log itself, not the result of a query, so no id
+    may be missing.
     """
 
     damage: list[Damage] = field(default_factory=list)
+    more: int = 0
+    lost: int = 0
     remarks: list[str] = field(default_factory=list)
     original: bool = False
 
+    def damaged(self, damage: Damage) -> None:
+        """One more place. A file of nothing else must not fill the memory."""
+        self.lost += damage.records
+        if len(self.damage) < MOST_DAMAGE:
+            self.damage.append(damage)
+        else:
+            self.more += 1
+
     def merge(self, other: Notes) -> None:
         """Take what a later part of the same file had to say."""
-        self.damage += other.damage
+        places = [*self.damage, *other.damage]
+        self.damage = places[:MOST_DAMAGE]
+        self.more += other.more + len(places) - len(self.damage)
+        self.lost += other.lost
         self.remarks += [one for one in other.remarks if one not in self.remarks]
         self.original = self.original and other.original
 

@@ -57,9 +57,7 @@ def _csv_rows(
         except StopIteration:
             return
         except csv.Error as error:
-            notes.damage.append(
-                Damage(f"a line is no CSV: {error}", record=rows.line_num, records=1)
-            )
+            notes.damaged(Damage(f"a line is no CSV: {error}", record=rows.line_num, records=1))
             continue
         if header is None:
             header = [name.strip().removeprefix("\ufeff") for name in row]
@@ -67,7 +65,7 @@ def _csv_rows(
             yield rows.line_num, dict(zip(header, row, strict=True))
         elif row:
             what = f"a line has {len(row)} values, not {len(header)}"
-            notes.damage.append(Damage(what, record=rows.line_num, records=1))
+            notes.damaged(Damage(what, record=rows.line_num, records=1))
 
 
 def _json_rows(text: TextIOWrapper, notes: Notes) -> Iterator[tuple[int, dict[str, str]]]:
@@ -78,12 +76,12 @@ def _json_rows(text: TextIOWrapper, notes: Notes) -> Iterator[tuple[int, dict[st
         try:
             row = msgspec.json.decode(plain)
         except (msgspec.DecodeError, ValueError) as error:
-            notes.damage.append(Damage(f"a line is no JSON: {error}", record=number, records=1))
+            notes.damaged(Damage(f"a line is no JSON: {error}", record=number, records=1))
             continue
         if isinstance(row, dict):
             yield number, dict(_flat(row))
         else:
-            notes.damage.append(Damage("a line is no JSON object", record=number, records=1))
+            notes.damaged(Damage("a line is no JSON object", record=number, records=1))
 
 
 def _flat(row: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -105,7 +103,7 @@ def _short(text: TextIOWrapper, notes: Notes) -> Iterator[str]:
         if len(line) < _LONGEST or line.endswith("\n"):
             yield line
             continue
-        notes.damage.append(
+        notes.damaged(
             Damage(f"a line is longer than {_LONGEST} characters", record=number, records=1)
         )
         while line and not line.endswith("\n"):
@@ -161,7 +159,7 @@ class _Reader:
         """Note what the map did not cover."""
         if self._timeless:
             what = f"the time of {self._timeless} records cannot be read: no correlation sees them"
-            self._notes.damage.append(Damage(what, record=self._first_timeless))
+            self._notes.damaged(Damage(what, record=self._first_timeless))
         if self._unmapped:
             names = ", ".join(sorted(self._unmapped)[:20])
             self._notes.remarks.append(f"columns that the schema map does not name: {names}")

@@ -62,7 +62,7 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
     with log.path.open("rb") as file:
         header = file.read(HEADER)
         if len(header) < HEADER or not is_evtx(header):
-            notes.damage.append(Damage("not an event log file: its header is cut short", offset=0))
+            notes.damaged(Damage("not an event log file: its header is cut short", offset=0))
             return
         loader, exported = Loader(log.source, wanted), False
         # Until a record says otherwise: a part without records must not speak for the others.
@@ -75,7 +75,7 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
                 try:
                     loader.add(text, number)
                 except (ValueError, msgspec.DecodeError, RecursionError) as error:
-                    notes.damage.append(Damage(f"a record is no event: {error}", records=1))
+                    notes.damaged(Damage(f"a record is no event: {error}", records=1))
             if loader.size >= BATCH_CHARACTERS:
                 exported = exported or loader.exported
                 notes.original = not exported
@@ -98,7 +98,7 @@ def _check_length(header: bytes, size: int, notes: Notes) -> None:
     found = -(-(size - HEADER) // CHUNK)
     if not struct.unpack_from("<I", header, 120)[0] & _DIRTY and found < stated:
         what = f"the file is cut short: it has {found} of the {stated} chunks its header states"
-        notes.damage.append(Damage(what, offset=size))
+        notes.damaged(Damage(what, offset=size))
 
 
 def _groups(
@@ -120,14 +120,14 @@ def _groups(
                 if not any(chunk):
                     continue
                 what = f"the file is cut short: {len(chunk)} bytes of a chunk of {CHUNK}"
-                notes.damage.append(Damage(what, offset=offset + at))
+                notes.damaged(Damage(what, offset=offset + at))
                 chunk += bytes(CHUNK - len(chunk))
                 checked = False
             if chunk.startswith(_CHUNK_MAGIC):
                 group.data += _walk(chunk, offset + at, group, checked=checked, notes=notes)
             elif any(chunk[:RECORDS_AT]):
                 what = "a chunk has no header: its records are lost"
-                notes.damage.append(Damage(what, offset=offset + at))
+                notes.damaged(Damage(what, offset=offset + at))
         yield group
         offset += len(block)
 
@@ -138,18 +138,18 @@ def _walk(
     """Find the records of one chunk; returns it with what is none between them closed."""
     free = struct.unpack_from("<I", chunk, 48)[0]
     if not RECORDS_AT <= free <= CHUNK:
-        notes.damage.append(Damage(f"a chunk header gives its end as {free}", offset=base))
+        notes.damaged(Damage(f"a chunk header gives its end as {free}", offset=base))
         free = CHUNK
     elif checked and zlib.crc32(memoryview(chunk)[RECORDS_AT:free]) != _stored_sum(chunk):
         what = "the checksum of a chunk is wrong: its records were changed or damaged"
-        notes.damage.append(Damage(what, offset=base))
+        notes.damaged(Damage(what, offset=base))
     closed: bytes | bytearray = chunk
     at = RECORDS_AT
     while at < free:
         size = _record_size(chunk, at, free)
         if size is None:
             end = _next_record(chunk, at, free)
-            notes.damage.append(
+            notes.damaged(
                 Damage(f"{end - at} bytes of a chunk are no record", offset=base + at, records=1)
             )
             closed = bytearray(closed) if isinstance(closed, bytes) else closed
@@ -241,7 +241,7 @@ def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
         reason = next((failures[number] for number in some if number in failures), "")
         why = f": {reason[:160]}" if reason else ""
         which = "a record" if first == last else f"the records to {last}"
-        notes.damage.append(
+        notes.damaged(
             Damage(
                 f"{which} cannot be parsed{why}",
                 offset=missing[first][0],

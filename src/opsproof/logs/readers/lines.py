@@ -63,7 +63,7 @@ def blocks(
 def note_long(offset: int, number: int, notes: Notes) -> None:
     """Note a line that is too long to be read."""
     what = f"a line is longer than {LONGEST} bytes"
-    notes.damage.append(Damage(what, offset=offset, record=number, records=1))
+    notes.damaged(Damage(what, offset=offset, record=number, records=1))
 
 
 def _skip(file: BinaryIO, offset: int, left: int) -> tuple[int, bytes, int]:
@@ -91,6 +91,6 @@ def cleaned(line: bytes, number: int, offset: int, notes: Notes) -> str:
         # HTTP.sys writes its buffer as a whole: after a crash the unwritten part is NUL bytes.
         kept = line.replace(b"\0", b"")
         what = f"{len(line) - len(kept)} NUL bytes, as a crash leaves them"
-        notes.damage.append(Damage(what, offset=offset, record=number))
+        notes.damaged(Damage(what, offset=offset, record=number))
         line = kept
     return decode(line.removeprefix(_MARK) if number == 1 else line).rstrip("\r\n")

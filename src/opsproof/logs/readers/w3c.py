@@ -247,7 +247,7 @@ class _Parser:
             what = f"the last line is unfinished: {len(values)} of {len(names)} values"
         else:
             what = f"a line has {len(values)} values, not {len(names)}"
-        self._notes.damage.append(Damage(what, offset=offset, record=number, records=1))
+        self._notes.damaged(Damage(what, offset=offset, record=number, records=1))
         return None
 
 

@@ -37,7 +37,7 @@ def read_lines(
                 elif line.strip():
                     unfinished = not block.finished and number == block.number + len(lines) - 1
                     what = "the last line is unfinished" if unfinished else "a line is no request"
-                    notes.damage.append(Damage(what, offset=offset, record=number, records=1))
+                    notes.damaged(Damage(what, offset=offset, record=number, records=1))
                 offset += len(data) + 1
             if kept:
                 table = builder.build(
