@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -244,17 +245,17 @@ class _Names:
 
     def _bound(self) -> None:
         if len(self._total) > MOST_NAMES:
-            kept = sorted(self._total.items(), key=_rank)[: MOST_NAMES // 2]
-            self._total = Counter(dict(kept))
+            self._total = Counter(dict(_ranked(self._total)[: MOST_NAMES // 2]))
             self.lost = True
 
 
-def _rank(pair: tuple[str, int]) -> tuple[int, str]:
-    return (-pair[1], pair[0])
+def _ranked(counter: Counter[str]) -> list[tuple[str, int]]:
+    """The most frequent first, then by name."""
+    return sorted(sorted(counter.items()), key=itemgetter(1), reverse=True)
 
 
 def _counts(counter: Counter[str], shown: Callable[[str], str] = str) -> tuple[Count, ...]:
-    ordered = sorted(counter.items(), key=_rank)[:MOST]
+    ordered = _ranked(counter)[:MOST]
     return tuple(Count(name=shown(name), count=count) for name, count in ordered)
 
 

@@ -249,6 +249,34 @@ def test_columns_and_single_lines_give_the_same(content: list[bytes], ended: boo
     assert sorted(map(repr, fast[1].damage)) == sorted(map(repr, slow[1].damage))
 
 
+_even = st.sampled_from(
+    [b"2026-01-05 10:00:00 GET /a 200", b"2026-01-05 10:00:01 POST /b%20c -", b"- - - - -"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(_even, min_size=8, max_size=40),
+    st.sampled_from([b"\n", b"\r\n"]),
+    st.one_of(st.none(), st.tuples(st.integers(1, 40), _line)),
+)
+def test_even_lines_are_read_as_single_ones(
+    content: list[bytes], end: bytes, other: tuple[int, bytes] | None
+) -> None:
+    content = [b"#Fields: date time cs-method cs-uri-stem sc-status", *content]
+    if other is not None:
+        content.insert(*other)
+    data = end.join(content) + end
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "BLOCK", 160)
+        patch.setattr(w3c, "_FEW", 1)
+        fast = read(_FOLDER, data)
+        patch.setattr(w3c, "_FEW", 1 << 30)
+        slow = read(_FOLDER, data)
+    assert fast[0] == slow[0]
+    assert sorted(map(repr, fast[1].damage)) == sorted(map(repr, slow[1].damage))
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(_line, max_size=40),

@@ -15,17 +15,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from opsproof.logs.readers.lines import decode
+from opsproof.logs.readers.lines import PADDING, decode
 from opsproof.logs.table import Ints, Longs
 
 _Words = npt.NDArray[np.uint64]
 
 _WORD: Final = 8
-_SHORT: Final = 24
-"""Bytes up to which, on the average, numpy is faster than a dictionary of Python."""
+_LONGEST: Final = PADDING // 2
+"""Bytes up to which numpy, word by word, is faster than a dictionary of Python."""
 
-_LONGEST: Final = 64
-"""Bytes of a value above which it is never compared word by word: all others would wait for it."""
+_FEW: Final = 4
+"""Words that less than one value in so many has are fetched for these alone."""
 
 MOST_VALUES: Final = 1 << 16
 """Distinct values of a field from which on a new dictionary is begun."""
@@ -36,7 +36,8 @@ _MASKS: Final = np.array(
     [(1 << 8 * min(max(left, 0), _WORD)) - 1 for left in range(-_LONGEST, _LONGEST + 1)],
     dtype=np.uint64,
 )
-"""The bytes of a word that belong to a value, by how much of it is left, from ``-_LONGEST`` on."""
+_MASKS_AT: Final = [_MASKS[_LONGEST - at :] for at in range(0, _LONGEST, _WORD)]
+"""For each word of a value the bytes of it that belong to the value, by the value's size."""
 
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT: Final = np.uint64(29)
@@ -46,11 +47,10 @@ _HALF: Final = np.uint64(32)
 class Bytes:
     """A block of bytes that can also be read eight at a time, from any place on."""
 
-    def __init__(self, data: bytes) -> None:
-        """``data`` is kept."""
-        self.data = data
-        padded = data + bytes(_LONGEST + _WORD)
-        self.array = np.frombuffer(padded, dtype=np.uint8)[: len(data)]
+    def __init__(self, padded: bytes, size: int) -> None:
+        """The first ``size`` of the bytes; at least :data:`PADDING` follow."""
+        self.data = padded
+        self.array = np.frombuffer(padded, dtype=np.uint8, count=size)
         self.words: _Words = np.ndarray(
             shape=(len(padded) - _WORD + 1,), dtype="<u8", buffer=padded, strides=(1,)
         )
@@ -79,13 +79,23 @@ class Dictionary:
     def encode(self, block: Bytes, starts: Longs, ends: Longs) -> Ints:
         """The number of each value, from ``starts`` to ``ends``."""
         sizes = ends - starts
-        longest = int(sizes.max(initial=0))
-        if longest > _LONGEST or int(sizes.sum()) > _SHORT * len(sizes):
-            return self._one_by_one(block.data, starts, ends)
-        if longest == sizes.min(initial=0) and _equal(block.words, starts, longest):
+        if int(sizes.max(initial=0)) <= _LONGEST:
+            return self._by_words(block, starts, ends, sizes)
+        long = sizes > _LONGEST
+        codes: Ints = np.empty(len(sizes), dtype=np.int32)
+        codes[long] = self._one_by_one(block.data, starts[long], ends[long])
+        short = ~long
+        if short.any():
+            codes[short] = self._by_words(block, starts[short], ends[short], sizes[short])
+        return codes
+
+    def _by_words(self, block: Bytes, starts: Longs, ends: Longs, sizes: Longs) -> Ints:
+        words = _fetched(block.words, starts, sizes)
+        if sizes.max(initial=0) == sizes.min(initial=0) and _equal(words):
+            # Most fields of a log hardly change.
             only = self._numbers[block.data[starts[0] : ends[0]]] if len(starts) else 0
             return np.full(len(starts), only, dtype=np.int32)
-        hashes, words = _hashed(block.words, starts, sizes, -(-longest // _WORD))
+        hashes = _hashed(sizes, words)
         codes = self._table.find(hashes, sizes, words)
         missing = np.flatnonzero(codes < 0)
         if len(missing):
@@ -146,7 +156,8 @@ class _Table:
 
     def __init__(self) -> None:
         # The first entry is none: no value has its size.
-        self._slots = np.zeros(1 << 12, dtype=np.int32)
+        # Numbers of the width that numpy looks things up by: others would be converted each time.
+        self._slots: Longs = np.zeros(1 << 12, dtype=np.int64)
         self._hashes = np.zeros(1, dtype=np.uint64)
         self._sizes = np.full(1, -1, dtype=np.int64)
         self._codes = np.full(1, -1, dtype=np.int32)
@@ -162,7 +173,7 @@ class _Table:
             codes[left] = self._compared(entries, sizes[left], [word[left] for word in words])
         return codes
 
-    def _compared(self, entries: Ints, sizes: Longs, words: Sequence[_Words]) -> Ints:
+    def _compared(self, entries: Longs, sizes: Longs, words: Sequence[_Words]) -> Ints:
         same = self._sizes[entries] == sizes
         for own, word in zip(self._words, words, strict=False):
             same &= own[entries] == word
@@ -182,11 +193,11 @@ class _Table:
         self._sizes = np.concatenate((self._sizes, sizes))
         self._codes = np.concatenate((self._codes, codes))
         if len(self._codes) * 4 > len(self._slots):
-            self._slots = np.zeros(len(self._slots) * 8, dtype=np.int32)
+            self._slots = np.zeros(len(self._slots) * 8, dtype=np.int64)
             before = 1
-        self._place(np.arange(before, len(self._codes), dtype=np.int32))
+        self._place(np.arange(before, len(self._codes), dtype=np.int64))
 
-    def _place(self, entries: Ints) -> None:
+    def _place(self, entries: Longs) -> None:
         for which in range(2):
             places = self._places(self._hashes[entries])[which]
             free = self._slots[places] == 0
@@ -197,26 +208,35 @@ class _Table:
     def _places(self, hashes: _Words) -> tuple[Longs, Longs]:
         """The two slots in which a value may stand."""
         mask = np.uint64(len(self._slots) - 1)
-        return (hashes & mask).astype(np.int64), ((hashes >> _HALF) & mask).astype(np.int64)
+        return (hashes & mask).view(np.int64), ((hashes >> _HALF) & mask).view(np.int64)
 
 
-def _equal(block: _Words, starts: Longs, size: int) -> bool:
-    """Whether all values, of one size, are the same: most fields of a log hardly change."""
-    for at in range(0, size, _WORD):
-        word = block[starts + at] & _MASKS[_LONGEST + size - at]
-        if (word != word[0]).any():
-            return False
-    return True
+def _equal(words: Sequence[_Words]) -> bool:
+    """Whether all values, of one size, are the same."""
+    return all(not len(word) or bool((word == word[0]).all()) for word in words)
 
 
-def _hashed(block: _Words, starts: Longs, sizes: Longs, width: int) -> tuple[_Words, list[_Words]]:
-    """A hash of each value, and the ``width`` words that hold it, zero behind its end."""
+def _fetched(block: _Words, starts: Longs, sizes: Longs) -> list[_Words]:
+    """The words that hold the values, zero behind the end of each."""
+    words: list[_Words] = []
+    for place in range(-(-int(sizes.max(initial=0)) // _WORD)):
+        at, masks = place * _WORD, _MASKS_AT[place]
+        longer = sizes > at
+        if np.count_nonzero(longer) * _FEW > len(sizes):
+            words.append(block[starts + at] & masks[sizes])
+        else:
+            rows = np.flatnonzero(longer)
+            word = np.zeros(len(sizes), dtype=np.uint64)
+            word[rows] = block[starts[rows] + at] & masks[sizes[rows]]
+            words.append(word)
+    return words
+
+
+def _hashed(sizes: Longs, words: Sequence[_Words]) -> _Words:
+    """A hash of each value."""
     hashes = sizes.astype(np.uint64) * _FACTOR
-    words = []
-    for place in range(width):
-        at = place * _WORD
-        word = block[starts + at] & _MASKS[sizes + (_LONGEST - at)]
-        hashes = (hashes ^ word) * _FACTOR
+    for word in words:
+        hashes ^= word
+        hashes *= _FACTOR
         hashes ^= hashes >> _SHIFT
-        words.append(word)
-    return hashes, words
+    return hashes

@@ -24,7 +24,7 @@ import numpy as np
 from opsproof.logs import times
 from opsproof.logs.readers import web
 from opsproof.logs.readers.base import Cut, Damage, Fields, Log, Notes
-from opsproof.logs.readers.lines import LONGEST, Block, blocks, cleaned, note_long
+from opsproof.logs.readers.lines import LONGEST, Block, blocks, cleaned, feeds, note_long
 from opsproof.logs.readers.w3c_columns import Chosen, Columns, Lines
 from opsproof.logs.table import Longs, Table, TableBuilder
 
@@ -87,7 +87,7 @@ class Cutter:
             if self._open.endswith(b"\n"):
                 self._directive(self._open)
                 self._open = b""
-        marks = np.flatnonzero(array == _HASH)
+        marks = np.flatnonzero(array == _HASH) if b"#" in block else np.zeros(0, dtype=np.int64)
         before = array[marks - 1]
         before[marks == 0] = self._last
         marks = marks[(before == _FEED) & (marks >= begin)]
@@ -107,7 +107,7 @@ class Cutter:
 
     def _pass(self, block: bytes, array: np.ndarray, marks: Longs, begin: int, end: int) -> None:
         """Lines go by: they are counted, and the last directives (at ``marks``) remembered."""
-        self._line += int(np.count_nonzero(array[begin:end] == _FEED))
+        self._line += feeds(array[begin:end])
         for at in marks[(marks >= begin) & (marks < end)].tolist():
             stop = block.find(b"\n", at, end)
             if stop < 0:
@@ -156,7 +156,7 @@ class _Parser:
 
     def block(self, block: Block) -> Iterator[Table]:
         """The batches of one block of lines."""
-        lines = Lines(block.data, block.number)
+        lines = Lines(block)
         ends, starts = lines.ends, lines.starts
         odd = ends - starts > LONGEST
         for row in np.flatnonzero(odd).tolist():
@@ -193,7 +193,7 @@ class _Parser:
             if row > before:
                 rows[self._layout].append(np.arange(before, row))
             if row < len(starts):
-                self._directive(block.data[starts[row] : ends[row]])
+                self._directive(block.padded[starts[row] : ends[row]])
             before = row + 1
         return [(layout, np.concatenate(parts)) for layout, parts in rows.items()]
 
@@ -215,7 +215,7 @@ class _Parser:
         ordered = sorted((row, layout) for layout, some in rows.items() for row in some)
         for row, layout in ordered:
             number, offset = block.number + row, block.offset + int(starts[row])
-            line = cleaned(block.data[starts[row] : ends[row]], number, offset, self._notes)
+            line = cleaned(block.padded[starts[row] : ends[row]], number, offset, self._notes)
             if not line.strip() or line.startswith("#"):
                 self._directive(line.encode())
                 continue

@@ -11,11 +11,12 @@ from opsproof.logs.parsed import Parsed
 from opsproof.logs.readers import web
 from opsproof.logs.readers.base import KIND, Fields
 from opsproof.logs.readers.dictionary import MOST_VALUES, Bytes, Dictionary
-from opsproof.logs.readers.lines import decode
-from opsproof.logs.table import RAW, Column, Ints, Longs, Table
+from opsproof.logs.readers.lines import Block, decode
+from opsproof.logs.table import RAW, Column, Ints, Longs, Mask, Table
 
 _DAY: Final = 86_400_000_000
 _SPACE, _FEED, _RETURN = b" \n\r"
+_WORD: Final = len("HH:MM:SS")
 
 
 class _Layout(Protocol):
@@ -33,19 +34,38 @@ class Lines:
     each, no control characters but the line end.
     """
 
-    def __init__(self, data: bytes, number: int) -> None:
-        """``data`` ends with a line feed; ``number`` is that of its first line."""
-        self.bytes = Bytes(data)
-        self.number = number
+    def __init__(self, block: Block) -> None:
+        """The lines of the block."""
+        self.bytes = Bytes(block.padded, block.size)
+        self.number = block.number
         array = self.bytes.array
-        self.marks = np.flatnonzero(array <= _SPACE)
+        control = array <= _SPACE
+        self.marks = np.flatnonzero(control)
         kinds = array[self.marks]
-        self.feeds = np.flatnonzero(kinds == _FEED)
-        self.first = np.concatenate(([0], self.feeds[:-1] + 1))
-        self.ends = self.marks[self.feeds]
+        self.regular = _regular(self.marks, kinds, control)
+        """How many marks each line has, where all lines are plain and of one width; else 0."""
+        if self.regular:
+            self._same()
+        else:
+            self._several(kinds)
+
+    def _same(self) -> None:
+        step = self.regular
+        self.ends = self.marks[step - 1 :: step]
         self.starts = np.concatenate(([0], self.ends[:-1] + 1))
-        inside = self.feeds - self.first
-        before = np.maximum(self.feeds - 1, 0)
+        returned = int(step > 1 and self.bytes.data[self.ends[0] - 1] == _RETURN)
+        self.stops = self.ends - returned
+        self.first = np.arange(0, len(self.marks), step)
+        self.width = np.full(len(self.ends), step - returned)
+        self.plain = np.ones(len(self.ends), dtype=np.bool_)
+
+    def _several(self, kinds: np.ndarray) -> None:
+        feeds = np.flatnonzero(kinds == _FEED)
+        self.first = np.concatenate(([0], feeds[:-1] + 1))
+        self.ends = self.marks[feeds]
+        self.starts = np.concatenate(([0], self.ends[:-1] + 1))
+        inside = feeds - self.first
+        before = np.maximum(feeds - 1, 0)
         returned = (inside > 0) & (kinds[before] == _RETURN) & (self.marks[before] == self.ends - 1)
         self.stops = self.ends - returned
         self.width = inside - returned + 1
@@ -54,7 +74,7 @@ class Lines:
         strange[before[returned]] = False
         # Beside another space or a line end stands an empty value.
         strange[:-1] |= (np.diff(self.marks) == 1) & (kinds[:-1] == _SPACE)
-        rows = np.searchsorted(self.feeds, np.flatnonzero(strange))
+        rows = np.searchsorted(feeds, np.flatnonzero(strange))
         self.plain[rows] = False
         self.plain &= (self.marks[self.first] != self.starts) | (inside == 0)
 
@@ -63,13 +83,36 @@ class Lines:
         return self.bytes.data[self.starts[row] : self.stops[row]]
 
 
+def _regular(marks: Longs, kinds: np.ndarray, control: Mask) -> int:
+    """The marks of each line, where all lines have as many and no value is empty; else 0.
+
+    That is so for most blocks, and quick to see: the kinds of marks are those of the first line
+    again and again, and no two marks stand side by side but at the ends of lines.
+    """
+    data = kinds.tobytes()
+    step = data.find(b"\n") + 1
+    ending = b"\r\n" if data[step - 2 : step - 1] == b"\r" and step > 1 else b"\n"
+    line = b" " * (step - len(ending)) + ending
+    if len(data) % step or data != line * (len(data) // step) or control[0]:
+        return 0
+    # As bytes, and not as truth values, numpy takes many at once.
+    beside = control[1:].view(np.uint8) & control[:-1].view(np.uint8)
+    pairs = np.count_nonzero(beside.view(np.bool_))
+    if len(ending) == 1:
+        return 0 if pairs else step
+    ends = marks[step - 1 :: step]
+    returned = np.count_nonzero(ends - marks[step - 2 :: step] == 1)
+    return step if pairs == returned == len(ends) else 0
+
+
 class Chosen:
     """Some plain lines of a block, all of the same width."""
 
     def __init__(self, lines: Lines, rows: Longs) -> None:
         """``rows`` are the lines' places in the block."""
         self.lines, self.rows = lines, rows
-        self._first = lines.first[rows]
+        self._step = lines.regular if len(rows) == len(lines.starts) else 0
+        self._first = lines.first if self._step else lines.first[rows]
         self._width = int(lines.width[rows[0]])
 
     def __len__(self) -> int:
@@ -80,6 +123,9 @@ class Chosen:
         """Where the values of one field begin and end."""
         lines = self.lines
         marks, first = lines.marks, self._first
+        if self._step:
+            starts = marks[field - 1 :: self._step] + 1 if field else lines.starts
+            return starts, lines.stops if field == self._width - 1 else marks[field :: self._step]
         starts = marks[first + field - 1] + 1 if field else lines.starts[self.rows]
         last = field == self._width - 1
         return starts, lines.stops[self.rows] if last else marks[first + field]
@@ -258,11 +304,17 @@ class _Pairs:
 
 
 def _clocks(chosen: Chosen, field: int) -> Longs | None:
-    """The times of day of all lines, if each is written ``HH:MM:SS`` (read as numbers at once)."""
+    """The times of day of all lines, if each is written ``HH:MM:SS``: one word of eight bytes.
+
+    Lines of the same second mostly stand together, and are read as one.
+    """
     starts, ends = chosen.places(field)
-    if not (ends - starts == len("HH:MM:SS")).all():
+    if not (ends - starts == _WORD).all():
         return None
-    text = chosen.lines.bytes.array[starts[:, None] + np.arange(8)].astype(np.int64)
+    words = chosen.lines.bytes.words[starts]
+    first = np.flatnonzero(words[1:] != words[:-1]) + 1
+    first = np.concatenate(([0], first))
+    text = np.ascontiguousarray(words[first]).view(np.uint8).reshape(-1, _WORD).astype(np.int64)
     digits = text[:, [0, 1, 3, 4, 6, 7]] - ord("0")
     hours = digits[:, 0] * 10 + digits[:, 1]
     minutes = digits[:, 2] * 10 + digits[:, 3]
@@ -270,8 +322,9 @@ def _clocks(chosen: Chosen, field: int) -> Longs | None:
     good = (digits >= 0).all() and (digits <= 9).all() and (text[:, [2, 5]] == ord(":")).all()
     if not good or (hours > 23).any() or (minutes > 59).any() or (seconds > 59).any():
         return None
-    clock: Longs = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
-    return clock
+    clock = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
+    every: Longs = np.repeat(clock, np.diff(first, append=len(words)))
+    return every
 
 
 def _clock(text: str) -> int | None:
