@@ -284,6 +284,26 @@ def test_a_day_that_one_site_lacks_is_missing_though_another_has_it(
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (("u_ex260101.log", "u_ex260103.log"), ["2026-01-02"]),
+        (("u_ex260101_x.log", "u_ex260103_x.log"), ["2026-01-02"]),
+        (("u_ex26010100.log", "u_ex26010101.log", "u_ex26010323.log"), ["2026-01-02"]),
+        (("access-2026-01-01.log", "access-2026-01-03.log"), ["2026-01-02"]),
+        (("a_20260101.log", "a_20260103.log", "b_20260102.log"), ["2026-01-02"]),
+        (("u_ex2601w1.log", "u_ex2601.log", "9920260101.log", "u_ex269999.log"), []),
+    ],
+)
+def test_the_day_of_a_log_is_in_its_name(
+    tmp_path: Path, rules: RuleSet, names: tuple[str, ...], missing: list[str]
+) -> None:
+    for number, name in enumerate(names):
+        (tmp_path / name).write_text(WEB.replace("203.0.113.9", f"203.0.113.{number}"))
+    details = [gap.detail for gap in audit([tmp_path], rules).gaps if gap.kind == "missing-day"]
+    assert details == [f"no log of {day}" for day in missing]
+
+
 def test_days_whose_logs_are_alike_are_all_there(tmp_path: Path, rules: RuleSet) -> None:
     head = "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time c-ip\n"
     for day in (1, 2, 3):

@@ -206,6 +206,7 @@ class _Run:
             self._finder.close(
                 name, identity.sha256, original=notes.original, records=tally.records
             )
+        # An application may rest for a day; a web server that is watched does not.
         if identity.kind in {Kind.W3C, Kind.IIS, Kind.NCSA}:
             # Two days on which nobody came are alike to the byte, and none of them is missing.
             for alike in self._names[identity.sha256]:

@@ -16,7 +16,13 @@ from opsproof.logs.table import Longs, Table
 BACKWARDS: Final = 60_000_000
 """Microseconds that a log's time may go back: records of several threads are not in strict order."""
 
-_DAILY: Final = re.compile(r"u?_?(?:ex|in|nc)(\d\d)(\d\d)(\d\d)\.log", re.IGNORECASE)
+_DAILY: Final = (
+    re.compile(r"(?:ex|in|nc)(\d\d)(\d\d)(\d\d)(?:\d\d)?(?:_x)?\.log$", re.IGNORECASE),
+    re.compile(r"(?<!\d)20(\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)"),
+)
+"""Year, month and day in a log's name: as IIS names daily and hourly logs (``_x``: with fields of
+one's own; Microsoft Learn, "Custom Fields in a Log File for a Site"), and as others do.
+"""
 _MOST_DAYS: Final = 400
 
 _Log: TypeAlias = tuple[str, str]
@@ -167,14 +173,16 @@ class GapFinder:
         self._orders.clear()
 
     def named(self, file: str, sha256: str, channel: str) -> None:
-        """Note the day that a web log's name says it is of."""
-        match = _DAILY.search(file.removeprefix(_folder(file)))
+        """Note the day that a web log's name says it is of; logs of other names are another series."""
+        name = file.removeprefix(_folder(file))
+        match = next(filter(None, (form.search(name) for form in _DAILY)), None)
         if match:
             try:
                 day = date(2000 + int(match[1]), int(match[2]), int(match[3]))
             except ValueError:
                 return
-            self._days.setdefault((_folder(file), channel), {})[day] = (file, sha256)
+            series = _folder(file) + name[: match.start()]
+            self._days.setdefault((series, channel), {})[day] = (file, sha256)
 
     def result(self, cleared: tuple[Cleared, ...]) -> tuple[Gap, ...]:
         """All gaps, sorted."""
