@@ -10,6 +10,7 @@ import pytest
 from tests.signatures.servers import PostgresServer, binaries
 from tests.winlab.sql_lab import SqlLab
 
+from opsproof.evidence.keys import Keys, create_demo_keys, load_keys
 from opsproof.signatures import lab
 
 NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
@@ -77,3 +78,26 @@ def postgres() -> Iterator[PostgresServer]:
         server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def keys_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys") / "keys"
+    create_demo_keys(folder, now=NOW)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def keys(keys_folder: Path) -> Keys:
+    return load_keys(keys_folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mssql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'records.db'}"
+    if request.param == "mssql":
+        return str(request.getfixturevalue("sql_server").new_database())
+    server = request.getfixturevalue("postgres")
+    assert isinstance(server, PostgresServer)
+    return server.new_database()

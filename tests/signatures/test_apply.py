@@ -18,11 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.signatures import drills
 from tests.signatures.conftest import NOW
-from tests.signatures.servers import PostgresServer
 from tests.winlab.sql_lab import SqlLab
 
 from opsproof.evidence.cms import DecryptionError
-from opsproof.evidence.keys import Keys, create_demo_keys, load_keys
+from opsproof.evidence.keys import Keys
 from opsproof.signatures import simulate
 from opsproof.signatures.analyse import Job
 from opsproof.signatures.apply import Applier, Point, Result
@@ -35,35 +34,12 @@ from opsproof.signatures.rollback import Rollback
 from opsproof.signatures.simulate import Drill
 
 
-@pytest.fixture(scope="module")
-def keys_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys") / "keys"
-    create_demo_keys(folder, now=NOW)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def keys(keys_folder: Path) -> Keys:
-    return load_keys(keys_folder)
-
-
 def drill_key(folder: Path) -> rsa.RSAPrivateKey:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     key = load_pem_private_key((folder / "bureau.key").read_bytes(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
     return key
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "mssql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'records.db'}"
-    if request.param == "mssql":
-        return str(request.getfixturevalue("sql_server").new_database())
-    server = request.getfixturevalue("postgres")
-    assert isinstance(server, PostgresServer)
-    return server.new_database()
 
 
 def applied(
@@ -269,39 +245,6 @@ _CASELESS = {
         'ALTER TABLE "exam score" ALTER sign_value TYPE text COLLATE caseless',
     ),
 }
-
-
-class KilledError(Exception):
-    pass
-
-
-@pytest.mark.parametrize("point", ["read", "image", "updated", "committed", "journalled"])
-@pytest.mark.parametrize("batches", [0, 2])
-def test_an_interrupted_apply_is_resumed_without_double_work(
-    point: Point, batches: int, tmp_path: Path, keys: Keys, keys_folder: Path
-) -> None:
-    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
-    before = contents(drill)
-    job, plan = drills.planned(drill)
-    seen: list[Point] = []
-
-    def stop(here: Point) -> None:
-        seen.append(here)
-        if here == point and seen.count(point) > batches:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        applied(job, plan, keys, tmp_path / "work", at=stop)
-    result = applied(job, plan, keys, tmp_path / "work")
-    assert result.written + result.already == plan.footer.actions["write"]
-    assert result.left_alone == []
-    assert_only_right_values(drill, job, before)
-    database = Database(job.url, job.profile)
-    Rollback(
-        plan, job.profile, database, tmp_path / "work", keys.bureau, drill_key(keys_folder)
-    ).roll_back()
-    database.close()
-    assert contents(drill) == before
 
 
 @settings(max_examples=8, deadline=None)

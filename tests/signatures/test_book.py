@@ -55,6 +55,24 @@ def test_revocation_counts_from_its_moment(any_pki: Pki, tmp_path: Path) -> None
     assert book.judge(certificate, NOW).standing is Standing.REVOKED
 
 
+def test_a_moment_has_one_standing_and_validity_comes_before_revocation(
+    any_pki: Pki, tmp_path: Path
+) -> None:
+    """A certificate that was revoked and has run out as well: one word for each moment."""
+    certificate = any_pki.signer.certificate
+    since = certificate.not_before - SECOND
+    (tmp_path / "a.crl").write_bytes(
+        lab.issue_crl(any_pki.ca, [(certificate.serial, since)], this_update=NOW)
+    )
+    revocations = Revocations()
+    revocations.add(tmp_path / "a.crl")
+    book = book_of(any_pki, certificate, revocations=revocations, require=True)
+    assert book.judge(certificate, since).standing is Standing.NOT_YET_VALID
+    assert book.judge(certificate, NOW).standing is Standing.REVOKED
+    assert book.judge(certificate, certificate.not_after).standing is Standing.REVOKED
+    assert book.judge(certificate, certificate.not_after + SECOND).standing is Standing.EXPIRED
+
+
 def test_a_list_that_its_issuer_did_not_sign_says_nothing(any_pki: Pki, tmp_path: Path) -> None:
     certificate = any_pki.signer.certificate
     forged = lab.Signer(lab.new_key(any_pki.family), any_pki.ca.certificate)

@@ -44,6 +44,24 @@ def test_detached_with_attributes(any_pki: Pki, flavour: Flavour) -> None:
         assert not message.holds(MESSAGE + b" ", signer.certificate, DEFAULT_ID)
 
 
+def test_another_sm2_identifier_is_another_signature(flavour: Flavour) -> None:
+    signer, agreed = pki("sm2").signer, "考试院".encode()
+    attributes = cms.signed_attributes(MESSAGE, "sm3", flavour, NOW)
+    for content, signed in ((None, attributes), (MESSAGE, MESSAGE)):
+        der = cms.write(
+            signer.key.sign(signer.algorithm, signed, agreed),
+            signer.algorithm,
+            signer.certificate,
+            flavour=flavour,
+            content=content,
+            attributes=attributes if content is None else None,
+        )
+        message = cms.read(der)
+        assert message.holds(MESSAGE, signer.certificate, agreed)
+        with quiet():
+            assert not message.holds(MESSAGE, signer.certificate, DEFAULT_ID)
+
+
 def test_attached_without_attributes(any_pki: Pki, flavour: Flavour) -> None:
     signer = any_pki.signer
     signature = signer.key.sign(signer.algorithm, MESSAGE)
@@ -107,8 +125,18 @@ def test_openssl_reads_what_we_write(family: str, tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stderr
 
 
-@pytest.mark.parametrize("options", [["-nodetach"], [], ["-noattr"], ["-keyid"]])
-@pytest.mark.parametrize("family", ["rsa", "ecdsa"])
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [
+        *(
+            (one, more)
+            for one in ("rsa", "ecdsa")
+            for more in (["-nodetach"], [], ["-noattr"], ["-keyid"])
+        ),
+        ("rsa", ["-keyopt", "rsa_padding_mode:pss"]),
+        ("rsa", ["-keyopt", "rsa_padding_mode:pss", "-keyopt", "rsa_pss_saltlen:0"]),
+    ],
+)
 def test_we_read_what_openssl_writes(family: str, options: list[str], tmp_path: Path) -> None:
     signer = pki(family).signer
     certificate = x509.load_der_x509_certificate(signer.certificate.der)
