@@ -40,7 +40,7 @@ def drill(request: pytest.FixtureRequest, tmp_path: Path) -> Drill:
     return simulate.simulate(tmp_path, lab, records=120, seed=11, url=url, damaged_percent=80)
 
 
-def apply_command(drill: Drill) -> list[str]:
+def command_of(drill: Drill, verb: str, *more: str) -> list[str]:
     """Small batches make many points at which a kill can come."""
     folder = drill.folder
     code = (
@@ -49,19 +49,19 @@ def apply_command(drill: Drill) -> list[str]:
         "correction.Applier = partial(apply.Applier, batch=3);"
         "from opsproof.cli.main import main; main()"
     )
-    words = ["signatures", "apply", "--quiet", "--profile", str(folder / "profile.yml")]
+    words = ["signatures", verb, "--quiet", "--profile", str(folder / "profile.yml")]
     words += ["--database", drill.url, "--work", str(folder), "--ticket", str(folder / "t.yml")]
     words += ["--approvers", str(folder / "approvers.pem"), "--trusted", str(folder / "ca.pem")]
     words += ["--certificates", str(folder / "signers.pem"), "--crl", str(folder / "ca.crl")]
     words += ["--bureau", str(folder / "keys/bureau.pem")]
-    return [sys.executable, "-c", code, *words]
+    return [sys.executable, "-c", code, *words, *more]
 
 
 def test_killed_at_random_points(drill: Drill) -> None:
     before = contents(drill)
     job, plan = drills.planned(drill)
     tickets.write(drill.folder / "t.yml", drill.lab.approver, plan.sha256)
-    command = apply_command(drill)
+    command = command_of(drill, "apply")
     rng = random.Random(7)  # noqa: S311 - any points will do
     killed = 0
     for _ in range(3):
@@ -81,6 +81,18 @@ def test_killed_at_random_points(drill: Drill) -> None:
     assert changed == {entry.key[0] for entry in plan.writes()}
     assert_only_right_values(drill, job, before)
     assert {row["key"][0] for row in _images(drill.folder)} == changed
+
+    back = command_of(drill, "rollback", "--bureau-key", str(drill.folder / "keys/bureau.key"))
+    process = subprocess.Popen(back, stderr=subprocess.DEVNULL, cwd=drill.folder)
+    while process.poll() is None and not (drill.folder / "rollback.jsonl").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() in (-signal.SIGKILL, 0)  # a busy machine may let it end first
+    half = contents(drill)
+    assert all(half[key] in (before[key], after[key]) for key in before)
+    last = subprocess.run(back, capture_output=True, text=True, cwd=drill.folder)
+    assert last.returncode == 0, last.stderr
+    assert contents(drill) == before
 
 
 def _wait_for_work(process: subprocess.Popen[bytes], folder: Path) -> None:
