@@ -31,7 +31,7 @@ lint: setup
 test: setup lint
 	mkdir -p build
 	$(BIN)/python scripts/check_tools.py
-	$(BIN)/pytest -n 3 --dist loadfile --junitxml build/junit.xml
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --junitxml build/junit.xml
 
 bench: setup
 	$(BIN)/python -m bench
