@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,10 +66,17 @@ def test_parts_give_the_same_report_as_the_whole(folder: Path, rules: RuleSet) -
         assert canonical(audit([folder], rules, options=options)) == canonical(whole)
 
 
-def test_processes_give_the_same_report(
-    folder: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=[True, False], ids=["copies", "fresh interpreters"])
+def copies(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Worker processes even for small logs, of either kind."""
+    copied: bool = request.param
     monkeypatch.setattr(audit_module, "SIDE_BY_SIDE", 0)
+    monkeypatch.setattr(workers, "_may_fork", lambda: copied)
+    return copied
+
+
+@pytest.mark.usefixtures("copies")
+def test_processes_give_the_same_report(folder: Path, rules: RuleSet) -> None:
     options = replace(PARTS, processes=2)
     assert canonical(audit([folder], rules, options=options)) == canonical(
         audit([folder], rules, options=PARTS)
@@ -76,11 +84,24 @@ def test_processes_give_the_same_report(
 
 
 def test_part_of_a_dead_worker_is_examined_again(
-    folder: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+    folder: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch, copies: bool
 ) -> None:
-    monkeypatch.setattr(audit_module, "SIDE_BY_SIDE", 0)
-    monkeypatch.setattr(workers, "_COMMAND", ("false",))
+    if copies:
+        monkeypatch.setattr(workers, "_serve", lambda *_: None)
+    else:
+        monkeypatch.setattr(workers, "_COMMAND", ("false",))
     options = replace(PARTS, processes=2)
     assert canonical(audit([folder], rules, options=options)) == canonical(
         audit([folder], rules, options=PARTS)
     )
+
+
+def test_no_copy_is_made_while_threads_run() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    try:
+        assert not workers._may_fork()
+    finally:
+        done.set()
+        thread.join()

@@ -113,7 +113,7 @@ class _Run:
     def begin(self, files: Sequence[LogFile]) -> None:
         """Start worker processes where that pays: they get ready while files are identified."""
         if self._options.processes > 1 and self._cluster is None and _size(files) >= SIDE_BY_SIDE:
-            self._workers = Workers(self._rules, self._options)
+            self._workers = Workers(self._rules, self._options, self._examiner)
 
     def close(self) -> None:
         """End the worker processes."""
@@ -142,7 +142,7 @@ class _Run:
         if self._cluster is not None:
             parts = examined_on(self._cluster, asked, self._rules, self._options)
         elif self._workers is not None:
-            parts = self._workers.examined(asked, self._examiner)
+            parts = self._workers.examined(asked)
         else:
             parts = map(self._examiner.examine, asked)
         read = set()

@@ -1,20 +1,26 @@
 """Worker processes: the same examination, side by side.
 
-A worker is a fresh interpreter that is sent the rules once and then one unit after another, over
-its standard input and output. Both ends are ours and on one machine, so values travel as pickles.
-A unit whose worker dies (out of memory, killed) is examined again, in this process.
+A worker is a copy of this process, which has the rules ready and shares their memory. Where that is
+not safe, because threads run that may hold a lock at that moment, or not usual (macOS), it is a fresh
+interpreter that is sent the rules. It is sent one unit after another. Both ends are ours and on one
+machine, so values travel as pickles. A unit whose worker dies (out of memory, killed) is examined
+again, in this process.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import IO, Any
 
@@ -27,16 +33,23 @@ _COMMAND = (sys.executable, "-m", "opsproof.logs.workers")
 
 
 class Workers:
-    """Some worker processes; they start, and learn the rules, while others go on."""
+    """Some worker processes; they get ready while others go on."""
 
-    def __init__(self, rules: RuleSet, options: Options) -> None:
-        """``options.processes`` workers are started."""
-        self._pool = ThreadPoolExecutor(options.processes)
+    def __init__(self, rules: RuleSet, options: Options, examiner: Examiner) -> None:
+        """``options.processes`` workers are started, to do what ``examiner`` does."""
+        self._examiner = examiner
         self._ahead = 2 * options.processes
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
-        self._workers = [_Worker() for _ in range(options.processes)]
+        self._workers: list[_Worker] = []
+        forks = _may_fork()
+        for _ in range(options.processes):
+            self._workers.append(_forked(examiner, self._workers) if forks else _started())
+        self._pool = ThreadPoolExecutor(options.processes)
         for worker in self._workers:
-            self._pool.submit(self._begin, worker, rules, options)
+            if forks:
+                self._idle.put(worker)
+            else:
+                self._pool.submit(self._begin, worker, rules, options)
 
     def _begin(self, worker: _Worker, rules: RuleSet, options: Options) -> None:
         try:
@@ -44,7 +57,7 @@ class Workers:
         finally:
             self._idle.put(worker)
 
-    def examined(self, units: Iterable[Unit], examiner: Examiner) -> Iterator[Part]:
+    def examined(self, units: Iterable[Unit]) -> Iterator[Part]:
         """The parts of the units, in their order, several at a time."""
 
         def examine(unit: Unit) -> Part:
@@ -53,7 +66,7 @@ class Workers:
                 part = worker.ask(unit)
             finally:
                 self._idle.put(worker)
-            return examiner.examine(unit) if part is None else part
+            return self._examiner.examine(unit) if part is None else part
 
         # A bounded number of units is under way: parts must not pile up.
         waiting: list[Future[Part]] = []
@@ -74,10 +87,8 @@ class Workers:
 class _Worker:
     """One worker process, seen from here."""
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+    def __init__(self, requests: IO[bytes], answers: IO[bytes], wait: Callable[[], object]) -> None:
+        self._requests, self._answers, self._wait = requests, answers, wait
         self._alive = True
 
     def ask(self, unit: Unit) -> Part | None:
@@ -85,8 +96,7 @@ class _Worker:
         if self._alive:
             self.send(unit)
         if self._alive:
-            assert self._process.stdout is not None
-            answer = _receive(self._process.stdout)
+            answer = _receive(self._answers)
             if isinstance(answer, Part):
                 return answer
             self._alive = False
@@ -95,19 +105,62 @@ class _Worker:
     def end(self) -> None:
         """No more units: the worker ends by itself."""
         self._alive = False
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._requests, self._answers):
             with suppress(OSError):
-                if pipe is not None:
-                    pipe.close()
-        self._process.wait()
+                pipe.close()
+        with suppress(ChildProcessError):  # where the caller lets the system do this
+            self._wait()
+
+    def pipes(self) -> tuple[int, int]:
+        """This process's ends of the pipes."""
+        return self._requests.fileno(), self._answers.fileno()
 
     def send(self, value: Any) -> None:
         """Send a value; whether it arrived is told by the next answer."""
-        assert self._process.stdin is not None
         try:
-            _transmit(self._process.stdin, value)
+            _transmit(self._requests, value)
         except OSError:
             self._alive = False
+
+
+def _may_fork() -> bool:
+    """Whether a copy of this process can work: no other thread may hold what it would wait for."""
+    return sys.platform == "linux" and threading.active_count() == 1
+
+
+def _started() -> _Worker:
+    """A worker that is a fresh interpreter: the first thing it is sent are the rules."""
+    process = subprocess.Popen(
+        _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return _Worker(process.stdin, process.stdout, process.wait)
+
+
+def _forked(examiner: Examiner, others: Sequence[_Worker]) -> _Worker:
+    """A worker that is a copy of this process, made while no other thread of Python runs."""
+    requests, answers = os.pipe(), os.pipe()
+    with warnings.catch_warnings():
+        # From Python 3.12 on the threads of OpenBLAS count, which numpy starts: they are idle here,
+        # and OpenBLAS ends and begins them around a fork.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            # An end that a sibling kept open would never be seen to close.
+            ours = (requests[1], answers[0])
+            for pipe in (*ours, *(one for other in others for one in other.pipes())):
+                os.close(pipe)
+            with os.fdopen(requests[0], "rb") as asked, os.fdopen(answers[1], "wb") as told:
+                _serve(examiner, asked, told)
+        finally:
+            # Nothing of the process that this is a copy of is to be finished here, or told.
+            os._exit(0)
+    os.close(requests[0])
+    os.close(answers[1])
+    wait = partial(os.waitpid, child, 0)
+    return _Worker(os.fdopen(requests[1], "wb"), os.fdopen(answers[0], "rb"), wait)
 
 
 def _transmit(pipe: IO[bytes], value: Any) -> None:
@@ -127,16 +180,19 @@ def _receive(pipe: IO[bytes]) -> Any:
 
 
 def serve() -> None:
-    """What a worker does until its input ends."""
+    """What a fresh interpreter does until its input ends."""
     first = _receive(sys.stdin.buffer)
-    if first is None:
-        return
-    examiner = Examiner(*first)
+    if first is not None:
+        _serve(Examiner(*first), sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _serve(examiner: Examiner, asked: IO[bytes], told: IO[bytes]) -> None:
+    """Examine what is asked until no more is."""
     # The rules stay: looking for cycles in them again and again would cost a tenth of the time.
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
-    while (unit := _receive(sys.stdin.buffer)) is not None:
-        _transmit(sys.stdout.buffer, examiner.examine(unit))
+    while (unit := _receive(asked)) is not None:
+        _transmit(told, examiner.examine(unit))
 
 
 if __name__ == "__main__":
