@@ -255,3 +255,13 @@ def test_the_table_cuts_neither_times_nor_files(log: Path, tmp_path: Path) -> No
     text = run(long, "--quiet")[1].stdout
     assert "…" not in text
     assert "2026-01-05T10:00:01" in text
+
+
+def test_a_name_commands_no_terminal(log: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "e\x1b[31mvil"
+    folder.mkdir()
+    (folder / log.name).write_text(DAMAGED)
+    _, result = run(folder)
+    assert "\x1b" not in result.stdout + result.stderr
+    assert "\ufffd[31mvil" in result.stdout
+    assert "\ufffd[31mvil" in result.stderr

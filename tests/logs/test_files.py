@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from opsproof.evidence.canonical import canonical
 from opsproof.logs.audit import Options, audit
 from opsproof.logs.files import READERS, collected
 from opsproof.logs.model import Kind
@@ -120,3 +121,12 @@ def test_a_file_that_goes_while_it_is_read_is_told_and_the_rest_is_audited(
         "srv1/W3SVC1/u_ex260105.log: reading it ended with an error: Stale file handle"
     ]
     assert report.counts.hits == 1
+
+
+def test_a_name_in_other_bytes_than_utf_8_stands_in_the_report(
+    tmp_path: Path, rules: RuleSet
+) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/x\xff.log")).write_text(REQUEST.format(1))
+    report = audit([tmp_path], rules)
+    assert report.sources[0].file.endswith("/x\\udcff.log")
+    assert canonical(report)

@@ -210,10 +210,12 @@ def _progress(*, quiet: bool) -> Iterator[Progress | None]:
                     status.stop()
                     bar = shown.enter_context(Bar(quiet, "MB"))
                 bar(step.done // 1_000_000, step.total // 1_000_000)
-            elif console.is_terminal:
-                status.update(escape(f"{step.done}/{step.total} {step.name}"))
+                return
+            line = f"{step.done}/{step.total} {_harmless(step.name)}"
+            if console.is_terminal:
+                status.update(escape(line))
             else:
-                console.print(f"{step.done}/{step.total} {step.name}", markup=False, soft_wrap=True)
+                console.print(line, markup=False, soft_wrap=True)
 
         yield tell
 
@@ -341,7 +343,7 @@ def _table(report: AuditReport) -> None:
             whole = name in {"time (UTC)", "severity", "record"}
             table.add_column(name, no_wrap=whole, overflow="fold")
         for row in _rows(report):
-            table.add_row(*(Text(value) for value in (row[0][:19], *row[1:])))
+            table.add_row(*(Text(_harmless(value)) for value in (row[0][:19], *row[1:])))
         console.print(table)
     counts = report.counts
     lines = [
@@ -365,7 +367,12 @@ def _table(report: AuditReport) -> None:
     ]
     lines += _not_run(report)
     for line in [*lines, *_traffic(report.traffic)]:
-        click.echo(line)
+        click.echo(_harmless(line))
+
+
+def _harmless(text: str) -> str:
+    """Without what a terminal obeys: names in logs, and of files, are given by others."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def _not_run(report: AuditReport) -> list[str]:

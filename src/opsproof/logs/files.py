@@ -86,7 +86,12 @@ def _named(paths: Sequence[Path]) -> list[LogFile]:
     for longer in (lambda real: str(files[real].path), str):
         often = Counter(names.values())
         names.update({real: longer(real) for real, name in names.items() if often[name] > 1})
-    return [LogFile(names[real], one.path) for real, one in files.items()]
+    return [LogFile(_encodable(names[real]), one.path) for real, one in files.items()]
+
+
+def _encodable(name: str) -> str:
+    """A name that a report in UTF-8 can hold: Linux has file names in any bytes."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _files(path: Path) -> list[LogFile]:
