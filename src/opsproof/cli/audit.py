@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
+from opsproof.cli.audit_print import PRINTERS, harmless
 from opsproof.cli.bar import Bar
-from opsproof.cli.output import envelope
 from opsproof.errors import ExitCode, UsageError, worst
-from opsproof.evidence.model import Severity
 from opsproof.logs import times
 from opsproof.logs.audit import Limits, Options, Progress, Step, audit
 from opsproof.logs.baseline import SHOWN, check_baseline, make_baseline, write_baseline
 from opsproof.logs.cluster import Cluster, load_manifest
 from opsproof.logs.explain import explain
-from opsproof.logs.model import FAULTS, AuditReport, Count, Hit, Reason, RuleRun, Traffic
+from opsproof.logs.model import FAULTS, AuditReport
 from opsproof.logs.options import cores
 from opsproof.logs.rules.load import compile_texts, default_cache, default_rules, load
 from opsproof.logs.schema import load_schemas
@@ -46,8 +40,6 @@ Examples:
 Ends with 0 (no hit), 1 (hits), 2 (usage), 3 (a file or a rule could not be read, or there was
 no record at all; worse than hits).
 """
-
-_COLUMNS: Final = ("time", "severity", "title", "computer", "channel", "file", "record")
 
 
 class _Moment(click.ParamType[datetime]):
@@ -185,7 +177,7 @@ def command(
             options=_options(since, until, shown=SHOWN if accepting else None, **asked),
             progress=progress,
         )
-    _PRINTERS[form](report)
+    PRINTERS[form](report)
     code = exit_code(report)
     return code if accepting is None else accepting(report, code)
 
@@ -211,7 +203,7 @@ def _progress(*, quiet: bool) -> Iterator[Progress | None]:
                     bar = shown.enter_context(Bar(quiet, "MB"))
                 bar(step.done // 1_000_000, step.total // 1_000_000)
                 return
-            line = f"{step.done}/{step.total} {_harmless(step.name)}"
+            line = f"{step.done}/{step.total} {harmless(step.name)}"
             if console.is_terminal:
                 status.update(escape(line))
             else:
@@ -312,126 +304,3 @@ def _explained(wanted: str, chosen: list[Path]) -> str:
             remedy="name its id, name or title, or the folder with --rules",
         )
     return text
-
-
-def _record(hit: Hit) -> str:
-    return "" if hit.record_id is None else str(hit.record_id)
-
-
-def _rows(report: AuditReport) -> list[tuple[str, ...]]:
-    return [
-        (
-            hit.time or "",
-            hit.severity.value,
-            hit.title,
-            hit.computer,
-            hit.channel,
-            hit.file,
-            _record(hit),
-        )
-        for hit in report.hits
-    ]
-
-
-def _table(report: AuditReport) -> None:
-    console = Console(highlight=False)
-    console.width = max(console.width, 120)
-    if report.hits:
-        table = Table(header_style="bold")
-        for name in ("time (UTC)", *_COLUMNS[1:]):
-            # Who looks for the record needs time, file and number whole.
-            whole = name in {"time (UTC)", "severity", "record"}
-            table.add_column(name, no_wrap=whole, overflow="fold")
-        for row in _rows(report):
-            table.add_row(*(Text(_harmless(value)) for value in (row[0][:19], *row[1:])))
-        console.print(table)
-    counts = report.counts
-    lines = [
-        f"{counts.files} files, {counts.bytes} bytes, {counts.records} records, "
-        f"{counts.unreadable} unreadable, {counts.filtered} outside the time asked for",
-        f"{counts.rules_run} rules run, {counts.rules_not_run} not run, {counts.hits} hits, "
-        f"{counts.suppressed} suppressed",
-    ]
-    lines += [f"{rule.severity}: {rule.hits} {rule.title}" for rule in _with_hits(report)]
-    lines += [f"not read: {place}" for place in report.unreadable]
-    lines += [f"gap: {gap.file}: {gap.detail}" for gap in report.gaps]
-    lines += [
-        f"not run: {rule.title or rule.rule}: {rule.detail}"
-        for rule in report.rules_not_run
-        if rule.reason in FAULTS
-    ]
-    lines += [
-        f"expired: {one.id} of {one.owner}, {one.expires}: {one.reason}"
-        for one in report.suppressions
-        if one.expired
-    ]
-    lines += _not_run(report)
-    for line in [*lines, *_traffic(report.traffic)]:
-        click.echo(_harmless(line))
-
-
-def _harmless(text: str) -> str:
-    """Without what a terminal obeys: names in logs, and of files, are given by others."""
-    return "".join(one if one.isprintable() else "\ufffd" for one in text)
-
-
-def _not_run(report: AuditReport) -> list[str]:
-    """How many rules had nothing to look at: what did not hit because it could not is no all-clear."""
-    reasons = Counter(rule.reason for rule in report.rules_not_run)
-    told = {Reason.NO_SOURCE: "no such log", Reason.NO_FIELD: "no record with their fields"}
-    counted = [f"{reasons[one]} with {text}" for one, text in told.items() if reasons[one]]
-    return [f"not run: {', '.join(counted)} (--format json names them)"] if counted else []
-
-
-def _with_hits(report: AuditReport) -> list[RuleRun]:
-    """The rules that hit, worst first."""
-    order = list(Severity)
-    found = [rule for rule in report.rules_run if rule.hits]
-    return sorted(found, key=lambda rule: (order.index(rule.severity), -rule.hits, rule.title))
-
-
-def _traffic(traffic: Traffic | None) -> list[str]:
-    """What the web logs say apart from rules, in a few lines."""
-    if traffic is None:
-        return []
-    least = "" if traffic.complete else "at least "
-    listed = {
-        "paths": traffic.top_paths,
-        "clients": traffic.top_clients,
-        "answered with 5xx": traffic.failed_paths,
-        "not found": traffic.missed_paths,
-        "slow": traffic.slow_paths,
-    }
-    return [
-        f"web: {traffic.requests} requests of {least}{traffic.clients} clients for "
-        f"{least}{traffic.paths} paths; {_named(traffic.classes)}; {_named(traffic.methods)}",
-        f"web: {traffic.sent_bytes} bytes sent, {traffic.received_bytes} received; "
-        f"{traffic.slow} slow requests, the slowest took {traffic.slowest_ms} ms",
-        *(f"web: {name}: {_named(counts[:5])}" for name, counts in listed.items() if counts),
-    ]
-
-
-def _named(counts: tuple[Count, ...]) -> str:
-    return ", ".join(f"{one.name} {one.count}" for one in counts)
-
-
-def _json(report: AuditReport) -> None:
-    click.echo(envelope(report.schema, datetime.now(UTC), report.counts, report))
-
-
-def _csv(report: AuditReport) -> None:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow((*_COLUMNS, "sha256", "rule", "demands", "attack"))
-    for row, hit in zip(_rows(report), report.hits, strict=True):
-        extra = (hit.sha256, hit.rule, " ".join(hit.demands), " ".join(hit.attack))
-        writer.writerow([_inert(value) for value in (*row, *extra)])
-    click.echo(out.getvalue(), nl=False)
-
-
-def _inert(value: str) -> str:
-    """A cell that a spreadsheet does not run (OWASP, "CSV Injection"): logs are written by others."""
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-
-
-_PRINTERS: Final = {"table": _table, "json": _json, "csv": _csv}
