@@ -8,6 +8,7 @@ to see which values occur in it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import compress
 
 import numpy as np
 
@@ -53,12 +54,16 @@ class Findings:
         if self._pairs is None:
             codes = [np.concatenate(parts) for parts in self._hits.values()]
             sizes = [len(one) for one in codes]
-            numbers = np.repeat(np.array(list(self._hits), dtype=np.int64), sizes)
-            self._pairs = numbers, np.concatenate(codes) if codes else numbers
+            which = np.repeat(np.arange(len(codes)), sizes)
+            self._pairs = which, np.concatenate(codes) if codes else which
+        which, every = self._pairs
+        if not len(every):
+            return frozenset()
         present = np.zeros(self._size, dtype=np.bool_)
         present[column.code_array()] = True
-        numbers, every = self._pairs
-        return frozenset(np.unique(numbers[present[every]]).tolist())
+        occurring = np.zeros(len(self._hits), dtype=np.bool_)
+        occurring[which[present[every]]] = True
+        return frozenset(compress(self._hits, occurring.tolist()))
 
     def lazy(self, number: int) -> bool:
         """Whether only trying tells for which values the atom holds."""

@@ -259,7 +259,8 @@ class _Pairs:
 
     def __init__(self, left: dict[str, int], right: dict[str, int], joint: str, alone: str) -> None:
         self.left, self.right = left, right
-        self._joint, self._alone = joint, alone
+        self._joint, self._without = joint, alone
+        self._single: Ints = np.zeros(0, dtype=np.int32)
         self._known: Longs = np.array([-1], dtype=np.int64)
         self._codes: Ints = np.array([-1], dtype=np.int32)
         self._values: dict[str, int] = {}
@@ -276,31 +277,57 @@ class _Pairs:
 
     def column(self, left: Column, right: Column, size: int) -> Column:
         """The joined column; ``size`` is that of the batch."""
-        rows = left.row_array()
-        pairs = left.code_array().astype(np.int64) << 32
-        pairs |= right.dense(size)[rows].astype(np.int64) + 1
+        rows, ours = left.row_array(), left.code_array()
+        theirs = right.dense(size)[rows]
+        both = np.flatnonzero(theirs >= 0)
+        if not len(both):
+            return Column(self._values, rows, self._alone(left, ours), known=self._texts)
+        pairs = ours[both].astype(np.int64) << 32
+        pairs |= theirs[both]
+        if len(both) == len(rows):
+            codes = self._joined(left, right, pairs)
+        else:
+            single = np.flatnonzero(theirs < 0)
+            codes = np.empty(len(rows), dtype=np.int32)
+            codes[single] = self._alone(left, ours[single])
+            codes[both] = self._joined(left, right, pairs)
+        return Column(self._values, rows, codes, known=self._texts)
+
+    def _alone(self, left: Column, ours: Ints) -> Ints:
+        """The codes of values of ``left`` that nothing is joined to."""
+        names = left.names()
+        more = np.full(len(names) - len(self._single), -1, dtype=np.int32)
+        self._single = np.concatenate((self._single, more))
+        codes: Ints = self._single[ours]
+        new = codes < 0
+        if new.any():
+            for code in np.unique(ours[new]).tolist():
+                self._single[code] = self._code(names[code] + self._without)
+            codes = self._single[ours]
+        return codes
+
+    def _joined(self, left: Column, right: Column, pairs: Longs) -> Ints:
+        """The codes of pairs of values: that of ``left`` in the upper half of each number."""
         places = np.searchsorted(self._known, pairs)
         places[places == len(self._known)] = 0
         new = np.unique(pairs[self._known[places] != pairs])
         if len(new):
-            self._learn(new, left.names(), right.names())
+            ours, theirs = left.names(), right.names()
+            codes = [
+                self._code(ours[pair >> 32] + self._joint + theirs[pair & 0xFFFFFFFF])
+                for pair in new.tolist()
+            ]
+            at = np.searchsorted(self._known, new)
+            self._known = np.insert(self._known, at, new)
+            self._codes = np.insert(self._codes, at, codes)
             places = np.searchsorted(self._known, pairs)
-        return Column(self._values, rows, self._codes[places], known=self._texts)
+        return self._codes[places]
 
-    def _learn(self, pairs: Longs, ours: list[str], theirs: list[str]) -> None:
-        codes = []
-        for pair in pairs.tolist():
-            low = pair & 0xFFFFFFFF
-            end = self._joint + theirs[low - 1] if low else self._alone
-            text = ours[pair >> 32] + end
-            code = self._values.setdefault(text, len(self._texts))
-            if code == len(self._texts):
-                self._texts.append(text)
-            codes.append(code)
-        every = np.concatenate((self._known, pairs))
-        order = np.argsort(every, kind="stable")
-        self._known = every[order]
-        self._codes = np.concatenate((self._codes, np.array(codes, dtype=np.int32)))[order]
+    def _code(self, text: str) -> int:
+        code = self._values.setdefault(text, len(self._texts))
+        if code == len(self._texts):
+            self._texts.append(text)
+        return code
 
 
 def _clocks(chosen: Chosen, field: int) -> Longs | None:
