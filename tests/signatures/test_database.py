@@ -94,3 +94,32 @@ def test_passwords_are_not_in_labels(tmp_path: Path) -> None:
         pass
     assert "secret" not in str(caught.value)
     assert "a:***@127.0.0.1:1/x" in str(caught.value)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "mssql"])
+def test_an_error_shows_no_value(dialect: str, request: pytest.FixtureRequest) -> None:
+    """Servers like to repeat what they cannot store."""
+    if dialect == "mssql":
+        url = request.getfixturevalue("sql_server").new_database()
+    else:
+        url = request.getfixturevalue("postgres").new_database()
+    text = "N'王伟'" if dialect == "mssql" else "'王伟'"
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (name varchar(20) PRIMARY KEY)")
+        connection.exec_driver_sql("INSERT INTO t VALUES ('110101')")
+    shown = []
+    for statement in (f"SELECT CAST({text} AS int)", "INSERT INTO t VALUES ('110101')"):
+        with pytest.raises(SourceError) as caught:
+            _run(engine, statement)
+        shown.append(caught.value.what)
+    engine.dispose()
+    assert all(len(what) > len("the database answers: ") for what in shown)
+    assert "王伟" not in shown[0]
+    assert "110101" not in shown[1]
+
+
+def _run(engine: sa.Engine, statement: str) -> None:
+    with reading(engine) as connection:
+        connection.execution_options(postgresql_readonly=False)
+        connection.exec_driver_sql(statement)

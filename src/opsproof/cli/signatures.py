@@ -364,13 +364,15 @@ def _print(form: str, facts: RecordSetFacts, bad_rows: list[Any], plan: Plan | N
         items = [_plain(row) for row in bad_rows]
         click.echo(envelope("signatures/1", datetime.now(UTC), facts, items))
         return
-    table = Table("class", "records", header_style="bold")
-    for one in facts.classes:
-        table.add_row(one.record_class, str(one.records))
-    Console().print(table)
+    stored = facts.state in ("applied", "rolled-back")
+    if not stored:  # the classes are those of the analysis, not what is there now
+        table = Table("class", "records", header_style="bold")
+        for one in facts.classes:
+            table.add_row(one.record_class, str(one.records))
+        Console().print(table)
     for row in bad_rows:
         click.echo(f"base data not taken: {row.where}: {row.what}")
-    if facts.state in ("applied", "rolled-back"):
+    if stored:
         reason = "changed since the plan"
         if facts.state == "rolled-back":
             reason = "changed since, or have no before-image in this folder"

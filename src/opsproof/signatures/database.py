@@ -6,6 +6,7 @@ dialect; every value is a bound parameter. Nothing is ever concatenated into a s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -33,6 +34,12 @@ _TEMPORAL: Final[list[tuple[type[Any], Callable[[str], Any]]]] = [
     (sa.Date, date.fromisoformat),
     (sa.Uuid, UUID),
 ]
+# SQL Server's errors 245, 2601, 2627 and 2628, and PostgreSQL's 22P02 and its kin.
+_SHOWN: Final = re.compile(
+    r"(the n?(?:var)?char value|duplicate key value is|Truncated value:|: (?=\"))\s*"
+    r"('.*?'(?= to )|\(.*?\)\.|'.*?'\.|\".*\"$)",
+    re.DOTALL,
+)
 _OLD_TLS = (
     "SQL Server 2008 without its TLS 1.2 update (Microsoft KB3135244) offers TLS 1.0 at most, which "
     "current OpenSSL refuses at its default security level; install the update, or write a script "
@@ -337,7 +344,9 @@ def _reason(error: Exception) -> str:
     cause = getattr(error, "orig", None) or error
     words = cause.args[-1] if cause.args else b""
     said = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(cause)
-    text = " ".join(said.split())[:300]
+    # PostgreSQL's DETAIL shows the row; what it says first does not, but for a value at its end.
+    said = getattr(getattr(cause, "diag", None), "message_primary", None) or said
+    text = " ".join(_SHOWN.sub(r"\1 ...", said).split())[:300]
     old = ("Adaptive Server connection failed", "DB-Lib error message 20002", "Unexpected EOF")
     # 20018 says that the server itself answered, 20009 that nothing listens; a refused login has 20002 too.
     told = any(f"DB-Lib error message {one}" in text for one in (20009, 20018))
