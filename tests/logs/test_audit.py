@@ -304,6 +304,23 @@ def test_the_day_of_a_log_is_in_its_name(
     assert details == [f"no log of {day}" for day in missing]
 
 
+def test_a_cabinet_is_one_place_whatever_folders_it_has(tmp_path: Path, rules: RuleSet) -> None:
+    cabinet = cabarchive.CabArchive()
+    for folder, day in enumerate((1, 2, 4)):
+        text = WEB.replace("2026-01-05", f"2026-01-0{day}")
+        cabinet[f"{folder}\\u_ex26010{day}.log"] = cabarchive.CabFile(text.encode())
+    (tmp_path / "web01.cab").write_bytes(cabinet.save())
+    options = Options(retained_since=_START - timedelta(days=183))
+    gaps = audit([tmp_path], rules, options=options).gaps
+    assert sorted(gap.kind for gap in gaps) == ["missing-day", "short-retention"]
+
+
+def test_a_damaged_cabinet_is_called_so(tmp_path: Path, rules: RuleSet) -> None:
+    (tmp_path / "web01.cab").write_bytes(b"MSCF" + bytes(40))
+    (place,) = audit([tmp_path], rules).unreadable
+    assert "a cabinet that is damaged" in str(place)
+
+
 def test_days_whose_logs_are_alike_are_all_there(tmp_path: Path, rules: RuleSet) -> None:
     head = "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time c-ip\n"
     for day in (1, 2, 3):

@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias
 
 from opsproof.logs import times
@@ -46,6 +46,8 @@ _BINARY = (
 )
 """Microsoft Learn, "Central Binary Log File" calls the format proprietary and names Log Parser; the
 appendix that "Centralized Binary Log File Format (IIS 6.0)" announces is empty."""
+
+_CABINET = "a cabinet that is damaged, or packed in another way than makecab does (MSZIP)"
 
 _FILE_BITS = 40
 """Bits that order the records of one file."""
@@ -186,11 +188,10 @@ class _Run:
     def _unread(self, known: _Known) -> None:
         notes = Notes()
         if known.identity.size:
-            what = (
-                _BINARY
-                if known.file.name.lower().endswith(".ibl")
-                else "it is no log that opsproof reads (EVTX, W3C, IIS, NCSA; "
-                "data logs need a schema map)"
+            suffix = PurePosixPath(known.file.name).suffix.lower()
+            what = {".ibl": _BINARY, ".cab": _CABINET}.get(
+                suffix,
+                "it is no log that opsproof reads (EVTX, W3C, IIS, NCSA; data logs need a schema map)",
             )
             notes.damaged(Damage(what, offset=0))
         self._note(known, Tally(), notes)

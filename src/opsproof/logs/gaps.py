@@ -174,7 +174,7 @@ class GapFinder:
 
     def named(self, file: str, sha256: str, channel: str) -> None:
         """Note the day that a web log's name says it is of; logs of other names are another series."""
-        name = file.removeprefix(_folder(file))
+        name = re.split("[/!]", file)[-1]
         match = next(filter(None, (form.search(name) for form in _DAILY)), None)
         if match:
             try:
@@ -232,8 +232,10 @@ class GapFinder:
 
 
 def _folder(file: str) -> str:
-    """The folder or cabinet that a file is in, by its name in the report."""
-    return file[: max(file.rfind("/"), file.rfind("!")) + 1]
+    """The folder that a file is in, by its name in the report; the whole cabinet, which has folders
+    of its own making.
+    """
+    return file[: (file.rfind("!") if "!" in file else file.rfind("/")) + 1]
 
 
 def _by_log(table: Table) -> list[tuple[_Log, Longs]]:
