@@ -17,7 +17,7 @@ from opsproof.patching.command import snapshot_command
 from opsproof.patching.facts import GOOD, Story, canary_of, facts_of, message
 from opsproof.patching.plan import NOTHING, found_in, make_plan
 from opsproof.patching.preflight import Limits, blocking, may_start, moment, partner_out, turns
-from opsproof.patching.removal import Removal, load_removal, removal_facts, target_of
+from opsproof.patching.removal import Removal, load_removal, lost, removal_facts, target_of
 from opsproof.patching.rounds import read_round
 from opsproof.patching.snapshot import Snapshot, compare, read_snapshot
 from opsproof.patching.waves import verdict
@@ -230,6 +230,7 @@ class FilterModule:
             "patching_nothing": _nothing,
             "patching_result": _result,
             "patching_gone": _gone,
+            "patching_lost": lost,
             "patching_probes": _probes,
             "patching_target": _target,
             "patching_removal_facts": _removal_facts,

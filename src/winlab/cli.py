@@ -155,7 +155,11 @@ def _status_text(answer: dict[str, Any]) -> str:
 @click.option(
     "--count", type=click.IntRange(min=1), help="Requests it is for; reads that a reboot refuses."
 )
-@click.option("--at", metavar="RUN", help="Begin when this runs: fetch, put, 'module win_ping'.")
+@click.option(
+    "--at",
+    metavar="RUN",
+    help="Begin when this runs: fetch, put, 'module ansible.windows.win_ping'.",
+)
 @click.pass_context
 def fault(
     ctx: click.Context,

@@ -66,6 +66,10 @@ class Stories:
                 "hosts": {"breaks-service": {}, "next-to-broken": {}},
                 "vars": {"patching_service": "broken_service"},
             },
+            "current_service": {
+                "hosts": {"current": {}, "current-too": {}},
+                "vars": {"patching_service": "current_service"},
+            },
             "lonely_service": {
                 "hosts": {"lonely": {}, "lonely-partner": {"ansible_host": "127.0.0.1"}},
                 "vars": {"patching_service": "lonely_service"},

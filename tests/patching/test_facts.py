@@ -15,7 +15,7 @@ from opsproof.evidence.schemas import validate
 from opsproof.patching.approved import Approved
 from opsproof.patching.facts import GOOD, Story, canary_of, facts_of, message
 from opsproof.patching.plan import found_in, make_plan
-from opsproof.patching.removal import load_removal, target_of
+from opsproof.patching.removal import Removal, Target, load_removal, removal_facts, target_of
 from opsproof.patching.rounds import read_round
 from opsproof.patching.snapshot import Snapshot, UpdateEvent, compare
 
@@ -225,6 +225,39 @@ def test_which_package_is_taken_out(
     target = target_of(update, named, host)
     assert target.package == found
     assert (target.refusal is None) if refusal is None else refusal in str(target.refusal)
+
+
+CUT = {"failed": True, "changed": False, "msg": "Task failed: ('Connection aborted.', ...)"}
+
+
+@pytest.mark.parametrize(
+    ("hotfix", "result", "row", "after"),
+    [
+        (CUT, "connection-lost", "unknown", "unknown"),
+        ({"unreachable": True, "msg": "timed out"}, "connection-lost", "unknown", "unknown"),
+        ({**CUT, "reboot_required": False}, "update-failed", "not-removable", "installed"),
+        (None, "not-collected", "not-started", "installed"),
+    ],
+)
+def test_a_removal_whose_answer_was_cut_off_is_never_called_not_started(
+    hotfix: dict[str, Any] | None, result: str, row: str, after: str
+) -> None:
+    made = Removal(
+        wave="rest", service="", check=False, update=ENTRY, window_end=None, started_at=NOW,
+        finished_at=NOW, before=BEFORE, after=None, target=Target(package=LCU), blocked=(),
+        partners=(), too_late=False, hotfix=hotfix, restart=None, differences=None,
+    )  # fmt: skip
+    facts = removal_facts(made)
+    [one] = facts.updates
+    assert (facts.result, one.result, one.before, one.after) == (result, row, "installed", after)
+    unread = removal_facts(msgspec.structs.replace(made, before=None, target=None))
+    assert (unread.updates[0].before, unread.updates[0].after) == ("unknown", "unknown")
+
+
+def test_a_search_that_no_word_of_windows_update_ended_blames_no_server() -> None:
+    facts = facts_of(story(search={**CUT, "updates": {}, "filtered_updates": {}}, plans=()))
+    assert facts.result == "not-collected"
+    assert facts.reasons[0].startswith("the search failed: Task failed: ('Connection aborted.'")
 
 
 @pytest.mark.parametrize("data", [{}, removal(package="a & b"), removal(ticket="")])

@@ -379,25 +379,58 @@ def test_an_unwell_canary_stops_everything_and_the_bundle_says_so(stories: Stori
     assert stories.dump("pair-01")["updates"]["attempts"] == {}
 
 
+REMOVE = {
+    "kb": ROLLUP,
+    "package": "Package_for_RollupFix~31bf3856ad364e35~amd64~~20348.4405.1.9",
+    "severity": "critical",
+    "released": "2026-11-10",
+    "approver": "Wang",
+    "ticket": "CHG-8",
+}
+
+
 def test_a_bad_update_is_taken_out_again(stories: Stories) -> None:
     """Goes on where the last story ended: the canary's service does not start any more."""
-    remove = {
-        "kb": ROLLUP,
-        "package": "Package_for_RollupFix~31bf3856ad364e35~amd64~~20348.4405.1.9",
-        "severity": "critical",
-        "released": "2026-11-10",
-        "approver": "Wang",
-        "ticket": "CHG-8",
-    }
     facts = stories.play(
         PROJECT / "playbooks/uninstall_update.yml",
         "--limit",
         "breaks-service,pair-01",
         "-e",
-        json.dumps({"patching_remove": remove}),
+        json.dumps({"patching_remove": REMOVE}),
     )
     assert facts["breaks-service"]["result"] == "removed", facts["breaks-service"]["reasons"]
     assert facts["pair-01"]["result"] == "current"
     model = stories.dump("breaks-service")
     assert "5068787" not in model["updates"]["installed_kbs"]
     assert model["services"]["all"]["ExamPortal"] == ["auto", "started"]
+
+
+CUT = """
+- hosts: current_service
+  gather_facts: false
+  vars: {patching_wave: rest}
+  tasks:
+    - ansible.builtin.include_role: {name: patching, tasks_from: uninstall}
+"""
+
+
+def test_when_a_connection_is_cut_the_other_host_of_the_service_is_left_alone(
+    stories: Stories,
+) -> None:
+    """The package goes, the answer does not arrive: nobody knows how that host is."""
+    pair = ("current", "current-too")
+    for host in pair:
+        stories.run("winlab", "fault", host, "drop", "--at", "module ansible.windows.win_hotfix")
+    playbook = stories.root / "cut.yml"
+    playbook.write_text(CUT, encoding="utf-8")
+    failed: set[str] = set()
+    facts = stories.play(playbook, "-e", json.dumps({"patching_remove": REMOVE}), failed=failed)
+    assert failed == set(pair)
+    assert sorted(facts[host]["result"] for host in pair) == ["blocked", "connection-lost"]
+    [first, second] = sorted(pair, key=lambda host: facts[host]["result"], reverse=True)
+    assert [facts[first]["updates"][0][key] for key in ("result", "after")] == ["unknown"] * 2
+    assert facts[second]["reasons"] == [
+        f"{first} of the same service is unwell after its own patching"
+    ]
+    assert stories.dump(first)["updates"]["removing"] != []
+    assert stories.dump(second)["updates"]["removing"] == []

@@ -241,8 +241,11 @@ def _searching(story: Story) -> tuple[HostResult, tuple[str, ...]] | None:
         return "connection-lost", (str(story.search.get("msg", "")),)
     if story.search.get("failed"):
         code = code_in(story.search.get("msg"))
-        unset = code is not None and code.name == "WU_E_PT_SUS_SERVER_NOT_SET"
-        told = f"{code.en} ({code.hresult})" if code else str(story.search.get("msg", ""))
+        if code is None:
+            # No word of Windows Update: the module or the connection broke, the server need not have.
+            return "not-collected", (f"the search failed: {story.search.get('msg', '')}"[:300],)
+        unset = code.name == "WU_E_PT_SUS_SERVER_NOT_SET"
+        told = f"{code.en} ({code.hresult})"
         return ("source-not-configured" if unset else "source-unreachable"), (told,)
     plan = story.plans[0]
     if plan.offered == 0 and any(e.standing in ("not-offered", "unknown") for e in plan.entries):

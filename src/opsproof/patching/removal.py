@@ -25,6 +25,7 @@ from opsproof.evidence.schemas.patching import (
     Partner,
     Restart,
     Source,
+    Standing,
     UpdateResult,
     UpdateRow,
 )
@@ -112,8 +113,6 @@ def removal_facts(story: Removal) -> HostFacts:
     restart = story.restart or {"skipped": True}
     made = not restart.get("skipped")
     before, target = story.before, story.target
-    was_there = bool(target and (target.package or target.refusal))
-    gone = row_result in ("removed", "not-applicable")
     return HostFacts(
         wave=story.wave,
         service=story.service,
@@ -148,8 +147,8 @@ def removal_facts(story: Removal) -> HostFacts:
                 ticket=story.update.ticket,
                 released=story.update.released,
                 age_days=age_days(story.update, story.started_at.astimezone(UTC).date()),
-                before="installed" if was_there else "not-applicable",
-                after="not-applicable" if gone else "installed",
+                before=_standing(target),
+                after=_after(row_result),
                 result=row_result,
                 code=code,
                 minutes=-(-int((story.finished_at - story.started_at).total_seconds()) // 60),
@@ -167,6 +166,26 @@ def removal_facts(story: Removal) -> HostFacts:
         ),
         health=_health(story),
     )
+
+
+def _standing(target: Target | None) -> Standing:
+    if target is None:
+        return "unknown"
+    return "installed" if target.package or target.refusal else "not-applicable"
+
+
+def _after(result: UpdateResult) -> Standing:
+    if result in ("removed", "not-applicable"):
+        return "not-applicable"
+    return "unknown" if result == "unknown" else "installed"
+
+
+def lost(hotfix: Mapping[str, Any]) -> bool:
+    """Whether the connection broke before win_hotfix answered, so that nobody knows what it did.
+
+    win_hotfix says ``reboot_required`` however it ends (ansible.windows 3.3.0, win_hotfix.ps1).
+    """
+    return _failed(hotfix) and "reboot_required" not in hotfix
 
 
 def _failed(result: Mapping[str, Any]) -> bool:
@@ -191,8 +210,8 @@ def _ended(story: Removal) -> tuple[HostResult, tuple[str, ...], UpdateResult, C
         if story.check:
             return "planned", (), "planned", None
         return "not-collected", ("nothing was tried",), "not-started", None
-    if hotfix.get("unreachable"):
-        return "connection-lost", (str(hotfix.get("msg", "")),), "unknown", None
+    if lost(hotfix):
+        return "connection-lost", (str(hotfix.get("msg", ""))[:300],), "unknown", None
     if _failed(hotfix):
         message = str(hotfix.get("msg", ""))
         return "update-failed", (message[:300],), "not-removable", code_in(message)
