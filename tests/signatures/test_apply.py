@@ -28,7 +28,7 @@ from opsproof.signatures.apply import Applier, Point, Result
 from opsproof.signatures.database import Database, make_engine
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.model import RecordClass
-from opsproof.signatures.plan import Plan, load_plan
+from opsproof.signatures.plan import Plan, load_plan, make_plan
 from opsproof.signatures.profile import TableName
 from opsproof.signatures.rollback import Rollback
 from opsproof.signatures.simulate import Drill
@@ -366,3 +366,20 @@ def test_old_text_columns_of_sql_server(
 def _rows(cursor: pymssql.Cursor, names: str) -> list[Any]:
     cursor.execute(f"SELECT {names} FROM old ORDER BY id")  # noqa: S608 - of the test
     return list(cursor.fetchall())
+
+
+def test_a_record_that_is_gone_since_the_analysis_stays_in_the_plan(tmp_path: Path) -> None:
+    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
+    job, analysis = drills.analysed(drill)
+    gone = next(key for key, one in drills.found_by_key(job).items())
+    engine = make_engine(drill.url)
+    with engine.connect() as connection:
+        connection.execute(sa.delete(sa.table("exam score")).where(sa.column("id") == gone))
+    engine.dispose()
+    plan = make_plan(job, analysis, tmp_path / "plan.jsonl", service=None, now=NOW)
+    assert plan.footer.entries == analysis.records - analysis.classes[RecordClass.VALID]
+    [entry] = [one for one in plan.entries() if one.key == (gone,)]
+    assert (entry.action, entry.why) == (
+        "ask-business-system",
+        "the record is gone since it was analysed",
+    )

@@ -216,8 +216,9 @@ class _Planner:
         with sm2.quiet():
             return [
                 self._entry(one, cells[one.key], base.get(key_text(one.key)))
-                for one in batch
                 if one.key in cells
+                else _gone(one)
+                for one in batch
             ]
 
     def _entry(self, found: Diagnosis, cells: sa.Row[Any], base: BaseRecord | None) -> Entry:
@@ -368,6 +369,17 @@ class _Planner:
             for name, value in wanted.items()
             if packed(stored[name]) != packed(self.database.bound(name, value))
         }
+
+
+def _gone(found: Diagnosis) -> Entry:
+    return Entry(
+        key=tuple(packed(part) for part in found.key),
+        record_class=found.record_class,
+        action="ask-business-system",
+        detail=found.detail,
+        evidence=found.evidence,
+        why="the record is gone since it was analysed",
+    )
 
 
 def _why(verdict: Verdict, row: Row, checker: Checker) -> str:
