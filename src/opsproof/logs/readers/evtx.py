@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 import evtx
 import msgspec
 
-from opsproof.logs.readers.base import BATCH_CHARACTERS, Cut, Damage, Fields, Log, Notes
+from opsproof.logs.readers.base import Cut, Damage, Fields, Log, Notes
 from opsproof.logs.readers.evtx_load import Loader
 from opsproof.logs.table import Table
 
@@ -76,7 +76,7 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
                     loader.add(text, number)
                 except (ValueError, msgspec.DecodeError, RecursionError) as error:
                     notes.damaged(Damage(f"a record is no event: {error}", records=1))
-            if loader.size >= BATCH_CHARACTERS:
+            if loader.full:
                 exported = exported or loader.exported
                 notes.original = not exported
                 yield loader.table()
@@ -87,8 +87,16 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
 
 
 def cuts(size: int, part: int) -> tuple[Cut, ...]:
-    """Where a file of this size may be cut: between chunks, parts of about ``part`` bytes."""
-    step = max(1, part // CHUNK) * CHUNK
+    """Where a file of this size may be cut: between chunks, into parts of at most ``part`` bytes.
+
+    They are alike in size and a multiple of four (where chunks are enough), so that two or four
+    processes end together.
+    """
+    chunks = -(-(size - HEADER) // CHUNK)
+    parts = -(-chunks // max(1, part // CHUNK))
+    if parts <= 1:
+        return (Cut(),)
+    step = -(-chunks // (-(-parts // 4) * 4)) * CHUNK
     return tuple(Cut(offset) for offset in (0, *range(HEADER + step, size, step)))
 
 

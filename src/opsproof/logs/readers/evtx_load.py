@@ -38,10 +38,9 @@ from opsproof.logs.table import RAW, Column, Forms, Longs, RawText, Spread, Tabl
 
 _DECODER: Final = msgspec.json.Decoder()
 _TAKEN: Final = frozenset({"#attributes", "Data", "#text"}) | SYSTEM
-_NO_TIME: Final = "1970-01-01T00:00:00.000000Z"
 _TIME: Final = '"TimeCreated":{"#attributes":{"SystemTime":"'
 _OWN: Final = re.compile(
-    _TIME + r'([^"\\]{27})"\}\},"EventRecordID":(\d{1,18}),'
+    _TIME + r'[^"\\]{27}"\}\},"EventRecordID":(\d{1,18}),'
     r'("Correlation":(?:null|\{"#attributes":\{[^{}]*\}\}),'
     r'"Execution":(?:null|\{"#attributes":\{[^{}]*\}\}),)"Channel":'
 ).match
@@ -50,6 +49,11 @@ _OWN: Final = re.compile(
 A quotation mark inside a value is escaped, so this cannot stand in one. That it stands in ``System``
 and nowhere deeper is proved for each text that stands before it (:func:`_is_head`).
 """
+BATCH_FORMS: Final = 1 << 22
+"""Characters of distinct text at which a batch is full: what is alike is read once in each batch."""
+BATCH_OWN: Final = 1 << 24
+"""Characters of events' own text at which it is full: of them nothing is made but times and ids."""
+
 _MOST_PLANS: Final = 10_000
 """Plans that are remembered: an attacker could invent new field names in every event."""
 
@@ -90,17 +94,20 @@ class Loader:
         self._texts: list[tuple[str, str]] = []
         self._of = array("i")
         self._middles: list[str] = []
-        self._moments: list[str] = []
         self._slow: dict[int, int] = {}
         self._ids = array("q")
-        self.size = 0
-        """Characters that the batch keeps."""
+        self._distinct = self._each = 0
         self.exported = False
         """Whether the file numbers its records anew, as ``wevtutil epl`` does."""
 
     def __len__(self) -> int:
         """The number of events so far."""
         return len(self._of)
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to evaluate the batch and to begin another."""
+        return self._distinct >= BATCH_FORMS or self._each >= BATCH_OWN
 
     def add(self, text: str, number: int) -> None:
         """One event, the file's record ``number``.
@@ -112,7 +119,7 @@ class Loader:
         if own is None:
             self._whole(text)
         else:
-            end = own.end(3)
+            end = own.end(2)
             head, tail = text[:begin], text[end:]
             forms = self._forms.get(head)
             form = None if forms is None else forms.get(tail)
@@ -122,16 +129,15 @@ class Loader:
                 self._whole(text)
             else:
                 self._of.append(form)
-                self._moments.append(own[1])
-                self._ids.append(int(own[2]))
+                self._ids.append(int(own[1]))
                 self._middles.append(text[begin:end])
-                self.size += end - begin
+                self._each += end - begin
         if self._ids[-1] != number:
             self.exported = True
 
     def _form(self, text: str, head: str, tail: str) -> int:
         """A new form for an event cut in three; -1 where the cut is not between System's parts."""
-        self.size += len(head) + len(tail)
+        self._distinct += len(head) + len(tail)
         event = _DECODER.decode(text if self._apart else head + tail)
         row = len(self._texts)
         if head not in self._heads and not _is_head(head):
@@ -148,11 +154,10 @@ class Loader:
         """An event of unknown shape: its text is looked at as a whole."""
         row = len(self._texts)
         event = self._fields(text, row)
-        self.size += len(text)
+        self._distinct += len(text)
         self._texts.append(("", text))
         self._slow[len(self._of)] = event.time
         self._of.append(row)
-        self._moments.append(_NO_TIME)
         self._ids.append(event.record_id)
         self._middles.append("")
 
@@ -294,11 +299,12 @@ class Loader:
 
     def _times(self) -> Longs:
         """All times at once: numpy reads ISO 8601 faster than any loop of ours."""
+        first, last = len(_TIME), len(_TIME) + len("2026-01-05T10:00:00.000000")
         try:
-            moments = np.array([moment[:26] for moment in self._moments], dtype="datetime64[us]")
-            found: Longs = moments.astype(np.int64)
+            moments = [middle[first:last] for middle in self._middles]
+            found: Longs = np.array(moments, dtype="datetime64[us]").astype(np.int64)
         except ValueError:
-            read = [times.parse(moment) for moment in self._moments]
+            read = [times.parse(middle[first : last + 1]) for middle in self._middles]
             known = [times.UNKNOWN if moment is None else moment for moment in read]
             found = np.array(known, dtype=np.int64)
         for row, moment in self._slow.items():
