@@ -16,7 +16,7 @@ from opsproof.logs.files import READERS, Identity, LogFile, collected, identify
 from opsproof.logs.gaps import GapFinder
 from opsproof.logs.model import AuditReport, Counts, Gap, Kind, Source, Unreadable
 from opsproof.logs.options import Limits, Options
-from opsproof.logs.parts import Examiner, Part, Tally, Unit
+from opsproof.logs.parts import Examiner, Part, Tally, Unit, seldom_collected
 from opsproof.logs.readers.base import Damage, Log, Notes
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import default_cache, load
@@ -84,7 +84,8 @@ def audit(
         for number, file in enumerate(files, 1):
             tell(Step("files", file.name, number, len(files)))
             run.identify(file)
-        run.examine(tell)
+        with seldom_collected():
+            run.examine(tell)
     return run.report()
 
 

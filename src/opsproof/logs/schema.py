@@ -25,7 +25,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from opsproof.controls.strict_yaml import parse
 from opsproof.errors import UsageError
 
 UNITS: Final = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "ms": 1, "s": 1000}
@@ -77,6 +76,9 @@ def load_schemas(paths: Sequence[Path]) -> tuple[Schema, ...]:
 
 
 def _load(file: Path) -> Schema:
+    # Imported where a map is read: worker processes read none, and start sooner without it.
+    from opsproof.controls.strict_yaml import parse
+
     try:
         document = parse(file.read_bytes(), str(file))
     except OSError as error:

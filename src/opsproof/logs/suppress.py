@@ -17,14 +17,16 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from opsproof.controls.strict_yaml import Document, parse
 from opsproof.errors import UsageError
 from opsproof.logs.model import Suppressed
 from opsproof.logs.rules.compiled import Meta
+
+if TYPE_CHECKING:
+    from opsproof.controls.strict_yaml import Document
 
 _KEYS = ("id", "rule", "owner", "reason", "expires", "match")
 
@@ -103,6 +105,9 @@ def load_suppressions(paths: Sequence[Path]) -> tuple[Suppression, ...]:
     Raises :class:`UsageError` with file and line where a file is none, an entry lacks its owner,
     reason or expiry, or an id stands twice.
     """
+    # Imported where a list is read: worker processes read none, and start sooner without it.
+    from opsproof.controls.strict_yaml import parse
+
     found: dict[str, Suppression] = {}
     for path in paths:
         try:

@@ -3,13 +3,12 @@
 A worker is a copy of this process, which has the rules ready and shares their memory. Where that is
 not safe, because threads run that may hold a lock at that moment, or not usual (macOS), it is a fresh
 interpreter that is sent the rules. It is sent one unit after another. Both ends are ours and on one
-machine, so values travel as pickles. A unit whose worker dies (out of memory, killed) is examined
-again, in this process.
+machine, so values travel as pickles. This process examines what no worker has begun, and once more a
+unit whose worker died (out of memory, killed).
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import pickle
 import struct
@@ -17,34 +16,47 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from queue import SimpleQueue
 from typing import IO, Any
 
 from opsproof.logs.options import Options
-from opsproof.logs.parts import Examiner, Part, Unit
+from opsproof.logs.parts import Examiner, Part, Unit, seldom_collected
 from opsproof.logs.rules.compiled import RuleSet
 
 _LENGTH = struct.Struct("<Q")
 _COMMAND = (sys.executable, "-m", "opsproof.logs.workers")
 
 
+@dataclass(slots=True)
+class _Asked:
+    """A unit that waits for a worker, is with one, or was examined in this process (``part``)."""
+
+    unit: Unit
+    future: Future[Part | None]
+    part: Part | None = None
+
+
 class Workers:
     """Some worker processes; they get ready while others go on."""
 
     def __init__(self, rules: RuleSet, options: Options, examiner: Examiner) -> None:
-        """``options.processes`` workers are started, to do what ``examiner`` does."""
+        """One worker less than ``options.processes`` is started, to do what ``examiner`` does."""
+        count = options.processes - 1
         self._examiner = examiner
         self._ahead = 2 * options.processes
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         self._workers: list[_Worker] = []
         forks = _may_fork()
-        for _ in range(options.processes):
+        for _ in range(count):
             self._workers.append(_forked(examiner, self._workers) if forks else _started())
-        self._pool = ThreadPoolExecutor(options.processes)
+        self._pool = ThreadPoolExecutor(count)
         for worker in self._workers:
             if forks:
                 self._idle.put(worker)
@@ -57,25 +69,32 @@ class Workers:
         finally:
             self._idle.put(worker)
 
+    def _ask(self, unit: Unit) -> Part | None:
+        worker = self._idle.get()
+        try:
+            return worker.ask(unit)
+        finally:
+            self._idle.put(worker)
+
     def examined(self, units: Iterable[Unit]) -> Iterator[Part]:
         """The parts of the units, in their order, several at a time."""
-
-        def examine(unit: Unit) -> Part:
-            worker = self._idle.get()
-            try:
-                part = worker.ask(unit)
-            finally:
-                self._idle.put(worker)
-            return self._examiner.examine(unit) if part is None else part
-
-        # A bounded number of units is under way: parts must not pile up.
-        waiting: list[Future[Part]] = []
-        for unit in units:
-            waiting.append(self._pool.submit(examine, unit))
-            if len(waiting) >= self._ahead:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+        left = iter(units)
+        waiting: deque[_Asked] = deque()
+        while True:
+            # A bounded number of units is under way: parts must not pile up.
+            for unit in islice(left, self._ahead - len(waiting)):
+                waiting.append(_Asked(unit, self._pool.submit(self._ask, unit)))
+            if not waiting:
+                return
+            first = waiting[0]
+            if first.part is None and not first.future.done():
+                free = (one for one in waiting if one.part is None and one.future.cancel())
+                mine = next(free, None)
+                if mine is not None:
+                    mine.part = self._examiner.examine(mine.unit)
+                    continue
+            waiting.popleft()
+            yield first.part or first.future.result() or self._examiner.examine(first.unit)
 
     def end(self) -> None:
         """No more units: the workers end by themselves."""
@@ -188,11 +207,9 @@ def serve() -> None:
 
 def _serve(examiner: Examiner, asked: IO[bytes], told: IO[bytes]) -> None:
     """Examine what is asked until no more is."""
-    # The rules stay: looking for cycles in them again and again would cost a tenth of the time.
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
-    while (unit := _receive(asked)) is not None:
-        _transmit(told, examiner.examine(unit))
+    with seldom_collected():
+        while (unit := _receive(asked)) is not None:
+            _transmit(told, examiner.examine(unit))
 
 
 if __name__ == "__main__":
