@@ -11,9 +11,6 @@ from typing import Protocol, TypeAlias
 from opsproof.logs.schema import Schema
 from opsproof.logs.table import Table
 
-BATCH_CHARACTERS = 1 << 21
-"""A batch is evaluated and dropped at this much text: memory does not grow with the file."""
-
 MOST_DAMAGE = 1000
 """Places of damage that are listed for one file; all are counted."""
 

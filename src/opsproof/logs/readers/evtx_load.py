@@ -50,9 +50,11 @@ A quotation mark inside a value is escaped, so this cannot stand in one. That it
 and nowhere deeper is proved for each text that stands before it (:func:`_is_head`).
 """
 BATCH_FORMS: Final = 1 << 22
-"""Characters of distinct text at which a batch is full: what is alike is read once in each batch."""
+"""Characters of distinct text at which a batch is evaluated and dropped: memory does not grow with
+the file. What is alike is read once in each batch, so that it is not to be small.
+"""
 BATCH_OWN: Final = 1 << 24
-"""Characters of events' own text at which it is full: of them nothing is made but times and ids."""
+"""Characters of events' own text at which it is: of them nothing is made but times and ids."""
 
 _MOST_PLANS: Final = 10_000
 """Plans that are remembered: an attacker could invent new field names in every event."""
