@@ -131,6 +131,18 @@ def test_a_script_instead_of_storing(drill: Drill) -> None:
     assert (drill.folder / "records.db").read_bytes() == before
 
 
+def test_without_before_images_there_is_no_script_and_no_way_back(drill: Drill) -> None:
+    invoke(drill, "plan", *base(drill))
+    words = gate(drill, load_plan(drill.folder / "work/plan.jsonl").sha256)
+    words += ["--bureau-key", str(drill.folder / "keys/bureau.key")]
+    path = drill.folder / "back.sql"
+    result = invoke(drill, "rollback", *words, "--script", str(path))
+    assert isinstance(result.exception, OpsproofError)
+    assert result.exception.exit_code == ExitCode.USAGE
+    assert result.exception.what == "there are no before-images of this plan"
+    assert not path.exists()
+
+
 @pytest.mark.parametrize(
     ("part", "value", "text"),
     [
