@@ -24,9 +24,6 @@ _WORD: Final = 8
 _LONGEST: Final = PADDING // 2
 """Bytes up to which numpy, word by word, is faster than a dictionary of Python."""
 
-_FEW: Final = 4
-"""Words that less than one value in so many has are fetched for these alone."""
-
 MOST_VALUES: Final = 1 << 16
 """Distinct values of a field from which on a new dictionary is begun."""
 
@@ -54,6 +51,13 @@ class Bytes:
         self.words: _Words = np.ndarray(
             shape=(len(padded) - _WORD + 1,), dtype="<u8", buffer=padded, strides=(1,)
         )
+
+    def fetch(self, starts: Longs, width: int) -> _Words:
+        """``width`` words from each start, a row each: numpy copies them all at once."""
+        size = width * _WORD
+        places = len(self.data) - size + 1
+        runs = np.ndarray(shape=(places,), dtype=f"V{size}", buffer=self.data, strides=(1,))
+        return runs[starts].view("<u8").reshape(-1, width)
 
 
 class Dictionary:
@@ -90,7 +94,7 @@ class Dictionary:
         return codes
 
     def _by_words(self, block: Bytes, starts: Longs, ends: Longs, sizes: Longs) -> Ints:
-        words = _fetched(block.words, starts, sizes)
+        words = _fetched(block, starts, sizes)
         if sizes.max(initial=0) == sizes.min(initial=0) and _equal(words):
             # Most fields of a log hardly change.
             only = self._numbers[block.data[starts[0] : ends[0]]] if len(starts) else 0
@@ -216,18 +220,21 @@ def _equal(words: Sequence[_Words]) -> bool:
     return all(not len(word) or bool((word == word[0]).all()) for word in words)
 
 
-def _fetched(block: _Words, starts: Longs, sizes: Longs) -> list[_Words]:
+def _fetched(block: Bytes, starts: Longs, sizes: Longs) -> list[_Words]:
     """The words that hold the values, zero behind the end of each."""
-    words: list[_Words] = []
-    for place in range(-(-int(sizes.max(initial=0)) // _WORD)):
-        at, masks = place * _WORD, _MASKS_AT[place]
-        longer = sizes > at
-        if np.count_nonzero(longer) * _FEW > len(sizes):
-            words.append(block[starts + at] & masks[sizes])
-        else:
-            rows = np.flatnonzero(longer)
-            word = np.zeros(len(sizes), dtype=np.uint64)
-            word[rows] = block[starts[rows] + at] & masks[sizes[rows]]
+    width = -(-int(sizes.max(initial=0)) // _WORD)
+    if not width:
+        return []
+    # What only values above the average have is fetched for these alone.
+    usual = -(-int(sizes.sum()) // (_WORD * len(sizes))) or 1
+    found = block.fetch(starts, usual)
+    words = [found[:, place] & _MASKS_AT[place][sizes] for place in range(usual)]
+    if usual < width:
+        rows = np.flatnonzero(sizes > usual * _WORD)
+        found, sizes = block.fetch(starts[rows] + usual * _WORD, width - usual), sizes[rows]
+        for place in range(usual, width):
+            word = np.zeros(len(starts), dtype=np.uint64)
+            word[rows] = found[:, place - usual] & _MASKS_AT[place][sizes]
             words.append(word)
     return words
 
