@@ -48,7 +48,7 @@ def is_evtx(head: bytes) -> bool:
 class _Group:
     """Some chunks as the parser gets them, and the record numbers it has to return."""
 
-    data: bytearray
+    data: list[bytes | bytearray]
     numbers: list[int] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
 
@@ -121,7 +121,7 @@ def _groups(
     offset = first
     file.seek(first)
     while block := file.read(min(CHUNK * GROUP, (1 << 62 if end is None else end) - offset)):
-        group = _Group(bytearray(header))
+        group = _Group([header])
         for at in range(0, len(block), CHUNK):
             chunk = block[at : at + CHUNK]
             if len(chunk) < CHUNK:
@@ -132,7 +132,7 @@ def _groups(
                 chunk += bytes(CHUNK - len(chunk))
                 checked = False
             if chunk.startswith(_CHUNK_MAGIC):
-                group.data += _walk(chunk, offset + at, group, checked=checked, notes=notes)
+                group.data.append(_walk(chunk, offset + at, group, checked=checked, notes=notes))
             elif any(chunk[:RECORDS_AT]):
                 what = "a chunk has no header: its records are lost"
                 notes.damaged(Damage(what, offset=offset + at))
@@ -215,7 +215,7 @@ def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
     failures: dict[int, str] = {}
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as memory:
-            memory.write(group.data)
+            memory.writelines(group.data)
         parser = evtx.PyEvtxParser(f"/proc/self/fd/{descriptor}", number_of_threads=1)
         records = iter(parser.records_json())
         while True:
