@@ -59,7 +59,8 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
     Records in slack space (overwritten, no longer part of the log) are not read: they would count
     twice.
     """
-    with log.path.open("rb") as file:
+    memory = os.fdopen(os.memfd_create("opsproof-evtx"), "wb")
+    with memory, log.path.open("rb") as file:
         header = file.read(HEADER)
         if len(header) < HEADER or not is_evtx(header):
             notes.damaged(Damage("not an event log file: its header is cut short", offset=0))
@@ -71,7 +72,7 @@ def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
         if first == HEADER:
             _check_length(header, os.fstat(file.fileno()).st_size, notes)
         for group in _groups(file, header, first, log.end, notes):
-            for number, text in _parse(group, notes):
+            for number, text in _parse(group, memory, notes):
                 try:
                     loader.add(text, number)
                 except (ValueError, msgspec.DecodeError, RecursionError) as error:
@@ -207,41 +208,41 @@ def _close(chunk: bytearray, at: int, end: int) -> None:
     struct.pack_into("<I", chunk, end - 4, size)
 
 
-def _parse(group: _Group, notes: Notes) -> Iterator[tuple[int, str]]:
-    """Each record's number in the file and the parser's JSON; what it leaves out is noted."""
-    descriptor = os.memfd_create("opsproof-evtx")
+def _parse(group: _Group, memory: BinaryIO, notes: Notes) -> Iterator[tuple[int, str]]:
+    """Each record's number in the file and the parser's JSON; what it leaves out is noted.
+
+    ``memory`` is a file for the parser to read, written anew for each group.
+    """
     numbers, found = group.numbers, 0
     missing: dict[int, list[int]] | None = None
     failures: dict[int, str] = {}
-    try:
-        with os.fdopen(descriptor, "wb", closefd=False) as memory:
-            memory.writelines(group.data)
-        parser = evtx.PyEvtxParser(f"/proc/self/fd/{descriptor}", number_of_threads=1)
-        records = iter(parser.records_json())
-        while True:
-            try:
-                record = cast("dict[str, Any]", next(records))
-            except StopIteration:
-                break
-            except (RuntimeError, OSError, ValueError) as error:
-                told = _FAILED.search(str(error))
-                if told:
-                    failures.setdefault(int(told[1]), told[2])
-                continue
-            number = record["event_record_id"]
-            if missing is None and found < len(numbers) and numbers[found] == number:
-                found += 1
-                yield number, record["data"]
-                continue
-            # Not the one that was to come: from here on by number. Two chunks may hold the same
-            # numbers: files that somebody put together do.
-            missing = _left(group, found) if missing is None else missing
-            places = missing.get(number)
-            if places:
-                places.pop(0)
-                yield number, record["data"]
-    finally:
-        os.close(descriptor)
+    memory.seek(0)
+    memory.writelines(group.data)
+    memory.truncate()
+    parser = evtx.PyEvtxParser(f"/proc/self/fd/{memory.fileno()}", number_of_threads=1)
+    records = iter(parser.records_json())
+    while True:
+        try:
+            record = cast("dict[str, Any]", next(records))
+        except StopIteration:
+            break
+        except (RuntimeError, OSError, ValueError) as error:
+            told = _FAILED.search(str(error))
+            if told:
+                failures.setdefault(int(told[1]), told[2])
+            continue
+        number = record["event_record_id"]
+        if missing is None and found < len(numbers) and numbers[found] == number:
+            found += 1
+            yield number, record["data"]
+            continue
+        # Not the one that was to come: from here on by number. Two chunks may hold the same
+        # numbers: files that somebody put together do.
+        missing = _left(group, found) if missing is None else missing
+        places = missing.get(number)
+        if places:
+            places.pop(0)
+            yield number, record["data"]
     missing = _left(group, found) if missing is None else missing
     for some in _runs(sorted(number for number, places in missing.items() if places)):
         first, last = some[0], some[-1]
