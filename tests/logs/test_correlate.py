@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -14,8 +15,11 @@ from hypothesis import strategies as st
 
 from opsproof.evidence.model import Severity
 from opsproof.logs.correlate import Entries, bursts, windows
+from opsproof.logs.joins import Kept, join
 from opsproof.logs.rules.compiled import Correlation, Input, Meta
 from opsproof.logs.rules.load import compile_texts
+from opsproof.logs.series import Pool, Series
+from opsproof.logs.table import TableBuilder
 
 META = Meta("id", "", {"en": "t"}, Severity.LOW, "", "", "", {}, (), (), (), (), True)
 
@@ -323,3 +327,47 @@ def test_orders_that_cannot_be_told_are_named(condition: str, why: str) -> None:
     found = _compiled("temporal_ordered", condition)
     assert isinstance(found, str)
     assert why in found
+
+
+def findings(kept: Kept, pool: Pool, values: Sequence[str | None]) -> Series:
+    """One finding a minute, with these values of the field "path", of one address."""
+    builder = TableBuilder(0, None)
+    for number, value in enumerate(values):
+        fields = {"ip": "192.0.2.1"} if value is None else {"ip": "192.0.2.1", "path": value}
+        builder.add(number * 60_000_000, number, fields)
+    table = builder.build(lambda _: {})
+    series = kept.series()
+    series.add(table, np.arange(table.size, dtype=np.int32), 0, pool)
+    return series
+
+
+def test_values_count_alike_as_digests_and_as_texts() -> None:
+    """Another correlation may need the same field of one input as text, and count that of another."""
+    pool = Pool()
+    digests = findings(Kept({"ip"}, {"path"}), pool, ["/A", "/b", None, "/a", "\ud800"])
+    texts = findings(Kept({"ip", "path"}, {"path"}), pool, ["/B", "/c", None, "\ud800"])
+    inputs = (Input("digests", ("ip",)), Input("texts", ("ip",)))
+    asked = Correlation(META, "value_count", inputs, ("ip",), 10**9, fields=("path",))
+    joined = join(asked, [digests, texts], pool, ["one.log"])
+    assert joined is not None
+    assert len(joined.entries) == 7
+    assert len(set(joined.entries.value.tolist())) == 4
+    assert pool.text(int(joined.keys[0, 0])) == "192.0.2.1"
+
+
+def test_values_that_are_only_counted_are_not_kept_as_texts() -> None:
+    pool = Pool()
+    findings(Kept({"ip"}, {"path"}), pool, [f"/{number}" for number in range(1000)])
+    assert len(pool) < 10
+
+
+def test_digests_of_which_one_half_is_the_same_are_not_the_same() -> None:
+    pool = Pool()
+    series = findings(Kept(set(), {"path"}), pool, ["/a"] * 4)
+    series.digests["path"] = array("q", [1, 1, 1, 2, 2, 1, 1, 1])
+    asked = Correlation(META, "value_count", (Input("", ()),), (), 10**9, fields=("path",))
+    joined = join(asked, [series], pool, ["one.log"])
+    assert joined is not None
+    first, second, third, again = joined.entries.value.tolist()
+    assert len({first, second, third}) == 3
+    assert again == first

@@ -44,7 +44,7 @@ class Collector:
         self._kinds: set[str] = set()
         self._channels: set[str] = set()
         self._fields: dict[str, set[str]] = defaultdict(set)
-        self._series = {rule: Series(tuple(sorted(names))) for rule, names in needed(rules).items()}
+        self._series = {rule: kept.series() for rule, kept in needed(rules).items()}
         self._correlations = frozenset(one.meta.id for one in rules.correlations)
         merged_into = {
             one.rule
@@ -58,7 +58,9 @@ class Collector:
     def wanted(self) -> frozenset[str]:
         """The lower-cased names of the fields that correlations group by or count."""
         return frozenset(
-            {"channel", "computer"}.union(*(one.names for one in self._series.values()))
+            {"channel", "computer"}.union(
+                *((*one.names, *one.counted) for one in self._series.values())
+            )
         )
 
     def __getstate__(self) -> dict[str, Any]:

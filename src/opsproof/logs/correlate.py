@@ -138,39 +138,26 @@ def _measure(
     if correlation.type == "event_count":
         return ends - starts, one
     if correlation.type == "value_count":
-        return _distinct(correlation, entries, starts), one
+        return _distinct(entries, starts), one
     total = np.concatenate((np.zeros(1, dtype=entries.value.dtype), np.cumsum(entries.value)))
     value = total[ends] - total[starts]
     return value, one if correlation.type == "value_sum" else ends - starts
 
 
-def _distinct(correlation: Correlation, entries: Entries, starts: Longs) -> Longs:
-    """Distinct values in each window, by two pointers; 0 where a group can never have enough."""
-    counts = np.zeros(len(entries), dtype=np.int64)
+def _distinct(entries: Entries, starts: Longs) -> Longs:
+    """Distinct values in each window.
+
+    An entry counts, as the last of its value, in windows from its own up to where its value comes
+    again or windows begin behind it.
+    """
+    size = len(entries)
     # Groups and values are small whole numbers, so a pair of them is one number to sort by.
-    width = int(entries.value.max()) + 1
-    pairs = np.unique(entries.group * width + entries.value)
-    groups, distinct = np.unique(pairs // width, return_counts=True)
-    enough = groups[distinct >= correlation.count] if correlation.op in {"ge", "gt"} else groups
-    rows = np.flatnonzero(np.isin(entries.group, enough))
-    values = entries.value.tolist()
-    inside: dict[int, int] = {}
-    current = begin = -1
-    result = []
-    for row, group, start in zip(
-        rows.tolist(), entries.group[rows].tolist(), starts[rows].tolist(), strict=True
-    ):
-        if group != current:
-            current, inside, begin = group, {}, start
-        for left in range(begin, start):
-            count = inside.pop(values[left]) - 1
-            if count:
-                inside[values[left]] = count
-        begin = start
-        inside[values[row]] = inside.get(values[row], 0) + 1
-        result.append(len(inside))
-    counts[rows] = result
-    return counts
+    pairs = entries.group * (int(entries.value.max()) + 1) + entries.value
+    order = np.argsort(pairs, kind="stable")
+    again = np.flatnonzero(pairs[order[1:]] == pairs[order[:-1]])
+    until = np.searchsorted(starts, np.arange(size), side="right")
+    until[order[again]] = np.minimum(until[order[again]], order[again + 1])
+    return np.cumsum(1 - np.bincount(until, minlength=size)[:size])
 
 
 def _rank(percentile: int, count: int) -> int:

@@ -94,21 +94,32 @@ def _values(
     known = np.ones(size, dtype=np.bool_)
     if not correlation.fields:
         return np.zeros(size, dtype=np.int64), known
-    columns = [
-        np.concatenate([one.field_codes(name.lower()) for one in series])
-        for name in correlation.fields
-    ]
-    for column in columns:
-        known &= column != ABSENT
+    for name in correlation.fields:
+        known &= np.concatenate([one.has(name.lower()) for one in series])
     if correlation.type not in _SUMS:
-        return numbered(columns), known
-    codes, dense = np.unique(columns[0], return_inverse=True)
+        return numbered(
+            [
+                _dense(np.concatenate([one.field_digests(name.lower(), pool) for one in series]))
+                for name in correlation.fields
+            ]
+        ), known
+    column = np.concatenate([one.field_codes(correlation.fields[0].lower()) for one in series])
+    codes, dense = np.unique(column, return_inverse=True)
     numbers = [number(pool.text(code)) for code in codes.tolist()]
     known &= np.array([one is not None for one in numbers], dtype=np.bool_)[dense.ravel()]
     plain = [one or 0 for one in numbers]
     whole = all(isinstance(one, int) and abs(one) < 1 << 40 for one in plain)
     table = np.array(plain, dtype=np.int64 if whole else np.float64)
     return table[dense.ravel()], known
+
+
+def _dense(digests: Longs) -> Longs:
+    """A number for each digest. One half nearly always tells; whether it does is looked at."""
+    _, first, dense = np.unique(digests[:, 0], return_index=True, return_inverse=True)
+    dense = dense.ravel()
+    if (digests[first[dense], 1] == digests[:, 1]).all():
+        return dense.astype(np.int64, copy=False)
+    return numbered([digests[:, 0], digests[:, 1]])
 
 
 def _twice(series: Sequence[Series], which: Longs, pool: Pool, files: Sequence[str]) -> Mask:
@@ -150,7 +161,7 @@ def groupless(correlation: Correlation, series: Mapping[str, Series]) -> RuleNot
         if not len(found):
             continue
         names = (*source.keys, *correlation.fields)
-        absent = {name for name in names if (found.field_codes(name.lower()) == ABSENT).all()}
+        absent = {name for name in names if not found.has(name.lower()).any()}
         if not absent:
             return None
         lacking |= absent
@@ -164,18 +175,33 @@ def groupless(correlation: Correlation, series: Mapping[str, Series]) -> RuleNot
     )
 
 
-def needed(rules: RuleSet) -> dict[str, set[str]]:
-    """For each rule that feeds a correlation: the fields (lower-cased) it has to keep.
+class Kept(NamedTuple):
+    """The fields (lower-cased) of a rule that correlations need: as texts, or only to count them."""
+
+    texts: set[str]
+    counted: set[str]
+
+    def series(self) -> Series:
+        """An empty series with these fields."""
+        return Series(tuple(sorted(self.texts)), tuple(sorted(self.counted - self.texts)))
+
+
+def needed(rules: RuleSet) -> dict[str, Kept]:
+    """For each rule that feeds a correlation: the fields that it has to keep.
 
     What a correlation of correlations groups by has to come up from below, where an alias of the
     lower one may give it another name.
     """
-    names: dict[str, set[str]] = {}
+    names: dict[str, Kept] = {}
     by_id = {correlation.meta.id: correlation for correlation in rules.correlations}
 
-    def keep(rule: str, fields: set[str]) -> None:
-        names.setdefault(rule, set()).update(fields)
+    def keep(rule: str, texts: set[str], counted: set[str]) -> None:
         below = by_id.get(rule)
+        if below is not None:
+            texts, counted = texts | counted, set()
+        kept = names.setdefault(rule, Kept(set(), set()))
+        kept.texts.update(texts)
+        kept.counted.update(counted)
         if below is None:
             return
         for source in below.inputs:
@@ -183,9 +209,11 @@ def needed(rules: RuleSet) -> dict[str, set[str]]:
                 name.lower(): own.lower()
                 for name, own in zip(below.group, source.keys, strict=True)
             }
-            keep(source.rule, {renamed.get(field, field) for field in fields})
+            keep(source.rule, {renamed.get(name, name) for name in texts}, set())
 
     for correlation in rules.correlations:
+        fields = {name.lower() for name in correlation.fields}
+        summed = fields if correlation.type in _SUMS else set()
         for source in correlation.inputs:
-            keep(source.rule, {name.lower() for name in (*source.keys, *correlation.fields)})
+            keep(source.rule, {name.lower() for name in source.keys} | summed, fields - summed)
     return names

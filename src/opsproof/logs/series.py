@@ -1,18 +1,37 @@
-"""What rules that feed correlations found, in arrays: a few dozen bytes a record."""
+"""What rules that feed correlations found, in arrays: a few dozen bytes a record.
+
+Texts that a burst shows are kept once each. Of values that are only counted no text is kept, but a
+digest with each record: a scan may ask for millions of paths.
+"""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from struct import Struct
 
 import numpy as np
 
 from opsproof.logs import times
-from opsproof.logs.table import Column, Ints, Longs, Place, Table
+from opsproof.logs.table import Column, Ints, Longs, Mask, Place, Table
 
 ABSENT = -1
 """The code of a value that is not there."""
+
+_HALVES = Struct("<qq")
+_NOTHING = (0, 0)
+"""The digest of a value that is not there."""
+
+
+def digest(text: str) -> tuple[int, ...]:
+    """128 bits for a text, without regard to case: the same in every process, on every machine.
+
+    Long enough that nobody can write two paths that count as one.
+    """
+    found = blake2b(text.lower().encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return _HALVES.unpack(found)
 
 
 class Pool:
@@ -24,6 +43,11 @@ class Pool:
         self._texts: list[str] = []
         self._taken: tuple[Pool, Ints] | None = None
         self._columns: dict[str, tuple[dict[str, int], Ints]] = {}
+        self._digested: dict[str, tuple[dict[str, int], Longs]] = {}
+
+    def __len__(self) -> int:
+        """The number of texts."""
+        return len(self._texts)
 
     def __getstate__(self) -> tuple[dict[str, int], list[str]]:
         """The texts; what is remembered of columns ends with them."""
@@ -32,7 +56,7 @@ class Pool:
     def __setstate__(self, state: tuple[dict[str, int], list[str]]) -> None:
         """See :meth:`__getstate__`."""
         self._codes, self._texts = state
-        self._taken, self._columns = None, {}
+        self._taken, self._columns, self._digested = None, {}, {}
 
     def codes(self, name: str, column: Column, chosen: Ints) -> Ints:
         """Our numbers for values of a column, of which each is looked up once."""
@@ -46,6 +70,21 @@ class Pool:
         for code in np.unique(chosen[found == ABSENT]).tolist():
             known[code] = self.code(names[code])
         self._columns[name] = (column.values, known)
+        return known[chosen]
+
+    def digests(self, name: str, column: Column, chosen: Ints) -> Longs:
+        """Digests of values of a column, a row each; of no value more than once."""
+        values, known = self._digested.get(name, (None, np.zeros((0, 2), dtype=np.int64)))
+        if values is not column.values:
+            known = np.zeros((0, 2), dtype=np.int64)
+        if len(known) < len(column.values):
+            more = np.zeros((len(column.values) - len(known), 2), dtype=np.int64)
+            known = np.concatenate((known, more))
+        new = np.unique(chosen[~known[chosen].any(axis=1)])
+        if len(new):
+            names = column.names()
+            known[new] = [digest(names[code]) for code in new.tolist()]
+        self._digested[name] = (column.values, known)
         return known[chosen]
 
     def code(self, text: str) -> int:
@@ -69,9 +108,12 @@ class Pool:
 
 @dataclass(slots=True)
 class Series:
-    """The findings of one rule. ``fields`` are codes by lower-cased field name."""
+    """The findings of one rule, by lower-cased field name: codes of ``names`` in ``fields``, and of
+    those only ``counted`` two halves of a digest for each finding in ``digests``.
+    """
 
     names: tuple[str, ...]
+    counted: tuple[str, ...] = ()
     time: array[int] = field(default_factory=lambda: array("q"))
     order: array[int] = field(default_factory=lambda: array("q"))
     record: array[int] = field(default_factory=lambda: array("q"))
@@ -79,10 +121,12 @@ class Series:
     channel: array[int] = field(default_factory=lambda: array("i"))
     computer: array[int] = field(default_factory=lambda: array("i"))
     fields: dict[str, array[int]] = field(default_factory=dict)
+    digests: dict[str, array[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """A column of codes for each name."""
+        """A column for each name."""
         self.fields = {name: array("i") for name in self.names}
+        self.digests = {name: array("q") for name in self.counted}
 
     def __len__(self) -> int:
         """The number of findings."""
@@ -108,6 +152,8 @@ class Series:
         self.computer.frombytes(computer.tobytes())
         for name, column in self.fields.items():
             column.frombytes(codes(table, name, rows, pool, ABSENT).tobytes())
+        for name, column in self.digests.items():
+            column.frombytes(_digests(table, name, rows, pool).tobytes())
 
     def extend(self, other: Series, sources: int, base: int, pool: Pool, theirs: Pool) -> None:
         """Take the findings of a later part: its files come behind ``sources``, ``base`` is added
@@ -118,6 +164,8 @@ class Series:
         self.order.frombytes((other.longs("order") + base).tobytes())
         moved = np.frombuffer(other.source, dtype=np.int32) + np.int32(sources)
         self.source.frombytes(moved.astype(np.int32).tobytes())
+        for name, digests in self.digests.items():
+            digests.frombytes(other.digests[name].tobytes())
         table = pool.take(theirs)
         for ours, column in (
             (self.channel, other.channel),
@@ -152,6 +200,37 @@ class Series:
     def field_codes(self, name: str) -> Ints:
         """The codes of a field as numpy sees them."""
         return np.frombuffer(self.fields[name], dtype=np.int32)
+
+    def has(self, name: str) -> Mask:
+        """Which findings have a field."""
+        if name in self.fields:
+            there: Mask = self.field_codes(name) != ABSENT
+        else:
+            halves = np.frombuffer(self.digests[name], dtype=np.int64)
+            there = (halves[::2] != 0) | (halves[1::2] != 0)
+        return there
+
+    def field_digests(self, name: str, pool: Pool) -> Longs:
+        """The digests of a field, a row each; zeros for a finding without it."""
+        if name in self.digests:
+            return np.frombuffer(self.digests[name], dtype=np.int64).reshape(-1, 2)
+        distinct, dense = np.unique(self.field_codes(name), return_inverse=True)
+        table = [
+            _NOTHING if code == ABSENT else digest(pool.text(code)) for code in distinct.tolist()
+        ]
+        found: Longs = np.array(table, dtype=np.int64).reshape(-1, 2)[dense.ravel()]
+        return found
+
+
+def _digests(table: Table, name: str, rows: Ints, pool: Pool) -> Longs:
+    """Digests of a field of some rows; zeros where a row has no such field."""
+    result = np.zeros((len(rows), 2), dtype=np.int64)
+    column = table.columns.get(name)
+    if column is not None:
+        chosen = column.dense(table.size)[rows]
+        there = chosen >= 0
+        result[there] = pool.digests(name, column, chosen[there])
+    return result
 
 
 def codes(table: Table, name: str, rows: Ints, pool: Pool, absent: int) -> Ints:
