@@ -38,7 +38,7 @@ options:
     type: int
     default: 600
   earlier:
-    description: What the audit command printed before the apply, to tell what works no longer.
+    description: What the audit command printed before, to tell what is different and what works no longer.
     type: str
     default: ""
 """

@@ -7,7 +7,7 @@ import pytest
 from scripts.hardening_controls import written
 
 from opsproof.controls import Control, check_schemas, parse_controls
-from opsproof.controls.conditions import holds
+from opsproof.controls.conditions import NotCollectedError, holds
 from opsproof.policy.baseline import Setting, meets
 from opsproof.policy.baseline_yaml import load_layers
 from opsproof.policy.controls import DOMAIN_ID, STOPPED_ID, TAKEN_BACK_ID
@@ -79,6 +79,14 @@ def test_an_auditor_sees_that_an_apply_was_taken_back_or_broke_something(
     test = controls[control].test
     assert holds(test, {"taken_back": [], "stopped": []})
     assert not holds(test, {"taken_back": [], "stopped": [], fact: named})
+
+
+def test_nothing_is_judged_on_a_host_that_was_not_read_again(controls: dict[str, Control]) -> None:
+    facts = {"settings": None, "taken_back": None, "stopped": None}
+    for control in controls.values():
+        if control.id != DOMAIN_ID:
+            with pytest.raises(NotCollectedError):
+                holds(control.test, facts)
 
 
 def test_layers_and_releases_narrow_their_controls(controls: dict[str, Control]) -> None:

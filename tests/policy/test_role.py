@@ -105,6 +105,23 @@ def test_a_confirmation_that_comes_too_late_is_known(there: bool) -> None:
     assert result["confirmed"] is there
 
 
+def test_what_is_different_between_two_answers_is_told_by_setting() -> None:
+    host = make()
+    earlier = answer(host)
+    run_cmd(host, "net accounts /minpwlen:9", user="Administrator")
+    result = planned(
+        WANTED,
+        answer(host),
+        apply_to=None,
+        restore_to=None,
+        revert_after=LATER,
+        earlier=earlier,
+    )
+    assert [(one["id"], one["before"], one["after"]) for one in result["moved"]] == [
+        ("HRD-ACC-004", "0", "9")
+    ]
+
+
 def test_a_cut_answer_is_never_read_as_a_whole_one() -> None:
     whole = answer(make())
     with pytest.raises(IncompleteError):

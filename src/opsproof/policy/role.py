@@ -61,7 +61,8 @@ def planned(
     ``apply_to`` and ``restore_to`` are the files that the cabinets are written to when something is
     to be changed. The answer is JSON: ``changes``, ``held``, ``stages`` (ids, in the order of their
     pushes), ``login`` (the connecting account's new name when the plan renames it, else ""),
-    ``stopped`` (what worked in the answer ``earlier`` and works no longer), ``confirmed`` (false when
+    ``stopped`` (what worked in the answer ``earlier`` and works no longer), ``moved`` (settings that
+    are not what they were in that answer, in the form of ``changes``), ``confirmed`` (false when
     the host had taken a stage back before the command that should confirm it),
     ``before`` and ``after`` (texts for ``--diff``), ``facts`` for the evidence.
 
@@ -94,6 +95,7 @@ def planned(
         "stages": [[change.setting.id for change in stage] for stage in made.stages],
         "login": _login(made, observed),
         "stopped": list(_stopped(earlier, batch)),
+        "moved": _moved(earlier, observed, everything),
         "confirmed": "confirm" not in batch.sections or batch.section("confirm").ok,
         "before": before,
         "after": after,
@@ -104,6 +106,22 @@ def planned(
 
 def _stopped(earlier: str, batch: Batch) -> tuple[str, ...]:
     return read_health(split_batch(earlier)).lost_in(read_health(batch)) if earlier else ()
+
+
+def _moved(earlier: str, observed: Observed, settings: Sequence[Setting]) -> list[dict[str, str]]:
+    if not earlier:
+        return []
+    was = observe(split_batch(earlier), settings)
+    return [
+        {
+            "id": one.id,
+            "target": str(one.target),
+            "before": shown(was.value(one.target)),
+            "after": shown(observed.value(one.target)),
+        }
+        for one in for_host(settings, release=observed.release, overrides={})
+        if was.value(one.target) != observed.value(one.target)
+    ]
 
 
 def pushed(result: Mapping[str, Any]) -> dict[str, Any]:

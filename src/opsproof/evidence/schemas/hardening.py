@@ -49,6 +49,9 @@ class HeldFact(Record, frozen=True, kw_only=True):
 class HostFacts(Record, frozen=True, kw_only=True):
     """A host after the run. ``settings`` has the id in lower case with underscores as key.
 
+    ``settings``, ``taken_back`` and ``stopped`` are None where the host could not be read since
+    something was sent to it: ``changes`` are then what was sent, and nobody knows what stayed.
+
     ``changes`` are those of this run; with ``applied`` false none of them stayed. ``taken_back`` are
     ids of those that the host took back by itself, because no new session got in. ``stopped`` are
     services, sites, pools and ports that worked before this run changed anything and not after.
@@ -58,11 +61,11 @@ class HostFacts(Record, frozen=True, kw_only=True):
     release: str
     baselines: tuple[str, ...]
     domain: DomainFact
-    settings: dict[str, SettingFact]
+    settings: dict[str, SettingFact] | None
     changes: tuple[ChangeFact, ...]
     held: tuple[HeldFact, ...]
     left_alone: tuple[str, ...]
     applied: bool
     restore_sha256: str | None
-    taken_back: tuple[str, ...] = ()
-    stopped: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] | None = ()
+    stopped: tuple[str, ...] | None = ()
