@@ -9,9 +9,7 @@ from typing import Any
 import msgspec
 
 from opsproof.evidence.schemas.patching import (
-    Before,
     Code,
-    Health,
     HostFacts,
     HostResult,
     Partner,
@@ -21,6 +19,7 @@ from opsproof.evidence.schemas.patching import (
     UpdateRow,
 )
 from opsproof.patching.approved import Approved, Canary, Frozen, age_days, digest
+from opsproof.patching.ends import health_after, stamp, standing_before
 from opsproof.patching.hresult import code_in
 from opsproof.patching.plan import Entry, Found, Plan
 from opsproof.patching.preflight import backup_age_hours
@@ -95,16 +94,16 @@ def facts_of(story: Story) -> HostFacts:
         frozen=story.frozen.updates if story.frozen else None,
         frozen_by=story.frozen.proven_by if story.frozen else None,
         window_end=story.window_end,
-        started_at=_stamp(story.started_at),
-        finished_at=_stamp(story.finished_at),
+        started_at=stamp(story.started_at),
+        finished_at=stamp(story.finished_at),
         rounds=len(story.rounds),
         source=_source(story, first),
-        before=_before(story),
+        before=standing_before(story.before, backup_age_hours(story.last_backup, story.started_at)),
         partners=story.partners,
         updates=rows,
         unplanned=tuple(sorted({key for one in story.rounds for key in one.unplanned})),
         restart=_restart(story),
-        health=_health(story),
+        health=health_after(story.after, story.differences),
     )
 
 
@@ -135,10 +134,6 @@ def canary_of(facts: Mapping[str, Any], run: str) -> Canary:
             if row["result"] in {"installed", "already-installed", "planned"}
         )
     return Canary(run=run, approved_sha256=facts["approved_sha256"], proven=proven, problem=problem)
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _entries(story: Story) -> tuple[Entry, ...]:
@@ -308,19 +303,6 @@ def _source(story: Story, plan: Plan | None) -> Source:
     )
 
 
-def _before(story: Story) -> Before | None:
-    before = story.before
-    if before is None:
-        return None
-    return Before(
-        boot_time=before.boot_time,
-        system_free_mb=before.system_free_mb,
-        pending_restart=before.pending,
-        running_services=len(before.running),
-        backup_age_hours=backup_age_hours(story.last_backup, story.started_at),
-    )
-
-
 def _restart(story: Story) -> Restart | None:
     if not story.rounds:
         return None
@@ -330,18 +312,4 @@ def _restart(story: Story) -> Restart | None:
         done=bool(made) and all(one.returned for one in made),
         seconds=sum(one.restart_seconds or 0 for one in made) if made else None,
         boot_time=story.after.boot_time if story.after else None,
-    )
-
-
-def _health(story: Story) -> Health | None:
-    found = story.differences
-    if found is None or story.after is None:
-        return None
-    return Health(
-        sound=found.sound,
-        services=found.services,
-        sites=found.sites,
-        pools=found.pools,
-        ports=found.ports,
-        pending_restart=story.after.pending,
     )

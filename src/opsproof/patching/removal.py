@@ -17,9 +17,7 @@ import msgspec
 
 from opsproof.errors import UsageError
 from opsproof.evidence.schemas.patching import (
-    Before,
     Code,
-    Health,
     HostFacts,
     HostResult,
     Partner,
@@ -30,6 +28,7 @@ from opsproof.evidence.schemas.patching import (
     UpdateRow,
 )
 from opsproof.patching.approved import Approved, age_days, digest, load_approved
+from opsproof.patching.ends import health_after, stamp, standing_before
 from opsproof.patching.hresult import code_in
 from opsproof.patching.snapshot import Differences, Snapshot
 
@@ -123,8 +122,8 @@ def removal_facts(story: Removal) -> HostFacts:
         approved=1,
         frozen=None,
         window_end=story.window_end,
-        started_at=_stamp(story.started_at),
-        finished_at=_stamp(story.finished_at),
+        started_at=stamp(story.started_at),
+        finished_at=stamp(story.finished_at),
         rounds=1 if story.hotfix is not None else 0,
         source=Source(
             selection="managed_server",
@@ -135,7 +134,7 @@ def removal_facts(story: Removal) -> HostFacts:
             offered=None,
             unapproved=None,
         ),
-        before=_before(before),
+        before=standing_before(before, None),
         partners=story.partners,
         updates=(
             UpdateRow(
@@ -164,7 +163,7 @@ def removal_facts(story: Removal) -> HostFacts:
             seconds=int(restart.get("elapsed", 0)) if made else None,
             boot_time=story.after.boot_time if story.after else None,
         ),
-        health=_health(story),
+        health=health_after(story.after, story.differences),
     )
 
 
@@ -226,33 +225,3 @@ def _ended(story: Removal) -> tuple[HostResult, tuple[str, ...], UpdateResult, C
     if not story.differences.sound:
         return "unsound", ("worse than before the removal",), "removed", None
     return "removed", (), "removed", None
-
-
-def _before(before: Snapshot | None) -> Before | None:
-    if before is None:
-        return None
-    return Before(
-        boot_time=before.boot_time,
-        system_free_mb=before.system_free_mb,
-        pending_restart=before.pending,
-        running_services=len(before.running),
-        backup_age_hours=None,
-    )
-
-
-def _health(story: Removal) -> Health | None:
-    found = story.differences
-    if found is None or story.after is None:
-        return None
-    return Health(
-        sound=found.sound,
-        services=found.services,
-        sites=found.sites,
-        pools=found.pools,
-        ports=found.ports,
-        pending_restart=story.after.pending,
-    )
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -24,8 +24,9 @@ from winlab.host.ids import stable_number
 from winlab.host.iis import AppPool, Binding, Site
 from winlab.host.network import Adapter, SslRecord
 from winlab.host.services import Service, Trigger
+from winlab.server.authority import Issued
 from winlab.server.signing import SigningCa, SigningKey, SigningServer
-from winlab.server.site_tls import Issued, SiteCa
+from winlab.server.site_tls import SiteCa
 
 _WEB_ROOT = "C:\\inetpub\\wwwroot"
 

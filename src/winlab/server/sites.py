@@ -19,8 +19,8 @@ import h11
 
 from winlab.host.host import Host
 from winlab.host.webserver import Reply, Request, answer, open_endpoints
+from winlab.server.authority import Issued
 from winlab.server.errors import LabError
-from winlab.server.site_tls import Issued
 
 _IDLE_SECONDS = 120.0  # Microsoft: "Default Limits for Web Sites", connectionTimeout 00:02:00
 _KEPT_BODY = 1 << 21  # what an application of the lab gets to see

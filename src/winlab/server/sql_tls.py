@@ -8,7 +8,6 @@ every version: what OpenSSL refuses about an old server is then its protocol alo
 from __future__ import annotations
 
 import datetime as dt
-import os
 import ssl
 import warnings
 
@@ -16,6 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+
+from winlab.server.authority import present
 
 
 def fallback_context(now: dt.datetime, *, tls12: bool) -> ssl.SSLContext:
@@ -46,13 +47,7 @@ def fallback_context(now: dt.datetime, *, tls12: bool) -> ssl.SSLContext:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     ) + certificate.public_bytes(serialization.Encoding.PEM)
-    # ssl reads keys from files only; this one exists in memory alone (memfd_create(2)).
-    descriptor = os.memfd_create("winlab-sql-key")
-    try:
-        os.write(descriptor, pem)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    finally:
-        os.close(descriptor)
+    present(context, pem)
     return context
 
 
