@@ -162,6 +162,8 @@ def run_module(module: AnsibleModule) -> dict[str, Any]:
     changed = options["dest"] is not None and write(
         Path(options["dest"]), canonical(report), check=module.check_mode
     )
+    if report.nothing:
+        module.warn(f"nothing was audited: {report.nothing}")
     told = {"changed": changed, "counts": jsonable(report.counts)}
     return told if options["summary_only"] else told | {"report": jsonable(report)}
 

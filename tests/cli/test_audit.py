@@ -52,6 +52,35 @@ def test_exit_code_is_the_worst(log: Path, text: str, code: ExitCode) -> None:
     assert run(log)[0] is code
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (CLEAN, "all 1 records are outside the time asked for (from 2030-01-01T00:00:00.000000Z): "
+         "they are of 2026-01-05T10:00:00.000000Z to 2026-01-05T10:00:00.000000Z"),
+        ("", "there is one file and every one is empty"),
+        ("dear diary\n", "there is one file and none is a log that opsproof reads"),
+        ("#Fields: date time\n", "there is one file and no record could be read"),
+    ],
+)  # fmt: skip
+def test_what_was_not_looked_at_is_not_clean(log: Path, content: str, told: str) -> None:
+    """An empty report that looks like a clean one would be believed."""
+    log.write_text(content)
+    code, result = run(log, "--since", "2030-01-01")
+    assert code is ExitCode.NOT_EVALUATED
+    assert f"NOTHING WAS AUDITED: {told}" in result.stdout.splitlines()
+    _, result = run(log, "--since", "2030-01-01", "--format", "csv", "--quiet")
+    assert result.stderr == f"NOTHING WAS AUDITED: {told}\n"
+    _, result = run(log, "--since", "2030-01-01", "--format", "json")
+    assert json.loads(result.stdout)["items"]["nothing"] == told
+
+
+def test_a_folder_without_files_is_not_clean(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    code, result = run(tmp_path / "logs")
+    assert code is ExitCode.NOT_EVALUATED
+    assert "NOTHING WAS AUDITED: there is no file" in result.stdout.splitlines()
+
+
 def test_damage_is_one_line_and_the_rest_is_audited(log: Path) -> None:
     log.write_text(DAMAGED)
     _, result = run(log)
@@ -91,7 +120,8 @@ def test_csv_has_a_row_a_hit_and_no_formulas(log: Path) -> None:
 
 
 def test_since_leaves_earlier_records_out(log: Path) -> None:
-    log.write_text(ATTACK)
+    later = "2026-01-05 10:00:02 203.0.113.9 GET /b.asp - 200\n"
+    log.write_text(ATTACK + later)
     assert run(log, "--since", "2026-01-05T10:00:02Z")[0] is ExitCode.OK
     assert run(log, "--since", "2026-01-05T18:00:01+08:00")[0] is ExitCode.FINDINGS
 

@@ -150,9 +150,20 @@ def test_a_host_without_anything_new_is_no_missing_one(staging: Path, tmp_path: 
     )
     assert inputs(staging)["files"] == 0
     found = facts(staging, tmp_path / "none.json", "a")
-    assert (found["audit"]["records"], found["hits"]) == (0, [])
+    assert (found["audit"]["records"], found["hits"], found["by_severity"]) == (0, None, None)
     with pytest.raises(IncompleteError, match="not collected"):
         facts(staging, tmp_path / "none.json", "b")
+
+
+def test_logs_without_a_record_of_the_time_asked_for_are_no_all_clear(
+    staging: Path, tmp_path: Path
+) -> None:
+    hand_over(staging, "a", HEAD + line("01:00:00", "10.0.0.1"), "2026-11-22T09:00:00Z")
+    hand_over(staging, "b", HEAD + line("10:00:00", "10.0.0.2"), "2026-11-22T09:00:00Z")
+    report = audited(staging, tmp_path)
+    old, new = (facts(staging, report, host) for host in "ab")
+    assert (old["audit"]["records"], old["audit"]["examined"], old["by_severity"]) == (1, 0, None)
+    assert (new["audit"]["examined"], new["by_severity"]["high"]) == (1, 1)
 
 
 def test_a_report_that_is_not_there_is_no_empty_one(staging: Path, tmp_path: Path) -> None:

@@ -64,6 +64,13 @@ def test_limits_the_time(run: Run, log: Path) -> None:
     assert result["report"]["counts"]["filtered"] == 1
 
 
+def test_a_report_on_nothing_is_a_warning(run: Run, log: Path) -> None:
+    assert "warnings" not in run(paths=[str(log)])
+    result = run(paths=[str(log)], since="2030-01-01")
+    assert "nothing was audited: all 2 records are outside" in str(result["warnings"])
+    assert result["report"]["nothing"] in str(result["warnings"])
+
+
 def test_check_mode_says_that_dest_would_change_and_does_not_write(
     run: Run, log: Path, tmp_path: Path
 ) -> None:

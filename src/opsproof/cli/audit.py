@@ -37,8 +37,8 @@ Examples:
   opsproof audit logs/ --write-baseline accepted.yml --owner zhang.san \\
     --reason 'state at hand-over, T-2026-118' --expires 2027-03-31
 \b
-Ends with 0 (no hit), 1 (hits), 2 (usage), 3 (a file or a rule could not be read, or there was
-no record at all; worse than hits).
+Ends with 0 (no hit), 1 (hits), 2 (usage), 3 (a file or a rule could not be read, or no record
+was looked at, as when all are outside --since and --until; worse than hits).
 """
 
 
@@ -287,7 +287,7 @@ def exit_code(report: AuditReport) -> ExitCode:
     if report.counts.hits:
         codes.append(ExitCode.FINDINGS)
     if (
-        not report.counts.records
+        report.nothing
         or report.unreadable
         or any(rule.reason in FAULTS for rule in report.rules_not_run)
     ):

@@ -58,6 +58,7 @@ def _table(report: AuditReport) -> None:
         f"{counts.rules_run} rules run, {counts.rules_not_run} not run, {counts.hits} hits, "
         f"{counts.suppressed} suppressed",
     ]
+    lines += _nothing(report)
     lines += [f"{rule.severity}: {rule.hits} {rule.title}" for rule in _with_hits(report)]
     lines += [f"not read: {place}" for place in report.unreadable]
     lines += [f"gap: {gap.file}: {gap.detail}" for gap in report.gaps]
@@ -79,6 +80,10 @@ def _table(report: AuditReport) -> None:
 def harmless(text: str) -> str:
     """Without what a terminal obeys: names in logs, and of files, are given by others."""
     return "".join(one if one.isprintable() else "\ufffd" for one in text)
+
+
+def _nothing(report: AuditReport) -> list[str]:
+    return [f"NOTHING WAS AUDITED: {report.nothing}"] if report.nothing else []
 
 
 def _not_run(report: AuditReport) -> list[str]:
@@ -133,6 +138,8 @@ def _csv(report: AuditReport) -> None:
         extra = (hit.sha256, hit.rule, " ".join(hit.demands), " ".join(hit.attack))
         writer.writerow([_inert(value) for value in (*row, *extra)])
     click.echo(out.getvalue(), nl=False)
+    for line in _nothing(report):
+        click.echo(line, err=True)
 
 
 def _inert(value: str) -> str:

@@ -107,7 +107,6 @@ def _plain(facts: HostFacts) -> dict[str, Any]:
 
 
 def _nothing_new(mine: HandedOver, hosts: int) -> HostFacts:
-    none = BySeverity(critical=0, high=0, medium=0, low=0, info=0)
     return HostFacts(
         since=mine.since,
         audit=Audited(
@@ -115,6 +114,7 @@ def _nothing_new(mine: HandedOver, hosts: int) -> HostFacts:
             files=0,
             bytes=0,
             records=0,
+            examined=0,
             unreadable_records=0,
             rules_run=0,
             faulty_rules=(),
@@ -123,9 +123,9 @@ def _nothing_new(mine: HandedOver, hosts: int) -> HostFacts:
             report_sha256="",
             unattributed=0,
         ),
-        by_severity=none,
-        rules=(),
-        hits=(),
+        by_severity=None,
+        rules=None,
+        hits=None,
         unreadable=(),
         gaps=(),
         suppressions=Suppressions(hits=0, expired=()),
@@ -140,6 +140,7 @@ def _facts(
     known = {one.sha256: one for one in report.sources}
     sources = [known[file.sha256] for file in mine.files if file.sha256 in known]
     contents = {file.sha256 for file in mine.files}
+    examined = sum(one.records - one.filtered for one in sources)
     unreadable = [
         one
         for one in report.unreadable
@@ -152,6 +153,7 @@ def _facts(
             files=len(mine.files),
             bytes=sum(file.bytes for file in mine.files),
             records=sum(one.records for one in sources),
+            examined=examined,
             unreadable_records=sum(one.unreadable for one in sources),
             rules_run=report.counts.rules_run,
             faulty_rules=tuple(r for r in report.rules_not_run if r.reason in FAULTS)[:_LISTED],
@@ -160,9 +162,10 @@ def _facts(
             report_sha256=sha256,
             unattributed=sum(rule.hits - rule.shown for rule in report.rules_run),
         ),
-        by_severity=_by_severity(hits),
-        rules=_by_rule(hits),
-        hits=tuple(_first(sorted(hits, key=_worst_first))),
+        # Where nothing was looked at, nothing was found out: no hit is no all-clear then.
+        by_severity=_by_severity(hits) if examined else None,
+        rules=_by_rule(hits) if examined else None,
+        hits=tuple(_first(sorted(hits, key=_worst_first))) if examined else None,
         unreadable=tuple(unreadable[:_LISTED]),
         gaps=tuple(gap for gap in report.gaps if _host_of(gap.file) == mine.host)[:_LISTED],
         suppressions=Suppressions(

@@ -15,6 +15,7 @@ from opsproof.logs.cluster import Cluster, examined_on
 from opsproof.logs.files import READERS, Identity, LogFile, collected, identify
 from opsproof.logs.gaps import GapFinder
 from opsproof.logs.model import AuditReport, Counts, Gap, Kind, Source, Unreadable
+from opsproof.logs.nothing import why_nothing
 from opsproof.logs.options import Limits, Options
 from opsproof.logs.parts import Examiner, Part, Tally, Unit, seldom_collected
 from opsproof.logs.readers.base import Damage, Log, Notes
@@ -257,11 +258,15 @@ class _Run:
         summary = self._summary.result()
         suppressed = self._collector.suppressions.result()
         sources = sorted(self._sources, key=lambda one: (one.file, one.sha256))
-        since, until = options.micros(options.since), options.micros(options.until)
+        since, until = (
+            None if moment is None else times.text(times.micros(moment))
+            for moment in (options.since, options.until)
+        )
         return AuditReport(
             rules_sha256=self._rules.sha256,
-            since=None if since is None else times.text(since),
-            until=None if until is None else times.text(until),
+            since=since,
+            until=until,
+            nothing=why_nothing(sources, since, until),
             counts=Counts(
                 files=len(sources),
                 bytes=sum(one.bytes for one in sources),

@@ -278,13 +278,18 @@ class Counts(Record, frozen=True, kw_only=True):
 
 
 class AuditReport(Record, frozen=True, kw_only=True):
-    """Everything one audit found, and what it could not look at. Sorted throughout."""
+    """Everything one audit found, and what it could not look at. Sorted throughout.
+
+    ``nothing`` is why no record at all was looked at, empty where any was: such a report has no hit
+    and says nothing.
+    """
 
     schema: Literal["audit/1"] = "audit/1"
     rules_sha256: str
     since: str | None
     until: str | None
     counts: Counts
+    nothing: str = ""
     sources: tuple[Source, ...]
     hits: tuple[Hit, ...]
     rules_run: tuple[RuleRun, ...]

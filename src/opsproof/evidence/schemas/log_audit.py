@@ -1,6 +1,7 @@
 """Facts of the activity ``log_audit``: what detection rules found in the logs that came home.
 
-A section that is None was not collected: check mode brings no logs home.
+A section that is None was not collected: check mode brings no logs home, and where no record was
+examined nothing is known of hits.
 """
 
 from __future__ import annotations
@@ -31,16 +32,17 @@ class RuleHits(Record, frozen=True, kw_only=True):
 class Audited(Record, frozen=True, kw_only=True):
     """How complete the audit of this host's logs was. ``report_sha256`` names the whole report.
 
-    ``hosts`` were audited together, so that correlations reach across them. ``faulty_rules`` could
-    not be evaluated for a fault of their own; ``rules_without_logs`` counts those for which no host
-    sent the logs or fields that they need. ``unattributed`` hits are beyond those that the report
-    shows, of any host.
+    Of the ``records`` that were read, ``examined`` are within the time asked for. ``hosts`` were
+    audited together, so that correlations reach across them. ``faulty_rules`` could not be evaluated
+    for a fault of their own; ``rules_without_logs`` counts those for which no host sent the logs or
+    fields that they need. ``unattributed`` hits are beyond those that the report shows, of any host.
     """
 
     hosts: int
     files: int
     bytes: int
     records: int
+    examined: int
     unreadable_records: int
     rules_run: int
     faulty_rules: tuple[RuleNotRun, ...]
