@@ -112,6 +112,8 @@ def test_csv_has_a_row_a_hit_and_no_formulas(log: Path) -> None:
     log.write_text(ATTACK)
     rows = list(csv.DictReader(io.StringIO(run(log, "--format", "csv")[1].stdout)))
     assert [(row["record"], row["title"]) for row in rows] == [("3", "SQL injection in a request")]
+    (hit,) = json.loads(run(log, "--format", "json")[1].stdout)["items"]["hits"]
+    assert rows[0]["id"] == hit["id"]
     formula = log.with_name("=cmd.log")
     formula.write_text(ATTACK)
     assert "\n2026-01-05T10:00:01.000000Z,high,SQL injection in a request,,IIS,'=cmd.log,3," in (

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 
 from opsproof.errors import UsageError
 from opsproof.logs.audit import Limits, Options, audit
@@ -36,7 +37,7 @@ HEAD = "#Fields: date time c-ip cs-method cs-uri-stem sc-status\n"
 
 def report(folder: Path, *clients: str, limits: int = 1000, **options: object) -> AuditReport:
     log = folder / "u_ex260105.log"
-    lines = [f"2026-01-05 10:00:{n:02d} {c} GET /admin 200\n" for n, c in enumerate(clients)]
+    lines = [f"2026-01-05 10:00:{n:02d} {c} GET /admin 200\n" for n, c in enumerate(clients) if c]
     log.write_text(HEAD + "".join(lines))
     asked = Options(limits=Limits(hits_per_rule=limits), today=TODAY, **options)  # type: ignore[arg-type]  # tests name real fields
     return audit([log], RULES, options=asked)
@@ -60,11 +61,22 @@ def test_accepted_hits_come_back_when_the_baseline_has_expired(tmp_path: Path) -
     assert expired.suppressions[0].expired
 
 
-def test_a_hit_without_anything_to_tell_it_by_is_not_accepted(tmp_path: Path) -> None:
+def test_a_hit_without_anything_to_tell_it_by_is_accepted_alone(tmp_path: Path) -> None:
     """An entry without fields would accept every later burst as well."""
-    made = accepted(report(tmp_path, "10.0.0.1", "10.0.0.2", "10.0.0.3"))
-    assert made.uncovered == {"Anything at all": 1}
-    assert "00000000000b" not in made.text
+    clients = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+    found = report(tmp_path, *clients)
+    made = accepted(found)
+    assert (made.entries, made.uncovered) == (4, {})
+    [burst] = [hit for hit in found.hits if hit.burst]
+    entries = [one for one in yaml.safe_load(made.text) if one["rule"] == burst.rule]
+    assert [(one["hit"], "match" in one) for one in entries] == [(burst.id, False)]
+    file = tmp_path / "accepted.yml"
+    file.write_text(yaml.safe_dump(entries))
+    known = load_suppressions([file])
+    # It may have gone on since; one that began at another time is another one.
+    for again, bursts in (([*clients, "10.0.0.4"], 0), (["", *clients], 1)):
+        hits = report(tmp_path, *again, suppressions=known).hits
+        assert sum(hit.burst is not None for hit in hits) == bursts
 
 
 def test_hits_that_the_report_does_not_show_are_not_accepted(tmp_path: Path) -> None:

@@ -133,9 +133,9 @@ def _json(report: AuditReport) -> None:
 def _csv(report: AuditReport) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow((*_COLUMNS, "sha256", "rule", "demands", "attack"))
+    writer.writerow((*_COLUMNS, "sha256", "rule", "demands", "attack", "id"))
     for row, hit in zip(_rows(report), report.hits, strict=True):
-        extra = (hit.sha256, hit.rule, " ".join(hit.demands), " ".join(hit.attack))
+        extra = (hit.sha256, hit.rule, " ".join(hit.demands), " ".join(hit.attack), hit.id)
         writer.writerow([_inert(value) for value in (*row, *extra)])
     click.echo(out.getvalue(), nl=False)
     for line in _nothing(report):

@@ -34,7 +34,7 @@ _VOLATILE: Final = (
 class Baseline:
     """The text of a list, how many hits its ``entries`` cover, and rules with hits that none can.
 
-    ``uncovered`` are hits beyond those shown, and hits without any field that stays the same.
+    ``uncovered`` are hits beyond those shown.
     """
 
     text: str
@@ -48,7 +48,8 @@ def make_baseline(
 ) -> Baseline:
     """A list that covers what the report shows.
 
-    Fields that change from record to record (times, ids of processes and logons) are left out.
+    Fields that change from record to record (times, ids of processes and logons) are left out. A hit
+    without any field that stays the same is accepted by its id, and nothing like it later.
 
     Raises:
         UsageError: owner or reason is empty, or the expiry has passed or is more than a year away.
@@ -61,16 +62,14 @@ def make_baseline(
     covered = 0
     for hit in report.hits:
         match = {name: literal(value) for name, value in sorted(_stable(hit).items())}
-        if not match:
-            # Without a field to tell it by, the entry would accept every hit of its rule.
-            uncovered[hit.title] += 1
-            continue
+        # Without a field to tell it by, the entry would accept every hit of its rule.
+        told = {"match": match} if match else {"hit": hit.id}
         covered += 1
-        key = content_id("BASELINE", {"rule": hit.rule, "match": match})
+        key = content_id("BASELINE", {"rule": hit.rule, **told})
         entries[key] = {
             "id": key,
             "rule": hit.rule,
-            "match": match,
+            **told,
             "owner": owner.strip(),
             "reason": reason.strip(),
             "expires": expires.isoformat(),

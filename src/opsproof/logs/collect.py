@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from opsproof.logs import times
+from opsproof.logs import hit_id, times
 from opsproof.logs.correlate import Found, Windows, bursts, windows
 from opsproof.logs.joins import CHAINS, Joined, groupless, inputs_missing, join, needed
 from opsproof.logs.model import Burst, Hit, Member, Reason, RuleNotRun, RuleRun, exact
@@ -114,7 +114,7 @@ class Collector:
         key = rule.meta.id
         accepted = self._suppressions.for_rule(rule.meta)
         if accepted:
-            rows = self._unaccepted(accepted, table, rows, shown=rule.meta.output)
+            rows = self._unaccepted(rule.meta, accepted, table, rows)
         self._counts[key] += len(rows)
         if rule.meta.output:
             room = self._most_hits - self._shown[key]
@@ -126,15 +126,24 @@ class Collector:
             series.add(table, rows, self._seen - table.size, self._pool)
 
     def _unaccepted(
-        self, accepted: tuple[Suppression, ...], table: Table, rows: Ints, *, shown: bool
+        self, meta: Meta, accepted: tuple[Suppression, ...], table: Table, rows: Ints
     ) -> Ints:
         """The rows that no suppression covers: these count, and feed correlations."""
-        kept = [
-            row
-            for row in rows.tolist()
-            if not self._suppressions.covers(accepted, table.fields(row), shown=shown)
-        ]
-        return np.array(kept, dtype=np.int32)
+
+        def covered(row: int) -> bool:
+            return self._suppressions.covers(
+                accepted,
+                table.fields(row),
+                lambda: self._id(meta, table.place(row), int(table.times[row])),
+                shown=meta.output,
+            )
+
+        return np.array([row for row in rows.tolist() if not covered(row)], dtype=np.int32)
+
+    def _id(self, meta: Meta, place: Place, time: int) -> str:
+        log = place.computer[:_LONGEST_NAME] or self._files[place.source][1]
+        channel, record = place.channel[:_LONGEST_NAME], exact(place.record_id)
+        return hit_id.of_record(meta.id, log, channel, record, times.text(time))
 
     def result(self) -> tuple[tuple[Hit, ...], tuple[RuleRun, ...], tuple[RuleNotRun, ...]]:
         """All hits, the rules that ran, and those that did not; each sorted."""
@@ -221,7 +230,13 @@ class Collector:
         burst: Burst | None = None,
     ) -> Hit:
         file, sha256 = self._files[place.source]
+        own = (
+            self._id(meta, place, time)
+            if burst is None
+            else hit_id.of_burst(meta.id, burst.first, burst.group)
+        )
         return Hit(
+            id=own,
             rule=meta.id,
             title=meta.title["en"],
             severity=meta.severity,
@@ -248,11 +263,7 @@ class Collector:
         accepted = self._suppressions.for_rule(correlation.meta)
         if accepted:
             merged = [
-                one
-                for one in merged
-                if not self._suppressions.covers(
-                    accepted, self._group(correlation, joined, one), shown=correlation.meta.output
-                )
+                one for one in merged if not self._accepted(accepted, correlation, joined, one)
             ]
         self._counts[correlation.meta.id] += len(merged)
         self._feed(correlation, joined, found, merged)
@@ -262,6 +273,22 @@ class Collector:
             for one in merged[: max(0, room)]:
                 self._shown[correlation.meta.id] += 1
                 self._hits.append(self._burst(correlation, joined, one))
+
+    def _accepted(
+        self,
+        accepted: tuple[Suppression, ...],
+        correlation: Correlation,
+        joined: Joined,
+        found: Found,
+    ) -> bool:
+        meta = correlation.meta
+        first = times.text(int(joined.entries.time[found.start])) or ""
+        return self._suppressions.covers(
+            accepted,
+            self._group(correlation, joined, found),
+            lambda: hit_id.of_burst(meta.id, first, self._shown_group(correlation, joined, found)),
+            shown=meta.output,
+        )
 
     def _join(self, correlation: Correlation) -> Joined | None:
         """The findings of the inputs, sorted and grouped; None where there are none."""
@@ -300,10 +327,7 @@ class Collector:
 
     def _burst(self, correlation: Correlation, joined: Joined, found: Found) -> Hit:
         entries = joined.entries
-        group = {
-            name: text(value, name)[0]
-            for name, value in self._group(correlation, joined, found).items()
-        }
+        group = self._shown_group(correlation, joined, found)
         shown = range(found.start, min(found.stop, found.start + self._most_members))
         first = int(entries.time[found.start])
         burst = Burst(
@@ -316,6 +340,14 @@ class Collector:
         )
         place = self._place(joined, found.start)
         return self._make(correlation.meta, first, place, group, 0, burst)
+
+    def _shown_group(
+        self, correlation: Correlation, joined: Joined, found: Found
+    ) -> dict[str, str]:
+        return {
+            name: text(value, name)[0]
+            for name, value in self._group(correlation, joined, found).items()
+        }
 
     def _group(self, correlation: Correlation, joined: Joined, found: Found) -> dict[str, str]:
         keys = joined.keys[found.start]

@@ -92,10 +92,12 @@ class Burst(Record, frozen=True, kw_only=True):
 class Hit(Record, frozen=True, kw_only=True):
     """One record, or one burst of records, that a rule describes.
 
-    ``fields`` are the record's own fields, redacted and cut to size. ``redactions`` counts what was
-    removed from them. For a correlation the record is the burst's first.
+    ``id`` stays the same in every audit (:mod:`opsproof.logs.hit_id`). ``fields`` are the record's own
+    fields, redacted and cut to size. ``redactions`` counts what was removed from them. For a
+    correlation the record is the burst's first.
     """
 
+    id: str
     rule: str
     title: str
     severity: Severity

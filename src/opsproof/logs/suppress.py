@@ -8,12 +8,13 @@ A list in YAML, written by hand or made from a report (:mod:`opsproof.logs.basel
       owner: zhang.san
       reason: installed by ticket T-2026-118
       expires: 2027-03-31                            # the last day it holds (UTC)
+      hit: HIT-0123456789abcdef01234567              # this one hit alone; where match is not enough
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,13 +23,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from opsproof.errors import UsageError
+from opsproof.logs import hit_id
 from opsproof.logs.model import Suppressed
 from opsproof.logs.rules.compiled import Meta
 
 if TYPE_CHECKING:
     from opsproof.controls.strict_yaml import Document
 
-_KEYS = ("id", "rule", "owner", "reason", "expires", "match")
+_KEYS = ("id", "rule", "owner", "reason", "expires")
 
 
 class Suppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +42,7 @@ class Suppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
     expires: date
     match: dict[str, str] = {}
+    hit: str = ""
 
     def speaks_of(self, meta: Meta) -> bool:
         """Whether it is for this rule."""
@@ -66,11 +69,21 @@ class Suppressions:
         """Those that are for a rule and still hold."""
         return tuple(one for one in self._known if one.speaks_of(meta) and not self._over(one))
 
-    def covers(self, chosen: Iterable[Suppression], fields: dict[str, str], *, shown: bool) -> bool:
-        """Whether one of ``chosen`` fits the fields; it is counted where the hit would be shown."""
+    def covers(
+        self,
+        chosen: Iterable[Suppression],
+        fields: dict[str, str],
+        own_id: Callable[[], str],
+        *,
+        shown: bool,
+    ) -> bool:
+        """Whether one of ``chosen`` is for a hit with these fields, whose id ``own_id`` tells.
+
+        It is counted where the hit would be shown.
+        """
         lowered = {name.lower(): value for name, value in fields.items()}
         for one in chosen:
-            if one.fits(lowered):
+            if one.fits(lowered) and (not one.hit or one.hit == own_id()):
                 self._counts[one.id] += shown
                 return True
         return False
@@ -128,12 +141,19 @@ def load_suppressions(paths: Sequence[Path]) -> tuple[Suppression, ...]:
 def _entry(entry: Any, document: Document, number: int) -> Suppression:
     if not isinstance(entry, dict):
         raise UsageError("this is no list of suppressions", where=document.where(number))
-    missing = [key for key in _KEYS[:-1] if not str(entry.get(key) or "").strip()]
+    missing = [key for key in _KEYS if not str(entry.get(key) or "").strip()]
     if missing:
         raise UsageError(
             f"this suppression lacks {', '.join(missing)}",
             where=document.where(number),
             remedy="nothing is accepted without owner, reason and expiry",
+        )
+    hit = entry.get("hit")
+    if hit is not None and not hit_id.PATTERN.fullmatch(str(hit)):
+        raise UsageError(
+            f"{hit!r} is no id of a hit",
+            where=document.where(number, "hit"),
+            remedy="copy it from the report (--format json or csv), HIT- and 24 digits",
         )
     match = entry.get("match")
     if isinstance(match, dict):
