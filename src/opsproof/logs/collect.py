@@ -11,6 +11,7 @@ from opsproof.logs import hit_id, times
 from opsproof.logs.correlate import Found, Windows, bursts, windows
 from opsproof.logs.joins import CHAINS, Joined, groupless, inputs_missing, join, needed
 from opsproof.logs.model import Burst, Hit, Member, Reason, RuleNotRun, RuleRun, exact
+from opsproof.logs.readers.base import kinds_of
 from opsproof.logs.redact import redact, text
 from opsproof.logs.rules.compiled import Correlation, Input, Meta, Rule, RuleSet, Tree
 from opsproof.logs.series import Pool, Series
@@ -102,7 +103,7 @@ class Collector:
     def see(self, table: Table) -> None:
         """Note what kinds of logs and which channels there are at all."""
         kind, channel = table.columns.get("_kind"), table.columns.get("channel")
-        kinds = kind.values if kind is not None else ()
+        kinds = kinds_of(kind.values if kind is not None else ())
         self._kinds.update(kinds)
         for one in kinds:
             self._fields[one].update(table.columns)

@@ -10,7 +10,7 @@ import numpy as np
 from opsproof.logs.atoms import FieldAtoms
 from opsproof.logs.findings import Findings
 from opsproof.logs.keywords import FieldKeywords, Keywords, TextKeywords, own
-from opsproof.logs.readers.base import KIND
+from opsproof.logs.readers.base import KIND, kinds_of
 from opsproof.logs.readers.evtx_fields import OWN
 from opsproof.logs.rules.compiled import Atom, Rule, RuleSet, Tree
 from opsproof.logs.table import RAW, Forms, Ints, Mask, Table
@@ -47,7 +47,7 @@ class Evaluator:
         """Each rule that describes any record of the batch, with the numbers of these records."""
         forms, of = table.forms or (table, None)
         kinds = forms.columns[KIND].values if KIND in forms.columns else ()
-        chosen = [pair for kind in sorted(kinds) for pair in self._rules.get(kind.lower(), ())]
+        chosen = [pair for kind in sorted(kinds_of(kinds)) for pair in self._rules.get(kind, ())]
         if not chosen:
             return
         batch = _Batch(self._atoms, self._seen(forms), self._keywords(forms), forms)

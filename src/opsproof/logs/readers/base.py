@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -16,6 +16,17 @@ MOST_DAMAGE = 1000
 
 KIND = "_kind"
 """The pseudo field that says which kind of log a record is from."""
+
+ANY_DATA = "data"
+"""The kind of all data logs; that of one application's is ``data:`` and its product."""
+
+
+def kinds_of(values: Iterable[str]) -> set[str]:
+    """The kinds that rules are for, lower-cased, by the values that records have in :data:`KIND`."""
+    kinds = {value.lower() for value in values}
+    if any(kind.startswith(f"{ANY_DATA}:") for kind in kinds):
+        kinds.add(ANY_DATA)
+    return kinds
 
 
 @dataclass(frozen=True, slots=True)

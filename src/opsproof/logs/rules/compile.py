@@ -42,7 +42,7 @@ from sigma.types import (
 from opsproof.errors import OpsproofError
 from opsproof.logs import globs
 from opsproof.logs.atoms import expression
-from opsproof.logs.readers.base import KIND
+from opsproof.logs.readers.base import ANY_DATA, KIND
 from opsproof.logs.rules.compiled import Atom, Tree
 from opsproof.logs.rules.logsource import Selection
 from opsproof.logs.table import RAW
@@ -95,7 +95,8 @@ def compile_rule(rule: SigmaRule, selection: Selection, atoms: Atoms) -> tuple[T
 
 
 def _source(selection: Selection, atoms: Atoms) -> Tree:
-    kinds = [atoms.number(Atom(KIND, "eq", selection.kind))]
+    own = ("sw", f"{ANY_DATA}:") if selection.kind == ANY_DATA else ("eq", selection.kind)
+    kinds = [atoms.number(Atom(KIND, *own))]
     if not selection.alternatives:
         return kinds[0]
     either = []

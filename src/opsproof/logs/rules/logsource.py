@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from opsproof.logs.readers.base import ANY_DATA
+
 SYSMON: Final = "Microsoft-Windows-Sysmon/Operational"
 _PS: Final = ("Microsoft-Windows-PowerShell/Operational", "PowerShellCore/Operational")
 _PS_CLASSIC: Final = "Windows PowerShell"
@@ -149,7 +151,7 @@ def select(product: str | None, category: str | None, service: str | None) -> Se
     if product == "iis" and category is None:
         return Selection({"httperr": "httperr"}.get(service or "", "web"))
     if category == "data_log":
-        return Selection(f"data:{product}" if product else "data")
+        return Selection(f"{ANY_DATA}:{product.lower()}" if product else ANY_DATA)
     return None
 
 
