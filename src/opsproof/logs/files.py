@@ -18,6 +18,7 @@ from opsproof.errors import UsageError
 from opsproof.logs.model import Kind
 from opsproof.logs.readers import data, evtx, iis_native, ncsa, w3c
 from opsproof.logs.readers.base import Cut, Reader
+from opsproof.logs.readers.lines import as_utf_8, is_utf_16
 from opsproof.logs.schema import Schema, schema_for
 
 READERS: Final[dict[Kind, Reader]] = {
@@ -160,10 +161,10 @@ def identify(file: LogFile, schemas: Sequence[Schema], part: int) -> Identity:
     """Kind, hash, size and cuts of a file, read once in bounded memory. Raises ``OSError``.
 
     Parts are about ``part`` bytes. Windows event logs are cut between chunks, W3C logs between
-    lines; other files are one part.
+    lines; other files, and text in UTF-16, are one part.
     """
     total = hashlib.sha256()
-    size = 0
+    size, cut = 0, False
     kind: Kind | None = None
     schema = schema_for(file.name, schemas)
     lines = w3c.Cutter(part)
@@ -173,7 +174,8 @@ def identify(file: LogFile, schemas: Sequence[Schema], part: int) -> Identity:
             hashing = beside.submit(total.update, block)
             if kind is None:
                 kind = _kind(block[:_HEAD]) if schema is None else Kind.DATA
-            if kind is Kind.W3C:
+                cut = kind is Kind.W3C and not is_utf_16(block)
+            if cut:
                 lines.feed(block)
             hashing.result()
             size += len(block)
@@ -181,7 +183,7 @@ def identify(file: LogFile, schemas: Sequence[Schema], part: int) -> Identity:
     cuts: tuple[Cut, ...] = (Cut(),)
     if kind is Kind.EVTX:
         cuts = evtx.cuts(size, part)
-    elif kind is Kind.W3C:
+    elif cut:
         cuts = lines.cuts(size)
     return Identity(kind, total.hexdigest(), size, schema, cuts)
 
@@ -189,6 +191,7 @@ def identify(file: LogFile, schemas: Sequence[Schema], part: int) -> Identity:
 def _kind(head: bytes) -> Kind:
     if evtx.is_evtx(head):
         return Kind.EVTX
+    head = as_utf_8(head)
     if w3c.is_w3c(head):
         return Kind.W3C
     if iis_native.is_native(head):

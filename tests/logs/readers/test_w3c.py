@@ -143,9 +143,9 @@ def test_double_spaces_and_quoted_values_are_read(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_no_utf8_are_kept(tmp_path: Path) -> None:
-    line = b"2026-01-05 10:00:00 10.0.0.1 GET /\xb2\xe9 - \xe6\xb5\x8f 200\r\n"
+    line = b"2026-01-05 10:00:00 10.0.0.1 GET /\xe9t\xe9 - \xe6\xb5\x8f 200\r\n"
     rows, _ = read(tmp_path, FIELDS + line * 80)
-    assert {(row["cs-uri-stem"], row["cs-user-agent"]) for row in rows} == {("/²é", "浏")}
+    assert {(row["cs-uri-stem"], row["cs-user-agent"]) for row in rows} == {("/été", "浏")}
 
 
 def test_line_without_end_is_left_out_in_bounded_memory(

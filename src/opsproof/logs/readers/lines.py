@@ -1,10 +1,18 @@
-"""Text logs in blocks of whole lines, in bounded memory whatever the file holds."""
+"""Text logs in blocks of whole lines, in bounded memory whatever the file holds.
+
+IIS writes UTF-8 or the system's code page, as it is set up ("Logging" on Microsoft Learn, encoding),
+and never UTF-16. But Notepad and Windows PowerShell's ``>`` do, so a copy of a log may be that.
+"""
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO, Final
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +33,62 @@ PADDING: Final = 256
 
 _COUNTED: Final = 1 << 18
 """Bytes that are looked at together: they and what is made of them stay in a core's cache."""
+
+
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+_GB2312: Final = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xa9\xb0-\xf7][\xa1-\xfe])*")
+"""Text in the code page of Chinese Windows, of the characters that are in use. Western text that is
+not UTF-8 hardly ever is this: it has single letters between ASCII, not pairs.
+"""
+
+
+class Bytes(Protocol):
+    """What is read of an open file."""
+
+    def read(self, size: int, /) -> bytes:
+        """Bytes, at most so many; none at the end."""
+
+    def seek(self, offset: int, /) -> int:
+        """Go to a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Utf8:
+    """A text file in UTF-16 as if it were in UTF-8. Only its beginning can be sought."""
+
+    text: io.TextIOWrapper
+
+    def read(self, size: int, /) -> bytes:
+        # No character takes more than four bytes.
+        return self.text.read(size // 4).encode()
+
+    def seek(self, offset: int, /) -> int:
+        return self.text.seek(offset)
+
+
+def is_utf_16(head: bytes) -> bool:
+    """Whether a file that begins with these bytes says that it is in UTF-16."""
+    return head.startswith(_UTF_16)
+
+
+def as_utf_8(head: bytes) -> bytes:
+    """The beginning of a text file as UTF-8."""
+    return head.decode("utf-16", "replace").encode() if is_utf_16(head) else head
+
+
+@contextmanager
+def opened(path: Path, notes: Notes) -> Iterator[Bytes]:
+    """A text log to read as UTF-8. Of one in UTF-16 damage has lines, and no offsets of its bytes."""
+    with path.open("rb") as file:
+        head = file.read(2)
+        file.seek(0)
+        if not is_utf_16(head):
+            yield file
+            return
+        with io.TextIOWrapper(file, encoding="utf-16", errors="replace", newline="") as text:
+            yield _Utf8(text)
+    notes.damage = [replace(one, offset=None) for one in notes.damage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +112,7 @@ class Block:
 
 
 def blocks(
-    file: BinaryIO, notes: Notes, begin: Cut = _START, stop: int | None = None
+    file: Bytes, notes: Notes, begin: Cut = _START, stop: int | None = None
 ) -> Iterator[Block]:
     """The file in blocks, from ``begin`` to the byte ``stop``, where lines begin and end.
 
@@ -88,7 +152,7 @@ def note_long(offset: int, number: int, notes: Notes) -> None:
     notes.damaged(Damage(what, offset=offset, record=number, records=1))
 
 
-def _skip(file: BinaryIO, offset: int, left: int) -> tuple[int, bytes, int]:
+def _skip(file: Bytes, offset: int, left: int) -> tuple[int, bytes, int]:
     """Go on behind the next line end: its offset, what was read behind it, what is left to read."""
     while piece := file.read(min(BLOCK, left)):
         left -= len(piece)
@@ -100,11 +164,11 @@ def _skip(file: BinaryIO, offset: int, left: int) -> tuple[int, bytes, int]:
 
 
 def decode(value: bytes) -> str:
-    """Text as UTF-8; what is none is read as Latin-1, which keeps every byte."""
+    """Text as UTF-8; what is none as Chinese Windows writes it, or as Latin-1, which keeps every byte."""
     try:
         return value.decode()
     except UnicodeDecodeError:
-        return value.decode("latin-1")
+        return value.decode("gb18030" if _GB2312.fullmatch(value) else "latin-1", "replace")
 
 
 def cleaned(line: bytes, number: int, offset: int, notes: Notes) -> str:

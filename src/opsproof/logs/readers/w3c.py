@@ -24,7 +24,7 @@ import numpy as np
 from opsproof.logs import times
 from opsproof.logs.readers import web
 from opsproof.logs.readers.base import Cut, Damage, Fields, Log, Notes
-from opsproof.logs.readers.lines import LONGEST, Block, blocks, cleaned, feeds, note_long
+from opsproof.logs.readers.lines import LONGEST, Block, blocks, cleaned, feeds, note_long, opened
 from opsproof.logs.readers.w3c_columns import Chosen, Columns, Lines
 from opsproof.logs.table import Longs, Table, TableBuilder
 
@@ -59,7 +59,7 @@ def is_w3c(head: bytes) -> bool:
 def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
     """Batches of the requests of one W3C log; record ids are line numbers."""
     parser = _Parser(log, wanted, notes)
-    with log.path.open("rb") as file:
+    with opened(log.path, notes) as file:
         for block in blocks(file, notes, log.begin, log.end):
             yield from parser.block(block)
 
@@ -134,7 +134,7 @@ def _first_fields(log: Log) -> tuple[str, ...]:
 
     A file whose beginning was cut off, or that was rolled over, starts in the middle.
     """
-    with log.path.open("rb") as file:
+    with opened(log.path, Notes()) as file:
         head = b"\n" + file.read(1 << 22)
     at = head.find(b"\n#Fields:")
     return _words(head[at + 9 :].split(b"\n", 1)[0]) if at != -1 else ()

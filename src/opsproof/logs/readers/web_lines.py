@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from opsproof.logs.readers import web
 from opsproof.logs.readers.base import Damage, Fields, Log, Notes
-from opsproof.logs.readers.lines import blocks, cleaned
+from opsproof.logs.readers.lines import blocks, cleaned, opened
 from opsproof.logs.table import Table, TableBuilder
 
 Parse = Callable[[str], dict[str, str] | None]
@@ -20,7 +20,7 @@ def read_lines(
 
     ``moment`` gives the time of a request from its fields, as :mod:`opsproof.logs.times` counts.
     """
-    with log.path.open("rb") as file:
+    with opened(log.path, notes) as file:
         for block in blocks(file, notes):
             builder = TableBuilder(log.source, wanted, web.FORMS)
             kept: list[str] = []
