@@ -45,6 +45,8 @@ MOST: Final = 20
 MOST_NAMES: Final = 1 << 17
 """Distinct names that a list is made from."""
 
+_MOST: Final = 1 << 62
+
 _DAY: Final = 86_400_000_000
 _MOST_DAYS: Final = 4000
 
@@ -59,8 +61,9 @@ class TrafficCounter:
         self._statuses, self._methods = _Names(), _Names()
         self._clients, self._paths = _Names(), _Names()
         self._failed, self._missed, self._slow_paths = _Names(), _Names(), _Names()
-        self._taken, self._sent, self._received = _Names(), _Names(), _Names()
-        self._milliseconds = Parsed(_milliseconds)
+        self._taken = Parsed(_whole)
+        self._slowest = 0
+        self._bytes = {name: _Sum() for name in ("sc-bytes", "cs-bytes")}
 
     def add(self, table: Table, inside: Mask) -> None:
         """Count the requests of one batch that are ``inside`` the asked time."""
@@ -76,20 +79,24 @@ class TrafficCounter:
             ("cs-method", self._methods),
             ("c-ip", self._clients),
             ("cs-uri-stem", self._paths),
-            ("time-taken", self._taken),
-            ("sc-bytes", self._sent),
-            ("cs-bytes", self._received),
         ):
             column = table.columns.get(name)
             if column is not None:
                 counted.add(column, dense.codes(name))
+        for name, summed in self._bytes.items():
+            column = table.columns.get(name)
+            if column is not None:
+                summed.add(column, dense.codes(name))
         self._count_paths(table, dense)
 
     def merge(self, other: TrafficCounter) -> None:
         """Add what another part of the audit counted."""
         self._requests += other._requests
         self._slow += other._slow
+        self._slowest = max(self._slowest, other._slowest)
         self._days += other._days
+        for name, summed in self._bytes.items():
+            summed.total += other._bytes[name].total
         for name, counted in vars(self).items():
             if isinstance(counted, _Names):
                 counted.merge(getattr(other, name))
@@ -99,7 +106,6 @@ class TrafficCounter:
         if not self._requests:
             return None
         statuses = self._statuses.every()
-        taken = {name: number(name) for name in self._taken.every()}
         return Traffic(
             requests=self._requests,
             statuses=_counts(statuses),
@@ -116,9 +122,9 @@ class TrafficCounter:
             missed_paths=_counts(self._missed.every(), shown=_shown),
             slow=self._slow,
             slow_paths=_counts(self._slow_paths.every(), shown=_shown),
-            slowest_ms=exact(max((int(one) for one in taken.values() if one), default=0)) or 0,
-            sent_bytes=exact(self._sent.total()) or 0,
-            received_bytes=exact(self._received.total()) or 0,
+            slowest_ms=exact(self._slowest) or 0,
+            sent_bytes=exact(self._bytes["sc-bytes"].total) or 0,
+            received_bytes=exact(self._bytes["cs-bytes"].total) or 0,
             complete=not any(
                 counted.lost for counted in vars(self).values() if isinstance(counted, _Names)
             ),
@@ -156,7 +162,9 @@ class TrafficCounter:
         column = table.columns.get("time-taken")
         if column is None:
             return None
-        slow: Mask = self._milliseconds.table(column)[dense.codes("time-taken")] >= SLOW
+        taken = self._taken.table(column)[dense.codes("time-taken")]
+        self._slowest = max(self._slowest, int(taken.max(initial=0)))
+        slow: Mask = taken >= SLOW
         return slow
 
 
@@ -185,6 +193,31 @@ class _Dense:
         table = np.zeros(len(column.values) + 1, dtype=np.bool_)  # the last place is that of -1
         table[:-1] = [holds(value) for value in column.names()]
         return table[self.codes(name)]
+
+
+class _Sum:
+    """The sum of a field that holds numbers; what is none adds nothing."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._numbers = Parsed(_whole)
+
+    def __getstate__(self) -> int:
+        """What there is to merge."""
+        return self.total
+
+    def __setstate__(self, state: int) -> None:
+        """See :meth:`__getstate__`."""
+        self.__init__()  # type: ignore[misc]  # an empty one is filled
+        self.total = state
+
+    def add(self, column: Column, codes: Ints) -> None:
+        """Add the numbers of some records by their codes; -1 is none."""
+        found = self._numbers.table(column)[codes]
+        found = found[found != times.UNKNOWN]
+        # In halves: their sums fit into 64 bits, however many records a batch has.
+        low = int((found & 0xFFFFFFFF).sum())
+        self.total += (int((found >> 32).sum()) << 32) + low
 
 
 class _Names:
@@ -229,11 +262,6 @@ class _Names:
         self._settle()
         return self._total
 
-    def total(self) -> int:
-        """The sum of names that are numbers."""
-        found = ((number(name), count) for name, count in self.every().items())
-        return sum(int(one) * count for one, count in found if one is not None)
-
     def _settle(self) -> None:
         if self._column is not None:
             names = self._column.names()
@@ -274,6 +302,7 @@ def _day(day: int) -> str:
     return (times.EPOCH + timedelta(days=day)).date().isoformat()
 
 
-def _milliseconds(taken: str) -> int | None:
-    found = number(taken)
-    return None if found is None else min(int(found), 1 << 62)
+def _whole(value: str) -> int | None:
+    """A number as 64 bits hold it."""
+    found = number(value)
+    return None if found is None else max(-_MOST, min(int(found), _MOST))

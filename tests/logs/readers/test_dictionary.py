@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -62,3 +65,16 @@ def test_it_grows_with_many_values_and_says_when_it_is_full(
         values = [f"{number:x}".encode() for number in range(first, first + 2_500)]
         assert encoded(one, values) == [decode(value) for value in values]
     assert one.full
+
+
+def test_it_goes_with_its_last_user() -> None:
+    """A large log has hundreds, which must not wait in memory until somebody looks for circles."""
+    one = Dictionary()
+    encoded(one, [b"a", b"b" * 200])
+    numbers = weakref.ref(one._numbers)
+    gc.disable()
+    try:
+        del one
+        assert numbers() is None
+    finally:
+        gc.enable()

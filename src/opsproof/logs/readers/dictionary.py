@@ -69,16 +69,14 @@ class Dictionary:
 
     def __init__(self) -> None:
         """No value yet."""
-        self.values: dict[str, int] = {}
-        self.texts: list[str] = []
-        self._numbers = _Numbers(self)
-        self._bytes = 0
+        self._numbers = _Numbers()
+        self.values, self.texts = self._numbers.codes, self._numbers.texts
         self._table = _Table()
 
     @property
     def full(self) -> bool:
         """Whether it is so large that a new one should be begun: memory must not grow with the file."""
-        return len(self._numbers) > MOST_VALUES or self._bytes > _MOST_BYTES
+        return len(self._numbers) > MOST_VALUES or self._numbers.size > _MOST_BYTES
 
     def encode(self, block: Bytes, starts: Longs, ends: Longs) -> Ints:
         """The number of each value, from ``starts`` to ``ends``."""
@@ -122,15 +120,6 @@ class Dictionary:
             map(self._numbers.__getitem__, values), dtype=np.int32, count=len(values)
         )
 
-    def learn(self, value: bytes) -> int:
-        """A number for a value that has none."""
-        text = decode(value)
-        code = self.values.setdefault(text, len(self.texts))
-        if code == len(self.texts):
-            self.texts.append(text)
-        self._bytes += len(value)
-        return code
-
     def _learn_all(self, values: list[bytes]) -> None:
         """Numbers for many values at once, those that have none yet."""
         new = [value for value in values if value not in self._numbers]
@@ -140,18 +129,29 @@ class Dictionary:
             self.values.update(zip(texts, codes, strict=True))
             self._numbers.update(zip(new, codes, strict=True))
             self.texts += texts
-            self._bytes += sum(map(len, new))
+            self._numbers.size += sum(map(len, new))
 
 
 class _Numbers(dict[bytes, int]):
-    """The number of a value; a new value gets one as it is asked for."""
+    """The number of a value; a new value gets one as it is asked for.
 
-    def __init__(self, owner: Dictionary) -> None:
+    It knows nothing of the dictionary it is of: what refers to itself stays in memory until somebody
+    looks for such things, and a large log makes many dictionaries.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
-        self._learn = owner.learn
+        self.codes: dict[str, int] = {}
+        self.texts: list[str] = []
+        self.size = 0
+        """Bytes of all values."""
 
     def __missing__(self, value: bytes) -> int:
-        code = self[value] = self._learn(value)
+        text = decode(value)
+        code = self[value] = self.codes.setdefault(text, len(self.texts))
+        if code == len(self.texts):
+            self.texts.append(text)
+        self.size += len(value)
         return code
 
 
