@@ -36,6 +36,10 @@ options:
     description: Lists of accepted hits with owner, reason and expiry; these are counted, not shown.
     type: list
     elements: path
+  aliases:
+    description: Former names of computers, each with the name it has now; their records count as one's.
+    type: dict
+    default: {}
   today:
     description: The day on which suppressions are looked at (ISO 8601). The default is today, UTC.
     type: str
@@ -101,6 +105,7 @@ from ansible.module_utils.basic import AnsibleModule
 from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.canonical import canonical, jsonable
 from opsproof.logs import times
+from opsproof.logs.aliases import checked
 from opsproof.logs.audit import audit
 from opsproof.logs.options import Limits, Options
 from opsproof.logs.rules.load import default_rules
@@ -114,6 +119,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "until": {"type": "str"},
     "schemas": {"type": "list", "elements": "path"},
     "suppressions": {"type": "list", "elements": "path"},
+    "aliases": {"type": "dict", "default": {}},
     "today": {"type": "str"},
     "hits_per_rule": {"type": "int", "default": 1000},
     "dest": {"type": "path"},
@@ -157,6 +163,7 @@ def run_module(module: AnsibleModule) -> dict[str, Any]:
         schemas=load_schemas([Path(one) for one in options["schemas"] or ()]),
         suppressions=load_suppressions([Path(one) for one in options["suppressions"] or ()]),
         today=today.date(),
+        aliases=checked({str(old): str(new) for old, new in options["aliases"].items()}),
     )
     report = audit([Path(one) for one in options["paths"]], rules, options=asked)
     changed = options["dest"] is not None and write(

@@ -16,6 +16,8 @@ from opsproof.cli.audit import command
 from opsproof.errors import ExitCode, UsageError
 from opsproof.logs.audit import Options, Step, audit
 from opsproof.logs.rules.load import compile_texts
+from winlab.host.events import EventRecord
+from winlab.host.evtx_writer import evtx_bytes
 
 CLEAN = """\
 #Fields: date time c-ip cs-method cs-uri-stem cs-uri-query sc-status
@@ -50,6 +52,33 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_exit_code_is_the_worst(log: Path, text: str, code: ExitCode) -> None:
     log.write_text(text)
     assert run(log)[0] is code
+
+
+def test_logs_that_are_not_whole_are_findings(tmp_path: Path) -> None:
+    """Somebody who takes records out leaves nothing that a rule could hit."""
+    made = [
+        EventRecord(
+            record_id=number,
+            time_created=datetime(2026, 1, 5, 10, 0, number, tzinfo=UTC),
+            provider="Service Control Manager",
+            event_id=7036,
+            channel="System",
+            computer=computer,
+        )
+        for number, computer in ((1, "OLD"), (2, "NEW"), (4, "NEW"))
+    ]
+    log = tmp_path / "System.evtx"
+    log.write_bytes(evtx_bytes(made))
+    code, result = run(log, "--no-rules")
+    assert code is ExitCode.FINDINGS
+    assert "--alias OLD=NEW" in result.stdout
+    log.write_bytes(evtx_bytes(made[:2]))
+    assert "--alias OLD=NEW" in run(log, "--no-rules")[1].stdout
+    code, result = run(log, "--no-rules", "--alias", "OLD=NEW")
+    assert code is ExitCode.OK
+    assert "--alias" not in result.stdout
+    with pytest.raises(UsageError, match="old=: an alias needs"):
+        run(log, "--alias", "OLD")
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ from opsproof.cli.audit_print import PRINTERS, harmless
 from opsproof.cli.bar import Bar
 from opsproof.errors import ExitCode, UsageError, worst
 from opsproof.logs import times
+from opsproof.logs.aliases import checked
 from opsproof.logs.audit import Limits, Options, Progress, Step, audit
 from opsproof.logs.baseline import SHOWN, check_baseline, make_baseline, write_baseline
 from opsproof.logs.cluster import Cluster, load_manifest
 from opsproof.logs.explain import explain
-from opsproof.logs.model import FAULTS, AuditReport
+from opsproof.logs.model import FAULTS, INCIDENTS, AuditReport
 from opsproof.logs.options import cores
 from opsproof.logs.rules.load import compile_texts, default_cache, default_rules, load
 from opsproof.logs.schema import load_schemas
@@ -37,8 +38,9 @@ Examples:
   opsproof audit logs/ --write-baseline accepted.yml --owner zhang.san \\
     --reason 'state at hand-over, T-2026-118' --expires 2027-03-31
 \b
-Ends with 0 (no hit), 1 (hits), 2 (usage), 3 (a file or a rule could not be read, or no record
-was looked at, as when all are outside --since and --until; worse than hits).
+Ends with 0 (no hit), 1 (hits, or logs that were cleared, lack records or days, or go back in
+time), 2 (usage), 3 (a file or a rule could not be read, or no record was looked at, as when all
+are outside --since and --until; worse than hits).
 """
 
 
@@ -107,6 +109,12 @@ class _Zone(click.ParamType[ZoneInfo]):
     type=click.IntRange(1, 3650),
     metavar="DAYS",
     help="Report logs that reach back less than this (the law asks for six months).",
+)
+@click.option(
+    "--alias",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="A computer that was renamed: count its old records as the new name's; may be repeated.",
 )
 @click.option(
     "--processes",
@@ -233,11 +241,13 @@ def _accepting(
         """Hits that are accepted are no findings any more; what is uncovered still is."""
         made = make_baseline(report, owner=owner, reason=reason, expires=last, today=today)
         write_baseline(made, file)
+        gaps = f" and {made.gaps} quiet days" if made.gaps else ""
         click.echo(
-            f"{file}: {made.entries} entries accept {made.covered} hits until {last}", err=True
+            f"{file}: {made.entries} entries accept {made.covered} hits{gaps} until {last}",
+            err=True,
         )
         for title, count in made.uncovered.items():
-            click.echo(f"not accepted: {count} hits of {title}", err=True)
+            click.echo(f"not accepted: {count} of {title}", err=True)
         accepted = code is ExitCode.FINDINGS and not made.uncovered
         return ExitCode.OK if accepted else code
 
@@ -263,6 +273,7 @@ def _options(
     suppress: tuple[Path, ...],
     retention: int | None,
     processes: int,
+    alias: tuple[str, ...],
     shown: int | None,
 ) -> Options:
     now = datetime.now(UTC)
@@ -277,14 +288,22 @@ def _options(
         suppressions=load_suppressions(suppress),
         today=now.date(),
         processes=processes,
+        aliases=checked(dict(_old_and_new(one) for one in alias)),
         retained_since=None if retention is None else (until or now) - timedelta(days=retention),
     )
 
 
+def _old_and_new(alias: str) -> tuple[str, str]:
+    old, _, new = alias.partition("=")
+    return old, new
+
+
 def exit_code(report: AuditReport) -> ExitCode:
-    """Hits are findings; nothing to read, what could not be read, or no valid rule: not evaluated."""
+    """Hits and logs that are not whole are findings. Nothing to read, what could not be read, or a
+    rule that is none: not evaluated.
+    """
     codes = [ExitCode.OK]
-    if report.counts.hits:
+    if report.counts.hits or any(gap.kind in INCIDENTS for gap in report.gaps):
         codes.append(ExitCode.FINDINGS)
     if (
         report.nothing

@@ -25,7 +25,7 @@ from opsproof.evidence.schemas.log_audit import (
 )
 from opsproof.evidence.sums import sha256_file
 from opsproof.logs import times
-from opsproof.logs.model import FAULTS, AuditReport, Hit
+from opsproof.logs.model import FAULTS, INCIDENTS, AuditReport, Gap, Hit
 
 HITS = 40
 """Hits that the facts of a host show, at most; fewer where they are large."""
@@ -167,12 +167,18 @@ def _facts(
         rules=_by_rule(hits) if examined else None,
         hits=tuple(_first(sorted(hits, key=_worst_first))) if examined else None,
         unreadable=tuple(unreadable[:_LISTED]),
-        gaps=tuple(gap for gap in report.gaps if _host_of(gap.file) == mine.host)[:_LISTED],
+        gaps=_gaps(report, mine.host),
         suppressions=Suppressions(
             hits=report.counts.suppressed,
             expired=tuple(one for one in report.suppressions if one.expired)[:_LISTED],
         ),
     )
+
+
+def _gaps(report: AuditReport, host: str) -> tuple[Gap, ...]:
+    """The gaps of a host, incidents first: only so many are listed."""
+    mine = [gap for gap in report.gaps if _host_of(gap.file) == host]
+    return tuple(sorted(mine, key=lambda gap: gap.kind not in INCIDENTS)[:_LISTED])
 
 
 def _is_new(time: str | None, window: _Window) -> bool:

@@ -213,7 +213,8 @@ class _Run:
         if identity.kind in {Kind.W3C, Kind.IIS, Kind.NCSA}:
             # Two days on which nobody came are alike to the byte, and none of them is missing.
             for alike in self._names[identity.sha256]:
-                self._finder.named(alike, identity.sha256, min(tally.channels, default=""))
+                channel = min(tally.channels, default="")
+                self._finder.days.named(alike, identity.sha256, channel, tally.records, tally.span)
         for remark in notes.remarks:
             self._finder.gaps.append(
                 Gap(
@@ -256,7 +257,11 @@ class _Run:
         options = self._options
         hits, ran, not_run = self._collector.result()
         summary = self._summary.result()
-        suppressed = self._collector.suppressions.result()
+        accepted = self._collector.suppressions
+        gaps = tuple(
+            gap for gap in self._finder.result(summary.log_cleared) if not accepted.accepts(gap)
+        )
+        suppressed = accepted.result()
         sources = sorted(self._sources, key=lambda one: (one.file, one.sha256))
         since, until = (
             None if moment is None else times.text(times.micros(moment))
@@ -284,7 +289,7 @@ class _Run:
             rules_run=ran,
             rules_not_run=not_run,
             unreadable=tuple(sorted(self._unreadable, key=_place)),
-            gaps=self._finder.result(summary.log_cleared),
+            gaps=gaps,
             summary=summary,
             suppressions=suppressed,
             traffic=self._traffic.result(),

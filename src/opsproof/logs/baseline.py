@@ -17,7 +17,9 @@ import yaml
 from opsproof.errors import UsageError
 from opsproof.evidence.files import write_durably
 from opsproof.evidence.ids import content_id
-from opsproof.logs.model import AuditReport, Hit
+from opsproof.logs.days import folder_of
+from opsproof.logs.model import INCIDENTS, AuditReport, Hit
+from opsproof.logs.suppress import GAP
 
 LONGEST: Final = timedelta(days=366)
 """A baseline is looked at again after a year at the latest."""
@@ -32,14 +34,16 @@ _VOLATILE: Final = (
 
 @dataclass(frozen=True)
 class Baseline:
-    """The text of a list, how many hits its ``entries`` cover, and rules with hits that none can.
+    """The text of a list, how many hits and gaps its ``entries`` cover, and what none covers.
 
-    ``uncovered`` are hits beyond those shown.
+    ``uncovered`` are hits beyond those shown, by the title of their rule, and gaps that are incidents,
+    by their kind.
     """
 
     text: str
     entries: int
     covered: int
+    gaps: int
     uncovered: dict[str, int]
 
 
@@ -56,27 +60,40 @@ def make_baseline(
     """
     check_baseline(owner, reason, expires, today)
     entries: dict[str, dict[str, Any]] = {}
-    uncovered = Counter(
-        {rule.title: rule.hits - rule.shown for rule in report.rules_run if rule.hits > rule.shown}
-    )
-    covered = 0
-    for hit in report.hits:
-        match = {name: literal(value) for name, value in sorted(_stable(hit).items())}
-        # Without a field to tell it by, the entry would accept every hit of its rule.
-        told = {"match": match} if match else {"hit": hit.id}
-        covered += 1
-        key = content_id("BASELINE", {"rule": hit.rule, **told})
+
+    def accept(rule: str, told: dict[str, Any]) -> None:
+        key = content_id("BASELINE", {"rule": rule, **told})
         entries[key] = {
             "id": key,
-            "rule": hit.rule,
+            "rule": rule,
             **told,
             "owner": owner.strip(),
             "reason": reason.strip(),
             "expires": expires.isoformat(),
         }
+
+    uncovered: Counter[str] = Counter(
+        {rule.title: rule.hits - rule.shown for rule in report.rules_run if rule.hits > rule.shown}
+    )
+    for hit in report.hits:
+        match = {name: literal(value) for name, value in sorted(_stable(hit).items())}
+        # Without a field to tell it by, the entry would accept every hit of its rule.
+        accept(hit.rule, {"match": match} if match else {"hit": hit.id})
+    # Only what may well be in order: a log that was cleared is not accepted in passing.
+    uncovered.update(gap.kind for gap in report.gaps if gap.kind in INCIDENTS)
+    quiet = [gap for gap in report.gaps if gap.kind == "quiet-day"]
+    for gap in quiet:
+        match = {
+            "channel": literal(gap.channel),
+            "detail": f"{literal(gap.detail.partition(';')[0])}*",
+            "file": f"{literal(folder_of(gap.file))}*",
+        }
+        accept(f"{GAP}{gap.kind}", {"match": match})
     ordered = [entries[key] for key in sorted(entries)]
     text = yaml.safe_dump(ordered, allow_unicode=True, sort_keys=False)
-    return Baseline(text, len(ordered), covered, dict(sorted(uncovered.items())))
+    return Baseline(
+        text, len(ordered), len(report.hits), len(quiet), dict(sorted(uncovered.items()))
+    )
 
 
 def write_baseline(baseline: Baseline, file: Path) -> None:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
 
 from opsproof.logs import times
+from opsproof.logs.days import Days, folder_of
 from opsproof.logs.model import Cleared, Gap, GapKind
 from opsproof.logs.table import Longs, Table
 
 BACKWARDS: Final = 60_000_000
 """Microseconds that a log's time may go back: records of several threads are not in strict order."""
-
-_DAILY: Final = (
-    re.compile(r"(?:ex|in|nc)(\d\d)(\d\d)(\d\d)(?:\d\d)?(?:_x)?\.log$", re.IGNORECASE),
-    re.compile(r"(?<!\d)20(\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)"),
-)
-"""Year, month and day in a log's name: as IIS names daily and hourly logs (``_x``: with fields of
-one's own; Microsoft Learn, "Custom Fields in a Log File for a Site"), and as others do.
-"""
-_MOST_DAYS: Final = 400
 
 _Log: TypeAlias = tuple[str, str]
 """The computer that wrote a log, and the channel. Channels are called alike on all computers."""
@@ -113,7 +105,7 @@ class GapFinder:
     _block: int | None = None
     _waiting: dict[_Log, list[tuple[Longs, Longs]]] = field(default_factory=dict)
     _oldest: dict[_Log, tuple[int, str, str]] = field(default_factory=dict)
-    _days: dict[_Log, dict[date, tuple[str, str]]] = field(default_factory=dict)
+    days: Days = field(default_factory=Days)
 
     def add(self, table: Table, file: str, sha256: str) -> None:
         """The next batch of the file."""
@@ -127,7 +119,8 @@ class GapFinder:
             if len(known):
                 oldest = (int(known.min()), file, sha256)
                 computer, channel = log
-                key = (computer or _folder(file), channel)
+                self.days.seen(file, computer, known)
+                key = (computer or folder_of(file), channel)
                 self._oldest[key] = min(self._oldest.get(key, oldest), oldest)
 
     def _flush(self) -> None:
@@ -148,12 +141,14 @@ class GapFinder:
             self._orders.setdefault(log, _Order()).merge(order)
         for key, oldest in other._oldest.items():
             self._oldest[key] = min(self._oldest.get(key, oldest), oldest)
+        self.days.merge(other.days)
 
     def close(self, file: str, sha256: str, *, original: bool, records: int) -> None:
         """The file is done. ``original``: it is a log itself, so its ids must have no holes."""
         self._flush()
         if not records:
             self._gap("no-records", file, sha256, "", "the file holds no record")
+        self._renamed(file, sha256)
         several = len({computer for computer, _ in self._orders}) > 1
         for (computer, channel), order in sorted(self._orders.items()):
             whose = f"of {computer}, " if several and computer else ""
@@ -172,17 +167,22 @@ class GapFinder:
                 self._gap("time-backwards", file, sha256, channel, detail)
         self._orders.clear()
 
-    def named(self, file: str, sha256: str, channel: str) -> None:
-        """Note the day that a web log's name says it is of; logs of other names are another series."""
-        name = re.split("[/!]", file)[-1]
-        match = next(filter(None, (form.search(name) for form in _DAILY)), None)
-        if match:
-            try:
-                day = date(2000 + int(match[1]), int(match[2]), int(match[3]))
-            except ValueError:
-                return
-            series = _folder(file) + name[: match.start()]
-            self._days.setdefault((series, channel), {})[day] = (file, sha256)
+    def _renamed(self, file: str, sha256: str) -> None:
+        """A log that another computer goes on with, id by id: it was renamed, or joined a domain."""
+        by_channel: dict[str, list[tuple[int, int, str]]] = {}
+        for (computer, channel), order in self._orders.items():
+            if order.first_id >= 0:
+                entry = (order.first_id, order.last_id, computer)
+                by_channel.setdefault(channel, []).append(entry)
+        for channel, entries in sorted(by_channel.items()):
+            entries.sort()
+            for (_, last, before), (first, _, after) in pairwise(entries):
+                if first == last + 1:
+                    detail = (
+                        f"up to record {last} the computer is called {before}, from {first} on {after}: "
+                        f"it counts as two; --alias {before}={after} makes it one"
+                    )
+                    self._gap("computer-renamed", file, sha256, channel, detail)
 
     def result(self, cleared: tuple[Cleared, ...]) -> tuple[Gap, ...]:
         """All gaps, sorted."""
@@ -190,23 +190,11 @@ class GapFinder:
             who = f" by {one.account}" if one.account else ""
             detail = f"the log was cleared{who}: what it held before is gone"
             self._gap("log-cleared", one.file, one.sha256, one.channel, detail, one.time)
-        self._missing_days()
+        self.gaps += self.days.result()
         self._short_retention()
         return tuple(
             sorted(self.gaps, key=lambda one: (one.file, one.kind, one.channel, one.detail))
         )
-
-    def _missing_days(self) -> None:
-        for (_, channel), days in sorted(self._days.items()):
-            last = max(days)
-            day = min(days)
-            for _ in range(_MOST_DAYS):
-                day += timedelta(days=1)
-                if day >= last:
-                    break
-                if day not in days:
-                    file, sha256 = days[last]
-                    self._gap("missing-day", file, sha256, channel, f"no log of {day.isoformat()}")
 
     def _short_retention(self) -> None:
         if self.retained_since is None:
@@ -229,13 +217,6 @@ class GapFinder:
         self.gaps.append(
             Gap(kind=kind, file=file, sha256=sha256, channel=channel, detail=detail, first=first)
         )
-
-
-def _folder(file: str) -> str:
-    """The folder that a file is in, by its name in the report; the whole cabinet, which has folders
-    of its own making.
-    """
-    return file[: (file.rfind("!") if "!" in file else file.rfind("/")) + 1]
 
 
 def _by_log(table: Table) -> list[tuple[_Log, Longs]]:

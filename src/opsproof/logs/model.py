@@ -149,9 +149,11 @@ class RuleNotRun(Record, frozen=True, kw_only=True):
 
 
 GapKind: TypeAlias = Literal[
+    "computer-renamed",
     "log-cleared",
     "missing-day",
     "no-records",
+    "quiet-day",
     "record-id-hole",
     "short-retention",
     "time-backwards",
@@ -159,10 +161,17 @@ GapKind: TypeAlias = Literal[
 ]
 
 
+INCIDENTS: Final[frozenset[GapKind]] = frozenset(
+    {"log-cleared", "missing-day", "record-id-hole", "time-backwards"}
+)
+"""Gaps that do not come about by themselves; the others have harmless causes as well."""
+
+
 class Gap(Record, frozen=True, kw_only=True):
     """Something that is missing from, or wrong with the order of, the records that were read.
 
     Ids are only expected without holes where the file is a log itself, not an export of a query.
+    ``missing-day`` and ``quiet-day`` are told apart in :mod:`opsproof.logs.days`.
     """
 
     kind: GapKind

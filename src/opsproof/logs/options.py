@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 
@@ -34,7 +35,8 @@ class Options:
     does. ``schemas`` say what data logs mean, ``zone`` is that of local times in logs that do not
     say (IIS native). ``suppressions`` hold until they expire; ``today`` None: for ever.
     ``retained_since``: every log must reach back to it. ``processes`` read large logs side by side,
-    in parts of ``part_bytes``; the report depends on neither.
+    in parts of ``part_bytes``; the report depends on neither. ``aliases`` are former names of
+    computers (:func:`opsproof.logs.aliases.checked`).
     """
 
     since: datetime | None = None
@@ -47,6 +49,7 @@ class Options:
     retained_since: datetime | None = None
     processes: int = field(default_factory=cores)
     part_bytes: int = 1 << 25
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def micros(moment: datetime | None) -> int | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from opsproof.logs import times, traffic
+from opsproof.logs.aliases import renamed
 from opsproof.logs.collect import Collector
 from opsproof.logs.evaluate import Evaluator
 from opsproof.logs.files import READERS
@@ -56,6 +57,11 @@ class Tally:
         self.channels |= other.channels
         if other.first is not None and other.last is not None:
             self._stretch(other.first, other.last)
+
+    @property
+    def span(self) -> int:
+        """Microseconds from the first record to the last."""
+        return 0 if self.first is None or self.last is None else self.last - self.first
 
     def _stretch(self, low: int, high: int) -> None:
         self.first = low if self.first is None else min(self.first, low)
@@ -123,15 +129,16 @@ class Examiner:
         finder = GapFinder(self._options.micros(self._options.retained_since))
         part = Part(Tally(), Notes(), self.collector(), Summarizer(), TrafficCounter(), finder)
         part.collector.source(log.name, unit.sha256)
-        for table in self._tables(unit, part.notes):
-            table.source = 0
+        for read in self._tables(unit, part.notes):
+            read.source = 0
+            table = renamed(read, self._options.aliases)
             inside = self._inside(table)
             part.tally.add(table, int(np.count_nonzero(inside)))
             part.collector.see(table)
             part.finder.add(table, log.name, unit.sha256)
             part.summary.add(table, inside, log.name, unit.sha256)
             part.traffic.add(table, inside)
-            for rule, rows in self._evaluator.hits(table):
+            for rule, rows in self._evaluator.hits(read):
                 kept = rows[inside[rows]]
                 if len(kept):
                     part.collector.add(rule, table, kept)

@@ -9,6 +9,8 @@ A list in YAML, written by hand or made from a report (:mod:`opsproof.logs.basel
       reason: installed by ticket T-2026-118
       expires: 2027-03-31                            # the last day it holds (UTC)
       hit: HIT-0123456789abcdef01234567              # this one hit alone; where match is not enough
+
+A gap is accepted by ``rule: gap:KIND`` and at least one of ``file``, ``channel`` and ``detail``.
 """
 
 from __future__ import annotations
@@ -18,18 +20,22 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import msgspec
 
 from opsproof.errors import UsageError
 from opsproof.logs import hit_id
-from opsproof.logs.model import Suppressed
+from opsproof.logs.model import Gap, GapKind, Suppressed
 from opsproof.logs.rules.compiled import Meta
 
 if TYPE_CHECKING:
     from opsproof.controls.strict_yaml import Document
 
+GAP: Final = "gap:"
+"""What the rule of a suppression begins with that accepts gaps."""
+
+_GAP_FIELDS: Final = frozenset({"file", "channel", "detail"})
 _KEYS = ("id", "rule", "owner", "reason", "expires")
 
 
@@ -85,6 +91,15 @@ class Suppressions:
         for one in chosen:
             if one.fits(lowered) and (not one.hit or one.hit == own_id()):
                 self._counts[one.id] += shown
+                return True
+        return False
+
+    def accepts(self, gap: Gap) -> bool:
+        """Whether one that still holds is for a gap; it is counted."""
+        fields = {"file": gap.file, "channel": gap.channel, "detail": gap.detail}
+        for one in self._known:
+            if one.rule == f"{GAP}{gap.kind}" and not self._over(one) and one.fits(fields):
+                self._counts[one.id] += 1
                 return True
         return False
 
@@ -155,6 +170,7 @@ def _entry(entry: Any, document: Document, number: int) -> Suppression:
             where=document.where(number, "hit"),
             remedy="copy it from the report (--format json or csv), HIT- and 24 digits",
         )
+    _check_gap(entry, document, number)
     match = entry.get("match")
     if isinstance(match, dict):
         # A number such as an event id is what it is in the record: text.
@@ -167,3 +183,25 @@ def _entry(entry: Any, document: Document, number: int) -> Suppression:
         keys = [key for key in path.rstrip("`").split(".") if key]
         where = document.where(number, *keys)
         raise UsageError(": ".join([*keys, what]), where=where) from error
+
+
+def _check_gap(entry: dict[str, Any], document: Document, number: int) -> None:
+    """What would accept no gap, or every one of its kind for ever, is refused."""
+    rule = str(entry["rule"])
+    if not rule.startswith(GAP):
+        return
+    kinds = get_args(GapKind)
+    if rule.removeprefix(GAP) not in kinds:
+        raise UsageError(
+            f"{rule!r} is no kind of gap",
+            where=document.where(number, "rule"),
+            remedy=f"known are {', '.join(GAP + kind for kind in kinds)}",
+        )
+    match = entry.get("match")
+    names = {str(name).lower() for name in match} if isinstance(match, dict) else set()
+    if not names or names - _GAP_FIELDS:
+        raise UsageError(
+            "gaps are accepted by their file, channel or detail, and by nothing else",
+            where=document.where(number),
+            remedy="give match, with * and ? where more than one is meant",
+        )
