@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 import pytest
 from tests.logs.test_audit import RULES, record
 
+from opsproof import workers
 from opsproof.evidence.canonical import canonical
 from opsproof.logs import audit as audit_module
-from opsproof.logs import workers
 from opsproof.logs.audit import Limits, Options, audit
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import compile_texts
@@ -94,14 +93,3 @@ def test_part_of_a_dead_worker_is_examined_again(
     assert canonical(audit([folder], rules, options=options)) == canonical(
         audit([folder], rules, options=PARTS)
     )
-
-
-def test_no_copy_is_made_while_threads_run() -> None:
-    done = threading.Event()
-    thread = threading.Thread(target=done.wait)
-    thread.start()
-    try:
-        assert not workers._may_fork()
-    finally:
-        done.set()
-        thread.join()

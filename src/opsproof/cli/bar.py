@@ -37,8 +37,7 @@ class Bar:
         self._task = self._bar.add_task(what, total=None, rate="?")
 
     def __enter__(self) -> Callable[[int, int], None]:
-        """Begin to show."""
-        self._bar.start()
+        """Shown from the first word on: its thread must not run yet where worker processes are begun."""
         return self.told
 
     def __exit__(self, *_: object) -> None:
@@ -47,6 +46,7 @@ class Bar:
 
     def told(self, done: int, total: int) -> None:
         """``done`` of ``total``."""
+        self._bar.start()
         now = self._clock()
         rate = done / max(now - self._begun, 0.001)
         self._bar.update(self._task, completed=done, total=total, rate=f"{rate:,.0f}")

@@ -17,13 +17,13 @@ from opsproof.logs.gaps import GapFinder
 from opsproof.logs.model import AuditReport, Counts, Gap, Kind, Source, Unreadable
 from opsproof.logs.nothing import why_nothing
 from opsproof.logs.options import Limits, Options
-from opsproof.logs.parts import Examiner, Part, Tally, Unit, seldom_collected
+from opsproof.logs.parts import Examiner, Part, Tally, Unit
 from opsproof.logs.readers.base import Damage, Log, Notes
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import default_cache, load
 from opsproof.logs.summary import Summarizer
 from opsproof.logs.traffic import TrafficCounter
-from opsproof.logs.workers import Workers
+from opsproof.workers import Workers, seldom_collected
 
 __all__ = ["Limits", "Options", "Progress", "Step", "audit"]
 
@@ -112,12 +112,12 @@ class _Run:
         self._unreadable: list[Unreadable] = []
         self._names: dict[str, list[str]] = {}
         self._duplicates = 0
-        self._workers: Workers | None = None
+        self._workers: Workers[Unit, Part] | None = None
 
     def begin(self, files: Sequence[LogFile]) -> None:
         """Start worker processes where that pays: they get ready while files are identified."""
         if self._options.processes > 1 and self._cluster is None and _size(files) >= SIDE_BY_SIDE:
-            self._workers = Workers(self._rules, self._options, self._examiner)
+            self._workers = Workers(self._examiner.opened, self._options.processes - 1)
 
     def close(self) -> None:
         """End the worker processes."""
@@ -146,7 +146,7 @@ class _Run:
         if self._cluster is not None:
             parts = examined_on(self._cluster, asked, self._rules, self._options)
         elif self._workers is not None:
-            parts = self._workers.examined(asked)
+            parts = self._workers.done(asked, self._examiner.examine)
         else:
             parts = map(self._examiner.examine, asked)
         read = set()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 
+from opsproof import workers
 from opsproof.logs import times
 from opsproof.logs.schema import Schema
 from opsproof.logs.suppress import Suppression
@@ -16,7 +16,7 @@ _MOST_PROCESSES = 4
 
 def cores() -> int:
     """The cores this process may use, at most four: each worker wants memory of its own."""
-    return min(_MOST_PROCESSES, len(os.sched_getaffinity(0)))
+    return min(_MOST_PROCESSES, workers.cores())
 
 
 @dataclass(frozen=True, slots=True)

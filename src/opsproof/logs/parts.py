@@ -7,8 +7,7 @@ same report.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -89,23 +88,6 @@ class Part:
     finder: GapFinder
 
 
-@contextmanager
-def seldom_collected() -> Iterator[None]:
-    """While many units are examined: look for garbage in cycles less often, and not in what is there.
-
-    The rules stay: looking through them again and again would cost a tenth of the time.
-    """
-    thresholds, frozen = gc.get_threshold(), gc.get_freeze_count()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        if not frozen:
-            gc.unfreeze()
-
-
 class Examiner:
     """Examines units with one rule set: what a worker does."""
 
@@ -116,6 +98,15 @@ class Examiner:
         self._wanted = self._evaluator.wanted | self.collector().wanted | WANTED | traffic.WANTED
         self._since = options.micros(options.since)
         self._until = options.micros(options.until)
+
+    def __reduce__(self) -> tuple[type[Examiner], tuple[RuleSet, Options]]:
+        """Made ready anew in a fresh interpreter: what is compiled holds functions."""
+        return Examiner, (self._rules, self._options)
+
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[Unit], Part]]:
+        """The work of a worker; see :mod:`opsproof.workers`."""
+        yield self.examine
 
     def collector(self) -> Collector:
         """An empty collector."""

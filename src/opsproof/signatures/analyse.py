@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import multiprocessing
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import msgspec
 
 from opsproof.signatures import cross, sm2
 from opsproof.signatures.basedata import BadRow
@@ -21,14 +21,15 @@ from opsproof.signatures.certificates import Certificate, load
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import BATCH, Database
 from opsproof.signatures.diagnose import Diagnoser
-from opsproof.signatures.errors import SourceError
 from opsproof.signatures.model import BaseRecord, Diagnosis, RecordClass, key_text
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.revocation import load_revocations
 from opsproof.signatures.workbook import Workbook
+from opsproof.workers import Workers, seldom_collected
 
-RANGE = 20_000
-"""Records of one unit of work."""
+_BATCHES = 3
+"""Batches of one unit of work."""
+_JSON = msgspec.json.Encoder()
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told the records done and the records there are."""
@@ -83,47 +84,49 @@ class Analysis:
 
 
 def analyse(
-    job: Job, *, workers: int = 1, progress: Progress | None = None, range_size: int = RANGE
+    job: Job, *, workers: int = 1, progress: Progress | None = None, batch: int = BATCH
 ) -> Analysis:
     """Diagnose every record of the table; findings go to the job's workbook.
 
-    The base data must be in the workbook already (:meth:`Workbook.add_base`).
+    The base data must be in the workbook already (:meth:`Workbook.add_base`). The result does not
+    depend on the number of ``workers``, this process included; ``table_sha256`` does on ``batch``.
 
     Raises:
         SourceError: the database cannot be read.
     """
-    workbook = Workbook(job.workbook)
-    database = Database(job.url, job.profile)
-    try:
+    with (
+        Workers(partial(_opened, job, batch), workers - 1) as side,
+        closing(_Worker(job, batch)) as here,
+        seldom_collected(),
+    ):
         # Counting costs a look at every page: only where somebody waits for the end.
-        total = database.count() if progress is not None else 0
-        seen = 0
+        total = here.database.count() if progress is not None else 0
+        seen = matched = 0
         digests = hashlib.sha256()
-        matched = 0
-        for part in _parts(job, database, workers, range_size):
-            workbook.add_found(part.findings)
+        # A process alone need not look where ranges end.
+        parts = here.parts() if workers == 1 else side.done(here.ranges(), here.part)
+        for part in filter(lambda one: one.records, parts):
+            here.workbook.add_found(part.findings)
             digests.update(part.digest)
             seen += part.records
             matched += part.with_base
             if progress is not None:
                 progress(seen, max(total, seen))
-        diagnoser = job.diagnoser()
-        cross.resolve(database, diagnoser, workbook)
-        classes = workbook.classes()
-        wrong = sum(classes.values())
-        base_rows = workbook.base_count()
+        cross.resolve(here.database, here.diagnoser, here.workbook)
+        classes = here.workbook.classes()
+        base_rows = here.workbook.base_count()
         return Analysis(
             records=seen,
-            classes={RecordClass.VALID: seen - wrong, **dict(sorted(classes.items()))},
+            classes={
+                RecordClass.VALID: seen - sum(classes.values()),
+                **dict(sorted(classes.items())),
+            },
             base_rows=base_rows,
             base_without_record=base_rows - matched,
-            bad_rows=workbook.bad_rows(),
+            bad_rows=here.workbook.bad_rows(),
             table_sha256=digests.hexdigest(),
-            signers=diagnoser.checker.book.signers(),
+            signers=here.diagnoser.checker.book.signers(),
         )
-    finally:
-        database.close()
-        workbook.close()
 
 
 @dataclass(frozen=True)
@@ -150,53 +153,18 @@ class _Tally:
 
 
 Ends: TypeAlias = tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]
-
-
-def _parts(job: Job, database: Database, workers: int, size: int) -> Iterator[Part]:
-    if workers == 1:
-        worker = _Worker(job)
-        try:
-            yield from worker.parts((None, None), size)
-        finally:
-            worker.close()
-        return
-    context = multiprocessing.get_context("spawn")
-    waiting: deque[Future[list[Part]]] = deque()
-    try:
-        with ProcessPoolExecutor(workers, context, _start, (job,)) as pool:
-            try:
-                # A window: results that nobody has taken yet must not fill the memory.
-                for ends in _ranges(database, size):
-                    waiting.append(pool.submit(_run, ends, size))
-                    if len(waiting) > 2 * workers:
-                        yield from waiting.popleft().result()
-                while waiting:
-                    yield from waiting.popleft().result()
-            finally:
-                for one in waiting:
-                    one.cancel()
-    except BrokenProcessPool as error:
-        raise SourceError(
-            "a process that verifies was killed",
-            where="--workers",
-            remedy="look for a lack of memory in the system's log; nothing was written",
-        ) from error
-
-
-def _ranges(database: Database, size: int) -> Iterator[Ends]:
-    begin: tuple[Any, ...] | None = None
-    for end in database.boundaries(size):
-        yield begin, end
-        begin = end
-    yield begin, None
+"""The keys that a range comes after and ends with; None: the table's begin and end."""
 
 
 class _Worker:
-    def __init__(self, job: Job) -> None:
+    """One process's connections and what it verifies with."""
+
+    def __init__(self, job: Job, batch: int) -> None:
         self.database = Database(job.url, job.profile)
         self.workbook = Workbook(job.workbook)
         self.diagnoser = job.diagnoser()
         self.base_delivered = job.base_delivered
+        self.batch = batch
         self.quick = self.diagnoser.checker.quick()
         self.key = [job.profile.columns.index(name) for name in job.profile.key]
         self.digested = [*self.key, job.profile.columns.index(job.profile.signature.column)]
@@ -205,16 +173,30 @@ class _Worker:
         self.database.close()
         self.workbook.close()
 
-    def parts(self, ends: Ends, size: int) -> Iterator[Part]:
-        """A range of keys in parts of ``size`` records; the last may be smaller."""
+    def ranges(self) -> Iterator[Ends]:
+        """The units of work."""
+        begin: tuple[Any, ...] | None = None
+        for end in self.database.boundaries(_BATCHES * self.batch):
+            yield begin, end
+            begin = end
+        yield begin, None
+
+    def part(self, ends: Ends) -> Part:
+        """What is in a range of keys."""
         part = _Tally()
-        for batch in self.database.stream(*ends, batch=min(BATCH, size)):
+        for batch in self.database.stream(*ends, batch=self.batch):
             with sm2.quiet():
                 self._look(batch, part)
-            if part.records >= size:
-                yield part.part()
-                part = _Tally()
-        if part.records:
+        return part.part()
+
+    def parts(self) -> Iterator[Part]:
+        """The parts of all :meth:`ranges`, in one go."""
+        batches = self.database.stream(batch=self.batch)
+        for first in batches:
+            part = _Tally()
+            with sm2.quiet():
+                for batch in chain([first], islice(batches, _BATCHES - 1)):
+                    self._look(batch, part)
             yield part.part()
 
     def _look(self, batch: Sequence[Sequence[Any]], tally: _Tally) -> None:
@@ -251,22 +233,14 @@ class _Worker:
 
 def column_bytes(cells: Sequence[Any]) -> bytes:
     """What a column's cells are hashed as: other cells give other bytes."""
-    if set(map(type, cells)) <= {str, type(None)}:
-        lengths = [-1 if cell is None else len(cell) for cell in cells]
-        return f"{lengths}{''.join(filter(None, cells))}".encode("utf-8", "surrogatepass")
+    if set(map(type, cells)) <= {str, int, type(None)}:
+        with suppress(UnicodeEncodeError):  # half a surrogate pair
+            return _JSON.encode(cells)
     return repr(list(cells)).encode("utf-8", "surrogatepass")
 
 
-_worker: _Worker | None = None
-
-
-def _start(job: Job) -> None:
-    """Once a process. What was imported and compiled is garbage at no time: not looked at again."""
-    global _worker
-    _worker = _Worker(job)
-    gc.freeze()
-
-
-def _run(ends: Ends, size: int) -> list[Part]:
-    assert _worker is not None
-    return list(_worker.parts(ends, size))
+@contextmanager
+def _opened(job: Job, batch: int) -> Iterator[Callable[[Ends], Part]]:
+    """The work of a process beside this one."""
+    with closing(_Worker(job, batch)) as worker:
+        yield worker.part

@@ -27,6 +27,8 @@ from opsproof.signatures.values import ValueProblemError, moment
 Cells: TypeAlias = Sequence[Any]
 """One record: the cells of ``profile.columns``."""
 Verify: TypeAlias = Callable[[bytes, bytes], bool]
+Decode: TypeAlias = Callable[[Sequence[Any]], Sequence[bytes | None]]
+"""Cells of the signature's column to bytes; None: look closer."""
 
 _MOST_SIGNERS = 10_000
 _DAY = timedelta(days=1)
@@ -82,7 +84,7 @@ class Quick:
         found = []
         for message, data, name, at in zip(
             self._messages([columns[place] for place in self._fields]),
-            map(self._decode, columns[self._signature]),
+            self._decode(columns[self._signature]),
             columns[self._reference],
             _moments(columns[self._signed_at], self._zone),
             strict=True,
@@ -91,10 +93,11 @@ class Quick:
                 found.append(False)
                 continue
             signer = known.get(name) or self._signer(name)
-            good = signer is not None and (
-                (at.tzinfo is None and signer.begin < at < signer.end) or sure(signer, at)
+            found.append(
+                signer is not None
+                and ((at.tzinfo is None and signer.begin < at < signer.end) or sure(signer, at))
+                and signer.verify(message, data)
             )
-            found.append(good and signer is not None and signer.verify(message, data))
         return found
 
     def _sure(self, signer: _Signer, at: datetime) -> bool:
@@ -157,24 +160,9 @@ def _moment(cell: Any, zone: ZoneInfo) -> datetime | None:
         return None
 
 
-def _decoder(column: SignatureColumn) -> Callable[[Any], bytes | None]:
-    """:func:`encodings.decode` without an exception a cell, quick for base64."""
+def _decoder(column: SignatureColumn) -> Decode:
+    """:func:`encodings.decode` of many cells, quick for base64."""
     encoding = column.encoding
-
-    def base64(stored: Any) -> bytes | None:
-        if type(stored) is not str:
-            return None
-        try:
-            data = a2b_base64(stored, strict_mode=True)
-        except (Error, ValueError):
-            return None
-        # Spare bits (RFC 4648 section 3.5) are the only other way to write the same bytes.
-        if len(stored) % 4:  # the strict mode of Python 3.11 takes one "=" too many
-            return None
-        if stored[-1:] == "=":
-            spare = stored[-2] not in _NO_SPARE_2 if stored[-2] != "=" else stored[-3] not in "AQgw"
-            return None if spare else data
-        return data or None
 
     def other(stored: Any) -> bytes | None:
         if isinstance(stored, memoryview):
@@ -184,7 +172,42 @@ def _decoder(column: SignatureColumn) -> Callable[[Any], bytes | None]:
         except MalformedError:
             return None
 
-    return base64 if encoding == "base64" else other
+    return _base64 if encoding == "base64" else lambda cells: list(map(other, cells))
+
+
+def _base64(cells: Sequence[Any]) -> Sequence[bytes | None]:
+    if set(map(type, cells)) == {str}:
+        try:
+            found = [a2b_base64(cell, strict_mode=True) for cell in cells]
+        except (Error, ValueError):
+            pass
+        else:
+            # A column has few lengths and few ends.
+            if all(_exact(*one) for one in {(len(cell), cell[-3:]) for cell in cells}):
+                return found
+    return list(map(_base64_cell, cells))
+
+
+def _base64_cell(stored: Any) -> bytes | None:
+    if type(stored) is not str:
+        return None
+    try:
+        data = a2b_base64(stored, strict_mode=True)
+    except (Error, ValueError):
+        return None
+    return data if _exact(len(stored), stored[-3:]) else None
+
+
+def _exact(length: int, end: str) -> bool:
+    """Whether base64 of this length and with these last three characters is the only way to write it.
+
+    Spare bits (RFC 4648 section 3.5) are another; Python 3.11's strict mode takes one "=" too many.
+    """
+    if length == 0 or length % 4:
+        return False
+    if end[2] != "=":
+        return True
+    return end[0] in "AQgw" if end[1] == "=" else end[1] in _NO_SPARE_2
 
 
 def _verifier(key: PublicKey, algorithm: Algorithm, column: SignatureColumn, own: bytes) -> Verify:

@@ -149,6 +149,8 @@ def _escape(text: str) -> str:
 
 
 def _encoder(name: str) -> Callable[[str], bytes]:
+    if name == "utf-8":
+        return str.encode
     encode = codecs.getencoder(name)
     if name == "utf-16":  # the platform's order must not matter: little endian with a BOM
         return lambda text: codecs.BOM_UTF16_LE + text.encode("utf-16-le")

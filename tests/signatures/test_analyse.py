@@ -1,0 +1,91 @@
+"""The same analysis for any number of processes, and whatever becomes of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.signatures import drills
+
+from opsproof import workers
+from opsproof.signatures import analyse as analyse_module
+from opsproof.signatures import simulate
+from opsproof.signatures.analyse import Analysis, Ends, Part, column_bytes
+from opsproof.signatures.model import Diagnosis
+from opsproof.signatures.simulate import Drill
+from opsproof.signatures.workbook import Workbook
+
+RECORDS = 66
+"""Eleven parts of two batches of three records: the last range of keys is empty."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def drill(request: pytest.FixtureRequest, tmp_path: Path) -> Drill:
+    url = None
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").new_database()
+    lab = drills.lab_of("ecdsa")
+    return simulate.simulate(tmp_path, lab, records=RECORDS, seed=4, url=url, damaged_percent=60)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Units of six records, and copies although the test runner has threads."""
+    monkeypatch.setattr(analyse_module, "_BATCHES", 2)
+    monkeypatch.setattr(workers, "_may_fork", lambda: True)
+
+
+def found(drill: Drill, **options: Any) -> tuple[Analysis, list[Diagnosis]]:
+    """The analysis and every row of its workbook."""
+    job, analysis = drills.analysed(drill, batch=3, **options)
+    workbook = Workbook(job.workbook)
+    rows = list(workbook.found())
+    workbook.close()
+    return analysis, rows
+
+
+def test_processes_find_the_same(drill: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = found(drill)
+    assert one[0].records == RECORDS
+    assert len(one[1]) > RECORDS // 3
+    assert found(drill, workers=2) == one
+    assert found(drill, workers=4) == one
+    if drill.url.startswith("sqlite"):  # fresh interpreters take a second or two
+        monkeypatch.setattr(workers, "_may_fork", lambda: False)
+        assert found(drill, workers=2) == one
+
+
+def test_a_killed_process_changes_nothing(drill: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = found(drill)
+    own, part = os.getpid(), analyse_module._Worker.part
+    done: list[Ends] = []
+
+    def killed(self: analyse_module._Worker, ends: Ends) -> Part:
+        if os.getpid() != own:
+            os.kill(os.getpid(), signal.SIGKILL)
+        done.append(ends)
+        return part(self, ends)
+
+    monkeypatch.setattr(analyse_module._Worker, "part", killed)
+    assert found(drill, workers=3) == one
+    assert len(done) == RECORDS // 6 + 1
+
+
+def test_progress_ends_with_every_record(drill: Drill) -> None:
+    told: list[tuple[int, int]] = []
+    found(drill, workers=2, progress=lambda done, total: told.append((done, total)))
+    assert told == [(done, RECORDS) for done in range(6, RECORDS + 1, 6)]
+
+
+def cells() -> Iterator[list[Any]]:
+    yield from ([None, "a"], ["a", None], ["", "a"], ["a", ""], ["None", "a"], ["null", "a"])
+    yield from ([1, 2], ["1", "2"], [1, "2"], [12], ["1,2"], [True, 2], [1.0, 2], [b"1", 2])
+    yield from (['a","b'], ["a", "b"], ["\ud800"], ["\\ud800"], ["?"], [2**70], [str(2**70)])
+
+
+def test_other_cells_are_hashed_as_other_bytes() -> None:
+    assert len({column_bytes(one) for one in cells()}) == len(list(cells()))
