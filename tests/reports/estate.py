@@ -240,6 +240,7 @@ def _facts(host: Host) -> dict[str, Any]:
 
 def _hit(raw: str) -> dict[str, Any]:
     return {
+        "id": "HIT-5a0c1d2e3f405162738495a6",
         "rule": "f2f01843-e7b8-4f95-a35a-d23584476423",
         "title": "Security Eventlog Cleared",
         "severity": "high",

@@ -26,6 +26,12 @@ def finding(expected: Any, observed: Any = None, waiver: str | None = None) -> F
     )
 
 
+GAPS = {
+    "none": "gaps",
+    "least": 0,
+    "where": {"path": "kind", "one_of": ["log-cleared", "missing-day"]},
+    "holds": {"all": [{"path": "kind", "present": True}, {"path": "detail", "present": True}]},
+}
 DISKS = {"every": "disks", "holds": {"path": "free_percent", "at_least": 10}, "least": 1}
 
 
@@ -66,6 +72,12 @@ DISKS = {"every": "disks", "holds": {"path": "free_percent", "at_least": 10}, "l
             "没有已停的自动服务（触发启动 = 否）",
             "no stopped automatic services (trigger start = no)",
         ),
+        (
+            GAPS,
+            "没有日志断点（类别为日志被清除、缺少一天的日志之一）",
+            "no gaps in the logs (kind one of log cleared, a day is missing)",
+        ),
+        ({"path": "rules.high", "empty": True}, "高危命中应为空", "no hits of high severity"),
         ({"path": "a.unheard_of", "at_most": 3}, "unheard_of ≤ 3", "unheard_of ≤ 3"),
     ],
 )
@@ -131,6 +143,23 @@ def test_a_duration_reads_in_its_two_largest_units(seconds: int, zh: str, en: st
     assert threshold(finding({"path": "uptime_seconds", "at_most": seconds})) == {
         "zh-CN": f"运行时间 ≤ {zh}",
         "en": f"uptime ≤ {en}",
+    }
+
+
+def test_what_was_found_in_logs_is_named_in_the_language_of_the_sheet() -> None:
+    rule = {"rule": "x", "title": "SQL injection", "title_zh": "SQL注入", "hits": 204}
+    plain = {"rule": "y", "title": "Other", "title_zh": "", "hits": 1}
+    expected = {"path": "rules.high", "empty": True}
+    found = measured(finding(expected, {"rules.high": [rule, plain]}), State.FAIL)
+    assert found == {
+        "zh-CN": "2个：SQL注入：204次、Other：1次",
+        "en": "2: SQL injection: 204 hits, Other: 1 hits",
+    }
+    gap = {"kind": "log-cleared", "channel": "Security", "detail": "by anna", "file": "x"}
+    observed: Any = {"gaps": {"elements": 1, "offending": 1, "shown": [gap]}}
+    assert measured(finding(GAPS, observed), State.FAIL) == {
+        "zh-CN": "1个中1个不符：Security：类别 日志被清除，详情 by anna",
+        "en": "1 of 1 not met: Security: kind log cleared, detail by anna",
     }
 
 

@@ -19,6 +19,7 @@ from opsproof.evidence.model import Severity
 from opsproof.evidence.schemas.log_audit import (
     Audited,
     BySeverity,
+    HitRules,
     HostFacts,
     RuleHits,
     Suppressions,
@@ -32,7 +33,6 @@ HITS = 40
 
 _HITS_BYTES = 120 * 1024
 _LISTED = 50
-_RULES = 200
 _ORDER = tuple(Severity)
 
 
@@ -164,7 +164,7 @@ def _facts(
         ),
         # Where nothing was looked at, nothing was found out: no hit is no all-clear then.
         by_severity=_by_severity(hits) if examined else None,
-        rules=_by_rule(hits) if examined else None,
+        rules=_by_rule(report, hits) if examined else None,
         hits=tuple(_first(sorted(hits, key=_worst_first))) if examined else None,
         unreadable=tuple(unreadable[:_LISTED]),
         gaps=_gaps(report, mine.host),
@@ -197,18 +197,17 @@ def _by_severity(hits: Sequence[Hit]) -> BySeverity:
     return BySeverity(**{severity.value: counts[severity.value] for severity in Severity})
 
 
-def _by_rule(hits: Sequence[Hit]) -> tuple[RuleHits, ...]:
+def _by_rule(report: AuditReport, hits: Sequence[Hit]) -> HitRules:
+    chinese = {rule.rule: rule.title_zh for rule in report.rules_run}
     found: dict[str, list[Hit]] = {}
     for hit in hits:
         found.setdefault(hit.rule, []).append(hit)
-    rows = [
-        RuleHits(rule=rule, title=of[0].title, severity=of[0].severity.value, hits=len(of))
-        for rule, of in found.items()
-    ]
-    ordered = sorted(
-        rows, key=lambda row: (_ORDER.index(Severity(row.severity)), -row.hits, row.rule)
-    )
-    return tuple(ordered[:_RULES])
+    rows: dict[str, list[RuleHits]] = {severity.value: [] for severity in Severity}
+    for rule, of in sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        title, zh = of[0].title, chinese.get(rule, "")
+        row = RuleHits(rule=rule, title=title, title_zh=zh, hits=len(of))
+        rows[of[0].severity.value].append(row)
+    return HitRules(**{name: tuple(some[:_LISTED]) for name, some in rows.items()})
 
 
 def _worst_first(hit: Hit) -> tuple[int, str, str]:

@@ -174,6 +174,7 @@ class Collector:
         return RuleRun(
             rule=meta.id,
             title=meta.title["en"],
+            title_zh=meta.title.get("zh", ""),
             severity=meta.severity,
             hits=self._counts[meta.id],
             shown=self._shown[meta.id],

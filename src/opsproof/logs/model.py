@@ -116,10 +116,14 @@ class Hit(Record, frozen=True, kw_only=True):
 
 
 class RuleRun(Record, frozen=True, kw_only=True):
-    """A rule that was evaluated, and how often it hit; ``shown`` of these are in the report."""
+    """A rule that was evaluated, and how often it hit; ``shown`` of these are in the report.
+
+    ``title_zh`` is its title in Chinese, empty where it has none.
+    """
 
     rule: str
     title: str
+    title_zh: str = ""
     severity: Severity
     hits: int
     shown: int

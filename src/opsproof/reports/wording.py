@@ -20,7 +20,10 @@ from opsproof.reports.labels import Labels, catalogue, labels
 from opsproof.reports.model import LANGUAGES, Bilingual
 
 _SHOWN = 4
-_IDENTITY = ("name", "letter", "channel", "provider", "display_name", "account", "thumbprint")
+_IDENTITY = (
+    "name", "letter", "channel", "provider", "display_name", "account", "thumbprint", "title",
+)  # fmt: skip
+_OWN_LANGUAGE = {"zh-CN": ("title_zh",)}
 _LISTS = ("every", "some", "none")
 _COMBINED = ("all", "any", "not")
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -155,7 +158,7 @@ class _Words:
     def _quantified(self, word: str, value: dict[str, Any]) -> str:
         where, holds = value.get("where"), value.get("holds")
         form = ".where" if where else ""
-        if where and isinstance(holds, dict) and holds.get("present") is True:
+        if where and _says_nothing(holds):
             form = ".bare"
         return self.label(
             f"wording.{word}{form}",
@@ -206,7 +209,8 @@ class _Words:
     def _element(self, element: Json, holds: Json) -> str:
         if not isinstance(element, dict):
             return self.scalar(element, "")
-        name = next((element[key] for key in _IDENTITY if isinstance(element.get(key), str)), "")
+        keys = (*_OWN_LANGUAGE.get(self.label.language, ()), *_IDENTITY)
+        name = next((element[key] for key in keys if _is_name(element.get(key))), "")
         details = [
             f"{self.fact(path)} {self.scalar(element[path], path)}"
             for path in dict.fromkeys(paths(holds))
@@ -214,6 +218,8 @@ class _Words:
         ]
         if element.get("record_id") is not None:
             details.append(self.label("wording.record", record=element["record_id"]))
+        if element.get("hits") is not None:
+            details.append(self.label("wording.hits", hits=element["hits"]))
         shown = self.label("separator.pair") if name and details else ""
         return f"{name}{shown}{self.label('separator.clause').join(details)}" or self.scalar(
             element, ""
@@ -259,6 +265,18 @@ class _Words:
         )
         text = self.label("wording.and", first=first, second=more[0]) if more else first
         return f"-{text}" if value < 0 else text
+
+
+def _says_nothing(holds: Json) -> bool:
+    """Whether a condition only names facts to show, which every element has."""
+    if not isinstance(holds, dict):
+        return False
+    parts = _parts(holds.get("all"))
+    return holds.get("present") is True or (bool(parts) and all(map(_says_nothing, parts)))
+
+
+def _is_name(value: Json) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _duration(seconds: int) -> list[tuple[str, int]]:

@@ -25,8 +25,18 @@ class RuleHits(Record, frozen=True, kw_only=True):
 
     rule: str
     title: str
-    severity: str
+    title_zh: str
     hits: int
+
+
+class HitRules(Record, frozen=True, kw_only=True):
+    """The rules that hit, by their severity, those with the most hits first."""
+
+    critical: tuple[RuleHits, ...]
+    high: tuple[RuleHits, ...]
+    medium: tuple[RuleHits, ...]
+    low: tuple[RuleHits, ...]
+    info: tuple[RuleHits, ...]
 
 
 class Audited(Record, frozen=True, kw_only=True):
@@ -65,7 +75,7 @@ class HostFacts(Record, frozen=True, kw_only=True):
     since: str | None
     audit: Audited | None
     by_severity: BySeverity | None
-    rules: tuple[RuleHits, ...] | None
+    rules: HitRules | None
     hits: tuple[Hit, ...] | None
     unreadable: tuple[Unreadable, ...] | None
     gaps: tuple[Gap, ...] | None
