@@ -97,6 +97,20 @@ options:
     description: Processes that verify.
     type: int
     default: 1
+  logs:
+    description:
+      - Data logs of the signing and verification interface, files or folders of them, as the role
+        C(log_collection) brings them home. Failures in them are linked to the records they concern.
+    type: list
+    elements: path
+    default: []
+  log_patterns:
+    description: File of the patterns that say how the lines look (YAML); needed with C(logs).
+    type: path
+  log_encoding:
+    description: Code page of the data logs.
+    type: str
+    default: utf-8-sig
 attributes:
   check_mode:
     description: Stores nothing; C(applied) then says what it would store and needs no ticket.
@@ -199,6 +213,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "calendar": {"type": "path", "default": "calendar.yml"},
     "time_zone": {"type": "str", "default": "Asia/Shanghai"},
     "workers": {"type": "int", "default": 1},
+    "logs": _PATHS,
+    "log_patterns": {"type": "path"},
+    "log_encoding": {"type": "str", "default": "utf-8-sig"},
 }
 
 
@@ -221,6 +238,9 @@ def settings(options: dict[str, Any]) -> Settings:
         trusted=paths(options["trusted"]),
         revocations=paths(options["revocations"]),
         base=paths(options["base"]),
+        logs=paths(options["logs"]),
+        log_patterns=Path(options["log_patterns"]) if options["log_patterns"] else None,
+        log_encoding=options["log_encoding"],
     )
 
 

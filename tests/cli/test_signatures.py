@@ -19,6 +19,7 @@ from opsproof.evidence.keys import create_demo_keys
 from opsproof.run.gates import load_ticket
 from opsproof.signatures import simulate, sm2
 from opsproof.signatures.certificates import load
+from opsproof.signatures.model import key_digest
 from opsproof.signatures.plan import load_plan
 from opsproof.signatures.simulate import Drill
 from opsproof.signatures.ticket import signer_of, ticket_bytes
@@ -184,28 +185,29 @@ def test_two_workers_find_the_same(drill: Drill) -> None:
     assert one == two
 
 
+def logs(drill: Drill) -> list[str]:
+    folder = drill.folder
+    words = ["--log", str(folder / "sign_interface.csv"), "--log-encoding", "gb18030"]
+    return [*words, "--log-patterns", str(folder / "log-patterns.yml")]
+
+
 def test_log_lines_are_linked_to_their_records(drill: Drill) -> None:
     invoke(drill, "analyse", *base(drill))
     wrong = next(one for one in drill.truth if one.record_class.value == "missing-signature")
-    log = drill.folder / "verify.log"
-    log.write_text(
-        f"2026-11-01 09:00:00 VERIFY FAILED record={wrong.key}\n2026-11-01 09:00:01 OK\n"
-        "2026-11-01 09:00:02 SIGN FAILED record=999999\n",
-        encoding="utf-8",
-    )
-    patterns = drill.folder / "patterns.yml"
-    patterns.write_text(
-        "- {kind: verification-failed, pattern: 'VERIFY FAILED record=(?P<key>[0-9]+)'}\n"
-        "- {kind: signing-failed, pattern: 'SIGN FAILED record=(?P<key>[0-9]+)'}\n",
-        encoding="utf-8",
-    )
-    words = ["--work", str(drill.folder / "work"), "--patterns", str(patterns), str(log)]
-    result = CliRunner().invoke(
-        cli, ["signatures", "link", *words, "--format", "json"], standalone_mode=False
-    )
+    result = invoke(drill, "link", *logs(drill), "--format", "json")
     assert result.return_value == ExitCode.FINDINGS
-    found = [(one["line"], one["kind"], one["record_class"]) for one in items(result)["items"]]
-    assert found == [(1, "verification-failed", "missing-signature"), (3, "signing-failed", None)]
+    found = items(result)
+    digest = key_digest((wrong.key,))
+    linked = [one for one in found["items"] if one["record"] == digest]
+    assert {(one["kind"], one["record_class"]) for one in linked} == {
+        ("signing-failed", "missing-signature"),
+        ("verification-failed", "missing-signature"),
+    }
+    printed = invoke(drill, "link", *logs(drill))
+    assert f"record {digest}: wrong (missing-signature)" in printed.stdout
+    missing = invoke(drill, "link")
+    assert isinstance(missing.exception, OpsproofError)
+    assert missing.exception.exit_code == ExitCode.USAGE
 
 
 def test_simulate_counts_what_it_made(tmp_path: Path) -> None:

@@ -142,6 +142,35 @@ def test_evidence_names_no_record_and_no_person(run: Run, drill: Drill) -> None:
     assert all(number not in text for number in tickets_of)
 
 
+def test_failures_in_the_logs_are_held_against_the_table_as_it_is(run: Run, drill: Drill) -> None:
+    folder = drill.folder
+    logs = {
+        "logs": [str(folder / "sign_interface.csv")],
+        "log_patterns": str(folder / "log-patterns.yml"),
+        "log_encoding": "gb18030",
+    }
+    planned = run(state="planned", **arguments(drill, **logs))
+    found = planned["facts"]["interface"]
+    unseen = [one for one in drill.truth if one.record_class.value in ("valid", "base-differs")]
+    assert found["verification"]["wrong"] == len(drill.truth) - len(unseen)
+    validate("signatures", SubjectKind.RECORD_SET, planned["facts"])
+
+    options = arguments(drill, **approved(drill, planned["plan"]["sha256"]))
+    before = (folder / "records.db").read_bytes()
+    unread = run(state="applied", **options, **logs | {"logs": [str(folder / "none")]})
+    assert unread["msg"] == f"{folder / 'none'}: there is no such log"
+    assert (folder / "records.db").read_bytes() == before
+
+    applied = run(state="applied", **options, **logs)
+    repaired = applied["facts"]["written"]
+    after = applied["facts"]["interface"]
+    assert after["verification"]["wrong"] == found["verification"]["wrong"] - repaired
+    assert after["verification"]["records"] == found["verification"]["records"]
+    assert len(after["links"]) == after["verification"]["wrong"] + after["signing"]["wrong"]
+    assert run(state="rolled_back", **options, **logs)["facts"]["interface"] == found
+    assert [path.name for path in (folder / "work").glob(".links*")] == []
+
+
 def test_options_are_those_of_the_documentation(module: ModuleType) -> None:
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
     plain = {

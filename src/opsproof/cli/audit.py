@@ -13,8 +13,9 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from opsproof.cli.audit_print import PRINTERS, harmless
+from opsproof.cli.audit_print import PRINTERS
 from opsproof.cli.bar import Bar
+from opsproof.cli.terminal import harmless
 from opsproof.errors import ExitCode, UsageError, worst
 from opsproof.logs import times
 from opsproof.logs.aliases import checked

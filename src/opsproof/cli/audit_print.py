@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from opsproof.cli.output import envelope
+from opsproof.cli.terminal import harmless
 from opsproof.evidence.model import Severity
 from opsproof.logs.model import FAULTS, AuditReport, Count, Hit, Reason, RuleRun, Traffic
 
@@ -75,11 +76,6 @@ def _table(report: AuditReport) -> None:
     lines += _not_run(report)
     for line in [*lines, *_traffic(report.traffic)]:
         click.echo(harmless(line))
-
-
-def harmless(text: str) -> str:
-    """Without what a terminal obeys: names in logs, and of files, are given by others."""
-    return "".join(one if one.isprintable() else "\ufffd" for one in text)
 
 
 def _nothing(report: AuditReport) -> list[str]:

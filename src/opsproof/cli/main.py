@@ -9,6 +9,7 @@ import sys
 import click
 
 from opsproof import __version__
+from opsproof.cli.terminal import harmless
 from opsproof.errors import ExitCode, OpsproofError
 
 _VERBS = ("audit", "baseline", "doctor", "ledger", "report", "run", "signatures", "verify")
@@ -49,16 +50,20 @@ def main() -> None:
         error.show()
         sys.exit(ExitCode.USAGE)
     except OpsproofError as error:
-        click.echo(f"opsproof: {error}", err=True)
+        click.echo(_line(str(error)), err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # Whoever read the output has gone, as in `opsproof verify reports | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.INTERRUPTED)
     except OSError as error:
-        click.echo(f"opsproof: {_system(error)}", err=True)
+        click.echo(_line(_system(error)), err=True)
         sys.exit(ExitCode.NOT_EVALUATED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+
+def _line(text: str) -> str:
+    return harmless("opsproof: " + text.replace("\n", " "))
 
 
 def _system(error: OSError) -> str:

@@ -15,23 +15,20 @@ import yaml
 from asn1crypto import pem
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from rich.console import Console
-from rich.table import Table
 
 from opsproof.cli.bar import Bar
 from opsproof.cli.output import envelope
-from opsproof.errors import ExitCode, UsageError
+from opsproof.cli.signatures_print import interface_code, print_facts, print_interface
+from opsproof.cli.terminal import harmless
+from opsproof.errors import ExitCode, UsageError, worst
 from opsproof.evidence.files import write_durably
 from opsproof.evidence.keys import keys_folder, load_certificates
-from opsproof.evidence.schemas.signatures import RecordSetFacts
 from opsproof.run.gates import load_ticket
-from opsproof.signatures import anomalies, simulate, sm2
+from opsproof.signatures import simulate, sm2
 from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.model import RecordClass
-from opsproof.signatures.plan import Plan
 from opsproof.signatures.signing import HttpSigningService
 from opsproof.signatures.ticket import ticket_bytes
-from opsproof.signatures.workbook import Workbook
 
 ENV_DATABASE = "OPSPROOF_DATABASE_URL"
 ENV_TOKEN_FILE = "OPSPROOF_SIGNING_TOKEN_FILE"  # noqa: S105 (a variable name)
@@ -78,6 +75,13 @@ _SIGNING = (
     click.option("--signing-key", default="", help="Name of the key at the signing service."),
     click.option("--signing-ca", help="CA file of the signing service's TLS certificate."),
 )
+_LOGS = (
+    click.option(
+        "--log", multiple=True, type=_PATH, help="Data log of the interface, or a folder."
+    ),
+    click.option("--log-patterns", type=_PATH, help="YAML list that says how its lines look."),
+    click.option("--log-encoding", default="utf-8-sig", help="Code page of the data logs."),
+)
 _GATE = (
     click.option("--ticket", type=_PATH, required=True, help="The bureau's signed ticket."),
     click.option("--approvers", type=_PATH, required=True, help="Certificates of who may approve."),
@@ -102,18 +106,19 @@ def command() -> None:
 
 
 @command.command()
-@_with(_COMMON, _BASE)
+@_with(_COMMON, _BASE, _LOGS)
 def analyse(**options: Any) -> ExitCode:
     """Give every record its class."""
     correction = Correction(_settings(options))
     with Bar(options["quiet"], "records") as progress:
         analysis = correction.analyse(progress)
-    _print(options["form"], correction.facts("analysed", analysis=analysis), analysis.bad_rows)
-    return _code(analysis.classes)
+    facts = correction.facts("analysed", analysis=analysis)
+    print_facts(options["form"], facts, analysis.bad_rows)
+    return worst([_code(analysis.classes), interface_code(facts.interface)])
 
 
 @command.command()
-@_with(_COMMON, _BASE)
+@_with(_COMMON, _BASE, _LOGS)
 @_with(_SIGNING)
 def plan(**options: Any) -> ExitCode:
     """Say for every wrong record what would be stored, and why that verifies."""
@@ -127,12 +132,12 @@ def plan(**options: Any) -> ExitCode:
         if service is not None:
             service.close()
     facts = correction.facts("planned", analysis=analysis, plan=made)
-    _print(options["form"], facts, analysis.bad_rows, made)
-    return _code(analysis.classes)
+    print_facts(options["form"], facts, analysis.bad_rows, made)
+    return worst([_code(analysis.classes), interface_code(facts.interface)])
 
 
 @command.command()
-@_with(_COMMON, _GATE)
+@_with(_COMMON, _GATE, _LOGS)
 @click.option("--script", type=_PATH, help="Write T-SQL for sqlcmd instead of storing anything.")
 def apply(**options: Any) -> ExitCode:
     """Store what an approved plan says. Killed half-way, it is simply run again."""
@@ -141,17 +146,18 @@ def apply(**options: Any) -> ExitCode:
     made, ticket, signer = correction.approved(approval)
     if options["script"] is not None:
         count = correction.write_script(made, approval.bureau, options["script"])
-        click.echo(f"{options['script']}: {count} records of plan {made.sha256}")
+        click.echo(harmless(f"{options['script']}: {count} records of plan {made.sha256}"))
         return ExitCode.OK
     with Bar(options["quiet"], "records") as progress:
         result = correction.apply(made, approval.bureau, progress)
     facts = correction.facts("applied", plan=made, result=result, approval=(ticket, signer))
-    _print(options["form"], facts, [])
-    return ExitCode.OK if result.done else ExitCode.FINDINGS
+    print_facts(options["form"], facts, [])
+    left = ExitCode.OK if result.done else ExitCode.FINDINGS
+    return worst([left, interface_code(facts.interface)])
 
 
 @command.command()
-@_with(_COMMON, _GATE)
+@_with(_COMMON, _GATE, _LOGS)
 @click.option("--bureau-key", type=_PATH, required=True, help="The bureau's private key.")
 @click.option("--script", type=_PATH, help="Write T-SQL for sqlcmd instead of storing anything.")
 def rollback(**options: Any) -> ExitCode:
@@ -162,12 +168,13 @@ def rollback(**options: Any) -> ExitCode:
     key = _rsa_key(options["bureau_key"])
     if options["script"] is not None:
         count = correction.write_rollback_script(made, approval.bureau, key, options["script"])
-        click.echo(f"{options['script']}: {count} records of plan {made.sha256}")
+        click.echo(harmless(f"{options['script']}: {count} records of plan {made.sha256}"))
         return ExitCode.OK
     result = correction.roll_back(made, approval.bureau, key)
     facts = correction.facts("rolled-back", plan=made, result=result, approval=(ticket, signer))
-    _print(options["form"], facts, [])
-    return ExitCode.OK if result.done else ExitCode.FINDINGS
+    print_facts(options["form"], facts, [])
+    left = ExitCode.OK if result.done else ExitCode.FINDINGS
+    return worst([left, interface_code(facts.interface)])
 
 
 @command.command()
@@ -177,7 +184,7 @@ def verify(**options: Any) -> ExitCode:
     correction = Correction(_settings(options))
     made, standing = correction.standing()
     if options["form"] == "json":
-        summary = {"plan_sha256": made.sha256, **_plain(standing)}
+        summary = {"plan_sha256": made.sha256, **msgspec.to_builtins(standing)}
         click.echo(envelope("signatures-verify/1", datetime.now(UTC), summary, []))
     else:
         click.echo(
@@ -188,28 +195,19 @@ def verify(**options: Any) -> ExitCode:
 
 
 @command.command()
-@click.option("--work", required=True, type=_PATH, help="Folder of an analysed correction.")
-@click.option("--patterns", required=True, type=_PATH, help="YAML list of kind and pattern.")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
-@click.argument("logs", nargs=-1, required=True, type=_PATH)
-def link(work: Path, patterns: Path, form: str, logs: tuple[Path, ...]) -> ExitCode:
+@_with(_COMMON, _LOGS)
+def link(**options: Any) -> ExitCode:
     """Link failed signings and verifications in data logs to the records they speak of."""
-    if not (work / "workbook.db").is_file():
-        raise UsageError("nothing was analysed here", where=str(work))
-    workbook = Workbook(work / "workbook.db")
-    try:
-        links = list(anomalies.link(logs, anomalies.load_patterns(patterns), workbook))
-    finally:
-        workbook.close()
-    if form == "json":
-        items = [_plain(one) for one in links]
-        click.echo(envelope("signatures-link/1", datetime.now(UTC), {"links": len(links)}, items))
+    found = Correction(_settings(options)).interface()
+    if found is None:
+        raise UsageError("name the data logs", where="--log")
+    if options["form"] == "json":
+        summary = msgspec.structs.asdict(found)
+        del summary["links"]
+        click.echo(envelope("signatures-link/2", datetime.now(UTC), summary, found.links))
     else:
-        for one in links:
-            found = one.record_class.value if one.record_class else "not among the wrong ones"
-            click.echo(f"{one.file}:{one.line}: {one.kind}: record {one.record}: {found}")
-    wrong = any(one.record_class is not None for one in links)
-    return ExitCode.FINDINGS if wrong else ExitCode.OK
+        print_interface(found)
+    return interface_code(found)
 
 
 @command.command()
@@ -311,6 +309,9 @@ def _settings(options: dict[str, Any]) -> Settings:
         base_database=options.get("base_database"),
         base_query=None if query is None else query.read_text(encoding="utf-8"),
         workers=options["workers"],
+        logs=options.get("log", ()),
+        log_patterns=options.get("log_patterns"),
+        log_encoding=options.get("log_encoding", "utf-8-sig"),
     )
 
 
@@ -357,35 +358,3 @@ def _code(classes: dict[RecordClass, int]) -> ExitCode:
         return ExitCode.NOT_EVALUATED
     wrong = sum(count for name, count in classes.items() if name is not RecordClass.VALID)
     return ExitCode.FINDINGS if wrong else ExitCode.OK
-
-
-def _print(form: str, facts: RecordSetFacts, bad_rows: list[Any], plan: Plan | None = None) -> None:
-    if form == "json":
-        items = [_plain(row) for row in bad_rows]
-        click.echo(envelope("signatures/1", datetime.now(UTC), facts, items))
-        return
-    stored = facts.state in ("applied", "rolled-back")
-    if not stored:  # the classes are those of the analysis, not what is there now
-        table = Table("class", "records", header_style="bold")
-        for one in facts.classes:
-            table.add_row(one.record_class, str(one.records))
-        Console().print(table)
-    for row in bad_rows:
-        click.echo(f"base data not taken: {row.where}: {row.what}")
-    if stored:
-        reason = "changed since the plan"
-        if facts.state == "rolled-back":
-            reason = "changed since, or have no before-image in this folder"
-        click.echo(
-            f"plan {facts.plan_sha256}: {facts.written} written, {facts.already} were already so, "
-            f"{facts.left_alone} left alone because they {reason}"
-        )
-    if plan is not None:
-        click.echo(f"{facts.to_write} to write, {facts.unsolved} need somebody else")
-        for action, count in plan.footer.actions.items():
-            click.echo(f"  {action}: {count}")
-        click.echo(f"{plan.path}: the ticket's content_sha256 is {plan.sha256}")
-
-
-def _plain(value: Any) -> Any:
-    return msgspec.to_builtins(value)

@@ -8,6 +8,7 @@ opens.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -20,14 +21,17 @@ from zoneinfo import ZoneInfo
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from opsproof.evidence.schemas.signatures import ClassCount, RecordSetFacts
+from opsproof.errors import UsageError
+from opsproof.evidence.schemas.signatures import ClassCount, InterfaceFacts, RecordSetFacts
 from opsproof.run.gates import Ticket, load_calendar, load_ticket
 from opsproof.signatures import analyse as analysis_of
-from opsproof.signatures import basedata, scripts, sm2, ticket, tsql
+from opsproof.signatures import basedata, links, scripts, sm2, ticket, tsql
 from opsproof.signatures.analyse import Analysis, Job
+from opsproof.signatures.anomalies import LogReader, Patterns
 from opsproof.signatures.apply import Applier, Result, chunks, named, unpacked_key
 from opsproof.signatures.certificates import Certificate
 from opsproof.signatures.database import Database, reading
+from opsproof.signatures.links import Links
 from opsproof.signatures.model import RecordClass, image_digest
 from opsproof.signatures.plan import Plan, load_plan, make_plan
 from opsproof.signatures.profile import Profile, load_profile
@@ -46,7 +50,10 @@ def _silent(_done: int, _all: int) -> None:
 
 @dataclass(frozen=True)
 class Settings:
-    """What a correction works with. ``now`` is the clock's, aware."""
+    """What a correction works with. ``now`` is the clock's, aware.
+
+    ``logs`` are data logs of the signing and verification interface, files or folders of them.
+    """
 
     profile: Path
     database: str = field(repr=False)
@@ -61,6 +68,9 @@ class Settings:
     base_database: str | None = field(default=None, repr=False)
     base_query: str | None = None
     workers: int = 1
+    logs: tuple[Path, ...] = ()
+    log_patterns: Path | None = None
+    log_encoding: str = "utf-8-sig"
 
 
 @dataclass(frozen=True)
@@ -90,13 +100,16 @@ class Correction:
     """Drives one correction; every step can be run again."""
 
     def __init__(self, settings: Settings) -> None:
-        """Read the profile and make the work folder.
+        """Read the profile and the logs' patterns, and make the work folder.
 
         Raises:
-            ProfileError: the profile is not right.
+            ProfileError: the profile or the patterns are not right.
+            UsageError: a log is not there, or there are no patterns for it.
         """
         self.settings = settings
         self.profile: Profile = load_profile(settings.profile)
+        self._reader = self._log_reader()
+        self._links: Links | None = None
         settings.work.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.plan_path = settings.work / "plan.jsonl"
 
@@ -173,7 +186,8 @@ class Correction:
         return kept if _SHA256.fullmatch(wanted) and kept.is_file() else self.plan_path
 
     def apply(self, plan: Plan, bureau: x509.Certificate, progress: Progress = _silent) -> Result:
-        """Store what an approved plan says; see :class:`Applier`."""
+        """Store what an approved plan says; see :class:`Applier`. Logs are read before."""
+        self._gather()
         database = Database(self.settings.database, self.profile)
         try:
             applier = Applier(
@@ -190,7 +204,8 @@ class Correction:
             database.close()
 
     def roll_back(self, plan: Plan, bureau: x509.Certificate, key: rsa.RSAPrivateKey) -> Result:
-        """Put the before-images back; see :class:`Rollback`."""
+        """Put the before-images back; see :class:`Rollback`. Logs are read before."""
+        self._gather()
         database = Database(self.settings.database, self.profile)
         try:
             return Rollback(
@@ -278,6 +293,43 @@ class Correction:
             database.close()
         return plan, Standing(holds, as_before, other)
 
+    def interface(self) -> InterfaceFacts | None:
+        """Failures in the data logs, with how their records stand now; None where no log is named.
+
+        Raises:
+            SourceError: a log cannot be read, or the database does not answer.
+        """
+        reader, patterns, found = self._reader, self.settings.log_patterns, self._gather()
+        if reader is None or patterns is None or found is None:
+            return None
+        database = Database(self.settings.database, self.profile)
+        try:
+            return links.interface_facts(
+                reader,
+                found,
+                database,
+                self.job().checker(),
+                self.settings.work / "workbook.db",
+                hashlib.sha256(patterns.read_bytes()).hexdigest(),
+            )
+        finally:
+            database.close()
+
+    def _log_reader(self) -> LogReader | None:
+        settings = self.settings
+        if not settings.logs:
+            return None
+        if settings.log_patterns is None:
+            raise UsageError("data logs need a file of patterns that says how their lines look")
+        patterns = Patterns(settings.log_patterns, self.profile.key)
+        return LogReader(settings.logs, patterns, settings.log_encoding)
+
+    def _gather(self) -> Links | None:
+        """Read the logs once: what they lack is said before anything is stored."""
+        if self._links is None and self._reader is not None:
+            self._links = links.gather(self._reader, self.settings.work)
+        return self._links
+
     def facts(
         self,
         state: str,
@@ -322,6 +374,7 @@ class Correction:
             left_alone=0 if result is None else len(result.left_alone),
             before_sha256=result.before_sha256 if result is not None and wrote else None,
             after_sha256=result.after_sha256 if result is not None and wrote else None,
+            interface=self.interface(),
         )
 
 

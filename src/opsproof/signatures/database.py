@@ -34,6 +34,9 @@ _TEMPORAL: Final[list[tuple[type[Any], Callable[[str], Any]]]] = [
     (sa.Date, date.fromisoformat),
     (sa.Uuid, UUID),
 ]
+_LONGEST_KEY: Final = 900
+"""Characters: no database takes longer text into a key (SQL Server: 900 bytes)."""
+
 # SQL Server's errors 245, 2601, 2627 and 2628, and PostgreSQL's 22P02 and its kin.
 _SHOWN: Final = re.compile(
     r"(the n?(?:var)?char value|duplicate key value is|Truncated value:|: (?=\"))\s*"
@@ -154,6 +157,16 @@ class Database:
         }
         wanted = {tuple(key): rows.get(key_text(key)) for key in keys}
         return {key: row for key, row in wanted.items() if row is not None}
+
+    def may_name(self, key: Sequence[str]) -> bool:
+        """Whether texts that somebody else wrote can be a key here; others must not reach a driver.
+
+        Integers are those of 64 bits, text has no NUL, which PostgreSQL refuses.
+        """
+        return len(key) == len(self.profile.key) and all(
+            _fits(self._types[name], self._key_part(name, part), part)
+            for name, part in zip(self.profile.key, key, strict=True)
+        )
 
     def update(
         self,
@@ -324,6 +337,15 @@ def after(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnEl
     if not rest:
         return sa.and_(first > key[0])
     return sa.or_(first > key[0], sa.and_(first == key[0], after(rest, key[1:])))
+
+
+def _fits(kind: Any, value: Any, text: str) -> bool:
+    if isinstance(kind, sa.Integer):
+        return isinstance(value, int) and -(1 << 63) <= value < 1 << 63
+    if isinstance(kind, (sa.Numeric, *(one for one, _ in _TEMPORAL))):
+        finite = isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < 38
+        return finite or not isinstance(value, (str, Decimal))
+    return len(text) <= _LONGEST_KEY and "\0" not in text
 
 
 def _bytes() -> mssql.VARBINARY:

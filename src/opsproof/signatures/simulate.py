@@ -1,8 +1,8 @@
 """Damaged data sets with known truth, for training, drills and tests.
 
 :func:`simulate` fills a folder: a SQLite database (or another one by URL), base data, a profile,
-certificates and a CRL, what is true of every record (``truth.jsonl``), and the key of an approver who
-signs tickets. Nothing of it is for production.
+certificates and a CRL, what is true of every record (``truth.jsonl``), a data log of the interface with
+its patterns, and the key of an approver who signs tickets. Nothing of it is for production.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives import serialization
 from sqlalchemy.dialects import mssql
 
 from opsproof.evidence.files import write_durably
-from opsproof.signatures import damage, forms, lab, sm2
+from opsproof.signatures import damage, drill_logs, forms, lab, sm2
 from opsproof.signatures.check import reference_of
 from opsproof.signatures.database import make_engine
 from opsproof.signatures.encodings import encode
@@ -147,6 +147,8 @@ def simulate(
     store(where, maker.profile, rows)
     _write_base(folder / "base.csv", maker.profile, maker.base)
     _write_keys(folder, lab_keys)
+    told = ((one.key, one.record_class) for one in maker.truth)
+    drill_logs.write_log(folder, told, lab_keys.now, seed)
     lines = [json.dumps(msgspec.to_builtins(one), ensure_ascii=False) for one in maker.truth]
     (folder / "truth.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return Drill(folder, where, maker.profile, lab_keys, maker.truth)

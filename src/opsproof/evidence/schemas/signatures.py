@@ -12,6 +12,61 @@ class ClassCount(Record, frozen=True, kw_only=True):
     records: int
 
 
+class LinkedRecord(Record, frozen=True, kw_only=True):
+    """One record that data logs speak of and that is not right now, named by its key's digest.
+
+    ``standing`` is wrong, absent (the table has no such record) or not-verifiable (a library is not
+    installed). ``record_class`` is that of the last analysis, None where it found nothing wrong or
+    there was none. ``lines`` say so, ``first`` to ``last`` (RFC 3339); one is ``file``:``line``.
+    """
+
+    kind: str
+    record: str
+    standing: str
+    record_class: str | None
+    lines: int
+    first: str | None
+    last: str | None
+    file: str
+    line: int
+
+
+class FailureCounts(Record, frozen=True, kw_only=True):
+    """Failures of one kind: ``lines``, the ``records`` they name, and how these stand now.
+
+    ``nameless`` lines name no record. ``settled``: whether every record is right; None where that
+    cannot be told, because a record is absent or cannot be verified, a line names none, or not all of
+    the logs could be read.
+    """
+
+    lines: int
+    records: int
+    right: int
+    wrong: int
+    absent: int
+    not_verifiable: int
+    nameless: int
+    first: str | None
+    last: str | None
+    settled: bool | None
+
+
+class InterfaceFacts(Record, frozen=True, kw_only=True):
+    """What the data logs of the signing and verification interface say of the table's records.
+
+    ``unreadable`` lines are not in the logs' code page or too long. Of the records that are not right
+    the first are in ``links`` and all are counted.
+    """
+
+    files: int
+    lines: int
+    unreadable: int
+    patterns_sha256: str
+    verification: FailureCounts
+    signing: FailureCounts
+    links: tuple[LinkedRecord, ...]
+
+
 class RecordSetFacts(Record, frozen=True, kw_only=True):
     """One table of one business system, and what a correction did to it.
 
@@ -19,7 +74,8 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
     changed since the plan; ``before_sha256`` and ``after_sha256`` are digests over the planned
     records' images in plan order, None where nothing was written. ``wrong`` are the records that
     are not valid, ``to_write`` those for which the plan has a verified value, ``unsolved`` those that
-    need the business system, the signer or the administrator.
+    need the business system, the signer or the administrator. ``interface`` is None where no data
+    logs were named.
     """
 
     profile: str
@@ -42,3 +98,4 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
     left_alone: int
     before_sha256: str | None
     after_sha256: str | None
+    interface: InterfaceFacts | None = None

@@ -1,0 +1,81 @@
+"""Prints what ``opsproof signatures`` found: counts and digests, no word of a record's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from opsproof.cli.output import envelope
+from opsproof.cli.terminal import harmless
+from opsproof.errors import ExitCode
+from opsproof.evidence.schemas.signatures import InterfaceFacts, RecordSetFacts
+from opsproof.signatures.basedata import BadRow
+from opsproof.signatures.plan import Plan
+
+
+def print_facts(
+    form: str, facts: RecordSetFacts, bad_rows: Sequence[BadRow], plan: Plan | None = None
+) -> None:
+    """As text, or in the JSON envelope for the form ``json``."""
+    if form == "json":
+        click.echo(envelope("signatures/1", datetime.now(UTC), facts, bad_rows))
+        return
+    stored = facts.state in ("applied", "rolled-back")
+    if not stored:  # the classes are those of the analysis, not what is there now
+        table = Table("class", "records", header_style="bold")
+        for one in facts.classes:
+            table.add_row(one.record_class, str(one.records))
+        Console().print(table)
+    lines = [f"base data not taken: {row.where}: {row.what}" for row in bad_rows]
+    if stored:
+        reason = "changed since the plan"
+        if facts.state == "rolled-back":
+            reason = "changed since, or have no before-image in this folder"
+        lines.append(
+            f"plan {facts.plan_sha256}: {facts.written} written, {facts.already} were already so, "
+            f"{facts.left_alone} left alone because they {reason}"
+        )
+    if plan is not None:
+        lines.append(f"{facts.to_write} to write, {facts.unsolved} need somebody else")
+        lines += [f"  {action}: {count}" for action, count in plan.footer.actions.items()]
+        lines.append(f"{plan.path}: the ticket's content_sha256 is {plan.sha256}")
+    for line in lines:
+        click.echo(harmless(line))
+    if facts.interface is not None:
+        print_interface(facts.interface)
+
+
+def print_interface(found: InterfaceFacts) -> None:
+    """Counts of failures by kind, and the records that are not right."""
+    lines = [
+        f"{found.lines} lines of {found.files} data logs, {found.unreadable} of them not readable"
+    ]
+    lines += [
+        f"failed {name}: {one.lines} lines, {one.nameless} of them name no record; "
+        f"{one.records} records: {one.right} right now, {one.wrong} wrong, {one.absent} not in "
+        f"the table, {one.not_verifiable} not verifiable here"
+        for name, one in (("verification", found.verification), ("signing", found.signing))
+    ]
+    for link in found.links:
+        times = f", {link.first} to {link.last}" if link.first else ""
+        named = f" ({link.record_class})" if link.record_class else ""
+        lines.append(
+            f"  {link.file}:{link.line}: {link.kind}: record {link.record}: "
+            f"{link.standing}{named}, {link.lines} lines{times}"
+        )
+    for line in lines:
+        click.echo(harmless(line))
+
+
+def interface_code(found: InterfaceFacts | None) -> ExitCode:
+    """What failures in the logs end with; one that nobody can tell is not a right one."""
+    if found is None:
+        return ExitCode.OK
+    settled = {found.verification.settled, found.signing.settled}
+    if False in settled:
+        return ExitCode.FINDINGS
+    return ExitCode.NOT_EVALUATED if None in settled else ExitCode.OK
