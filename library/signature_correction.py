@@ -99,7 +99,7 @@ options:
     default: 1
   logs:
     description:
-      - Data logs of the signing and verification interface, files or folders of them, as the role
+      - Data logs of the signing and verification interface, files, folders or names with C(*), as the role
         C(log_collection) brings them home. Failures in them are linked to the records they concern.
     type: list
     elements: path

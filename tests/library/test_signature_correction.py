@@ -22,6 +22,7 @@ from opsproof.signatures.plan import load_plan
 from opsproof.signatures.simulate import Drill
 
 MODULE = Path(__file__).parents[2] / "library" / "signature_correction.py"
+DIGESTS = ("before_sha256", "after_sha256")
 Run = Callable[..., dict[str, Any]]
 
 
@@ -107,6 +108,8 @@ def test_the_whole_way(run: Run, drill: Drill) -> None:
 
     back = run(state="rolled_back", **options)
     assert (back["changed"], back["facts"]["written"]) == (True, writes)
+    digests = [one["facts"][name] for one in (first, back) for name in DIGESTS]
+    assert digests[:2] == digests[:1:-1] != [None, None]
     again = run(state="rolled_back", **options)
     assert again["changed"] is False
 

@@ -12,7 +12,13 @@ from tests.reports.page import Page
 from tests.reports.sheets import sheet_of
 
 from opsproof.evidence.model import Observation, Subject, SubjectKind
-from opsproof.evidence.schemas.signatures import ClassCount, RecordSetFacts
+from opsproof.evidence.schemas.signatures import (
+    ClassCount,
+    FailureCounts,
+    InterfaceFacts,
+    LinkedRecord,
+    RecordSetFacts,
+)
 from opsproof.reports.corrected_model import CorrectedSet
 from opsproof.reports.html import render
 from opsproof.reports.labels import labels
@@ -54,14 +60,52 @@ def facts(state: str, **changes: Any) -> RecordSetFacts:
     return msgspec.structs.replace(made, **changes)
 
 
-def day(*states: RecordSetFacts) -> Day:
+def failures(**changes: Any) -> FailureCounts:
+    none: dict[str, Any] = dict.fromkeys(FailureCounts.__struct_fields__, 0)
+    return FailureCounts(**(none | {"first": None, "last": None, "settled": True} | changes))
+
+
+def logs() -> InterfaceFacts:
+    verification = failures(
+        lines=31,
+        records=12,
+        right=9,
+        wrong=2,
+        absent=1,
+        first="2026-11-21T17:00:02Z",
+        last="2026-11-22T01:00:02Z",
+        settled=False,
+    )
+    link = LinkedRecord(
+        kind="verification-failed",
+        record="5e" * 12,
+        standing="wrong",
+        record_class="swapped",
+        lines=7,
+        first=None,
+        last=None,
+        file="sign.csv",
+        line=5,
+    )
+    return InterfaceFacts(
+        files=3,
+        lines=182034,
+        unreadable=1,
+        patterns_sha256="05" * 32,
+        verification=verification,
+        signing=failures(),
+        links=(link,),
+    )
+
+
+def day(*states: RecordSetFacts | dict[str, Any]) -> Day:
     run = in_memory({"app-auth-01": lab()["app-auth-01"]})
     more = [
         Observation(
             id=f"OBS-{number}",
             run=run.entry.id,
             activity="signatures",
-            subject=Subject(kind=SubjectKind.RECORD_SET, id=one.profile, host="archive"),
+            subject=Subject(kind=SubjectKind.RECORD_SET, id="score-archive", host="archive"),
             collected_at=run.bundle.run.started_at,
             clock_offset_ms=0,
             collector="signature_correction/1",
@@ -93,10 +137,49 @@ def test_every_table_stands_with_its_counts_digests_and_evidence() -> None:
     assert "1000 records, 15 of them not right." in text
     assert "2 rows of the base data were not taken." in text
     assert "damaged encoding 12" in text
-    assert "13 written, 0 done before, 1 left alone" in text
+    assert "13 written, 0 written before, 1 left alone" in text
     for digest in (DIGEST, "be" * 32, "af" * 32, "02" * 32):
         assert digest in text
     assert html.count("observations.jsonl") >= 2
+
+
+def test_failures_at_the_interface_stand_with_what_became_of_their_records() -> None:
+    old = msgspec.to_builtins(facts("planned"))
+    del old["interface"]
+    [without] = sheet_of(day(old)).corrected
+    assert without.interface is None
+    found = sheet_of(day(facts("applied", interface=logs())))
+    text = Page(render(found, "en")).text
+    assert "182034 lines of 3 data logs, 1 of them not readable." in text
+    assert "Failed verification: 31 lines, 12 records, right now 9, still wrong 2" in text
+    assert "2026-11-22 01:00:02 – 2026-11-22 09:00:02" in text
+    assert "Failed signing: 0 lines, 0 records" in text
+    assert (
+        "验签失败31次，涉及12条记录，现已正确 9，仍不正确 2，库中没有 1"
+        in Page(render(found, "zh-CN")).text
+    )
+    label = labels("en")
+    for name in ("right", "wrong", "absent", "not_verifiable", "nameless"):
+        assert label(f"corrected.failures.{name}")
+
+
+def test_a_way_back_is_told_as_one() -> None:
+    back = facts("rolled-back", written=13, already=1, left_alone=2, ticket="CHG-202611-000007")
+    sheet = sheet_of(day(back))
+    english, chinese = (Page(render(sheet, language)).text for language in ("en", "zh-CN"))
+    assert "13 put back, 1 put back before, 2 left alone" in english
+    assert "恢复原值13条，先前已恢复1条" in chinese
+    assert "written" not in english[english.index("Signature data") :][:900]
+
+
+def test_hostile_names_are_shown_and_obeyed_by_nobody() -> None:
+    name = '<script>alert(1)</script>"\x1b[31m\u202e=cmd|x'
+    found = day(facts("applied", profile=name, ticket="<b>CHG</b>\x07", interface=logs()))
+    for language in LANGUAGES:
+        html = render(sheet_of(found), language)
+        assert not {"script", "b"} & set(Page(html).tags)
+        assert not {"\x1b", "\x07", "\u202e"} & set(html)
+        assert "<script>alert(1)</script>" in Page(html).text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -141,6 +141,14 @@ def test_an_empty_folder_is_no_log_without_failures(drill: Drill, tmp_path: Path
     assert (found.files, found.verification.settled) == (0, None)
 
 
+def test_a_name_that_fits_nothing_is_no_log_without_failures(drill: Drill, tmp_path: Path) -> None:
+    given = log_of(tmp_path, line(key_of(drill, RecordClass.VALID)))
+    none = interface(drill, **given | {"logs": (tmp_path / "*/sign_*.csv",)})
+    assert (none.files, none.verification.settled) == (0, None)
+    found = interface(drill, **given | {"logs": (tmp_path / "*.log",)})
+    assert (found.files, found.verification.settled) == (1, True)
+
+
 def test_a_folder_is_read_whole(drill: Drill, tmp_path: Path) -> None:
     (tmp_path / "logs/b").mkdir(parents=True)
     given = log_of(tmp_path) | {"logs": (tmp_path / "logs",)}

@@ -45,6 +45,17 @@ def test_the_plan_knows_the_truth_and_asks_the_lab_to_sign() -> None:
     assert json.loads(path.read_text().splitlines()[-1])["sources"]["fresh"] > 0
 
 
+def test_failures_in_the_data_log_are_linked_to_records_as_they_stand() -> None:
+    told = [story(name)["facts"]["interface"] for name in ("planned", "after-kill", "rolled-back")]
+    planned, stored, back = (one["verification"] for one in told)
+    assert planned["wrong"] > stored["wrong"]
+    assert stored["records"] == planned["records"] == back["records"]
+    # All but one were put back; that one was changed by somebody and is wrong in any case.
+    assert back["wrong"] == planned["wrong"]
+    assert told[0]["unreadable"] == 0
+    assert {one["standing"] for one in told[1]["links"]} == {"wrong"}
+
+
 def test_the_ticket_of_another_plan_stores_nothing() -> None:
     ended = story("other-ticket")
     assert ended["failed"]

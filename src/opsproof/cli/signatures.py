@@ -76,9 +76,7 @@ _SIGNING = (
     click.option("--signing-ca", help="CA file of the signing service's TLS certificate."),
 )
 _LOGS = (
-    click.option(
-        "--log", multiple=True, type=_PATH, help="Data log of the interface, or a folder."
-    ),
+    click.option("--log", multiple=True, type=_PATH, help="Data log, folder, or name with *."),
     click.option("--log-patterns", type=_PATH, help="YAML list that says how its lines look."),
     click.option("--log-encoding", default="utf-8-sig", help="Code page of the data logs."),
 )

@@ -37,6 +37,7 @@ def _set(run: SealedRun, line: int, seen: Observation, local: Callable[[str], st
         "check": run.bundle.run.check,
         **{name: facts[name] or "" for name in _TEXTS},
         **{name: facts[name] for name in _COUNTS},
+        "interface": _interface(facts.get("interface"), local),
         "classes": {
             one["record_class"]: one["records"]
             for one in facts["classes"]
@@ -46,6 +47,26 @@ def _set(run: SealedRun, line: int, seen: Observation, local: Callable[[str], st
     return msgspec.convert(fields, CorrectedSet)
 
 
+def _interface(found: Any, local: Callable[[str], str]) -> dict[str, Any] | None:
+    """None too for an observation of before logs were looked at."""
+    if found is None:
+        return None
+    return {
+        **{name: found[name] for name in ("files", "lines", "unreadable")},
+        "failures": [_failures(kind, found[kind], local) for kind in ("verification", "signing")],
+    }
+
+
+def _failures(kind: str, found: Any, local: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        **{name: found[name] for name in ("lines", "records")},
+        **{name: local(found[name]) if found[name] else "" for name in ("first", "last")},
+        "standing": {name: found[name] for name in _STANDINGS if found[name]},
+    }
+
+
+_STANDINGS = ("right", "wrong", "absent", "not_verifiable", "nameless")
 _COUNTS = (
     "records",
     "wrong",

@@ -5,6 +5,29 @@ from __future__ import annotations
 from opsproof.evidence.model import Record
 
 
+class Failures(Record, frozen=True, kw_only=True):
+    """Failed signings or verifications in data logs: lines, records, and how these stand now.
+
+    ``standing`` counts by right, wrong, absent, not_verifiable, and ``nameless`` lines; none is 0.
+    """
+
+    kind: str
+    lines: int
+    records: int
+    standing: dict[str, int]
+    first: str
+    last: str
+
+
+class InterfaceLogs(Record, frozen=True, kw_only=True):
+    """What the data logs of the interface say of one table's records."""
+
+    files: int
+    lines: int
+    unreadable: int
+    failures: tuple[Failures, ...]
+
+
 class CorrectedSet(Record, frozen=True, kw_only=True):
     """One table in one run, in counts and digests: a sheet has no word of a record's own.
 
@@ -33,3 +56,4 @@ class CorrectedSet(Record, frozen=True, kw_only=True):
     table_sha256: str
     before_sha256: str
     after_sha256: str
+    interface: InterfaceLogs | None = None

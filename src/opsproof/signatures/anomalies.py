@@ -8,6 +8,7 @@ read is counted, so that it never looks like a log without failures.
 from __future__ import annotations
 
 import codecs
+import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -116,7 +117,10 @@ class LogReader:
     """Reads logs once. ``files``, ``lines`` and ``unreadable`` (lines) count what was seen so far."""
 
     def __init__(self, logs: Sequence[Path], patterns: Patterns, encoding: str) -> None:
-        """Find the files of ``logs``; a folder stands for all files below it, in order of name.
+        """Find the files of ``logs``, in order of name.
+
+        A folder stands for all files below it. A name with ``*``, ``?`` or ``[`` stands for the
+        files that it fits, which may be none: a host may have had nothing new to hand over.
 
         Raises:
             UsageError: there is no such file or folder, or no such code page.
@@ -171,6 +175,8 @@ def _files(log: Path) -> list[Path]:
     if log.is_file():
         return [log]
     if not log.is_dir():
+        if glob.has_magic(str(log)):
+            return sorted(file for one in glob.iglob(str(log)) for file in _files(Path(one)))
         raise UsageError("there is no such log", where=str(log))
     found = (Path(folder, name) for folder, _, names in os.walk(log) for name in names)
     return sorted(file for file in found if file.is_file())

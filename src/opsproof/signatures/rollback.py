@@ -7,6 +7,7 @@ or another folder wrote it, and its way back is there); one that already is as b
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +53,16 @@ class Rollback:
             for name, rows in read_images(self.folder, self.plan.sha256, self.bureau, self.key):
                 self._image(name, rows, result)
                 kept |= {key_digest(_key(row)) for row in rows}
-            self._without_image(kept, result)
+            self._plan(kept, result)
         return result
 
-    def _without_image(self, kept: set[str], result: Result) -> None:
+    def _plan(self, kept: set[str], result: Result) -> None:
+        """Leave alone what has no image, and note the digests: those of :class:`Applier` turned round."""
+        before, after = hashlib.sha256(), hashlib.sha256()
         for entries in chunks(self.plan.writes(), BATCH):
+            for entry in entries:
+                before.update(entry.after.encode())
+                after.update(entry.before.encode())
             wanted = {unpacked_key(entry): entry for entry in entries}
             keys = [key for key in wanted if key_digest(key) not in kept]
             if not keys:
@@ -66,6 +72,7 @@ class Rollback:
             for key, cells in stored.items():
                 if image_digest(named(self.profile, cells)) == wanted[key].after:
                     result.left_alone.append(key_digest(key))
+        result.before_sha256, result.after_sha256 = before.hexdigest(), after.hexdigest()
 
     def _image(self, name: str, rows: list[dict[str, Any]], result: Result) -> None:
         keys = [_key(row) for row in rows]
