@@ -176,7 +176,9 @@ def _files(log: Path) -> list[Path]:
         return [log]
     if not log.is_dir():
         if glob.has_magic(str(log)):
-            return sorted(file for one in glob.iglob(str(log)) for file in _files(Path(one)))
+            root = Path(log.anchor)
+            fitting = root.glob(str(log.relative_to(root)))
+            return sorted(file for one in fitting for file in _files(one))
         raise UsageError("there is no such log", where=str(log))
     found = (Path(folder, name) for folder, _, names in os.walk(log) for name in names)
     return sorted(file for file in found if file.is_file())
