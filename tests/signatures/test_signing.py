@@ -29,7 +29,10 @@ from opsproof.signatures.errors import (
 from opsproof.signatures.signing import HttpSigningService
 from winlab.estate.lab import Lab
 from winlab.estate.schema import parse_estate
+from winlab.server import signing_sm2
+from winlab.server.signing import SigningCa
 
+SM2 = (Algorithm.SM2_SM3,)
 ECDSA = (Algorithm.ECDSA_SHA256,)
 RSA = (Algorithm.RSA_PKCS1_SHA256, Algorithm.RSA_PSS_SHA256)
 ESTATE = """
@@ -47,6 +50,8 @@ hosts:
             - {name: old, state: disabled}
             - {name: module, state: unavailable}
             - {name: odd, kind: ec-p256, state: faulty}
+            - {name: archive-sm2, kind: sm2}
+            - {name: odd-sm2, kind: sm2, state: faulty}
 """
 
 
@@ -126,6 +131,30 @@ def test_each_refusal_says_its_own_reason(
     assert word in caught.value.what
     assert caught.value.exit_code is ExitCode.NOT_EVALUATED
     assert running.lab.signing_ca.token not in str(caught.value)
+
+
+def test_the_labs_server_signs_with_sm2(running: RunningLab) -> None:
+    pytest.importorskip("gmssl_pyx", reason="the extra sm2 is not installed")
+    signed = running.service("archive-sm2").sign("成绩 1".encode(), SM2, NOW)
+    assert signed.certificate == running.service("archive-sm2").certificate()
+    assert signed.certificate.algorithm is Algorithm.SM2_SM3
+    book = CertificateBook([signed.certificate], load(running.ca))
+    assert book.judge(signed.certificate, datetime.now(UTC)).standing is Standing.GOOD
+    with pytest.raises(SigningAnswerError, match="does not hold over what was sent"):
+        running.service("odd-sm2").sign(b"data", SM2, NOW)
+
+
+def test_without_the_library_an_sm2_key_is_there_and_cannot_sign(
+    running: RunningLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_sm2, "library", None)
+    with pytest.raises(SigningRefusedError) as caught:
+        running.service("archive-sm2").sign(b"data", SM2, NOW)
+    assert "it does not know the key's algorithm (HTTP 501)" in caught.value.what
+    other = SigningCa(datetime.now(UTC))
+    assert other.pem.count(b"BEGIN CERTIFICATE") == 1
+    # The others are not touched by that.
+    assert running.service("archive-ec").sign(b"data", ECDSA, NOW).algorithm in ECDSA
 
 
 def test_who_has_no_token_learns_nothing(running: RunningLab) -> None:

@@ -39,6 +39,7 @@ _REFUSED = {
     404: "it has no such key",
     409: "the key cannot sign with the profile's algorithms",
     413: "the data is too long for it",
+    501: "it does not know the key's algorithm",
 }
 
 
@@ -64,7 +65,7 @@ class HttpSigningService:
 
     ``POST URL/sign {"key", "algorithms", "data"}`` gives ``{"key", "algorithm", "signature",
     "certificate"}``; ``GET URL/keys/KEY`` gives ``{"key", "algorithms", "certificate"}``. 401, 403,
-    404 and 409 are refusals, 5xx means that it cannot now. Nothing is followed to another place.
+    404, 409 and 501 are refusals, other 5xx mean that it cannot now. Nothing is followed to another place.
 
     ``ca_file`` is the CA of its TLS certificate; ``token`` is sent as a bearer token and never shown.
     ``timeout`` is for one request as a whole, in seconds. One connection is kept between requests.
@@ -141,7 +142,7 @@ class HttpSigningService:
 
     def _ask(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         status, answer = self._exchange(method, path, body)
-        if status >= 500:
+        if status >= 500 and status not in _REFUSED:
             raise SigningUnavailableError(
                 f"the signing service cannot sign now (HTTP {status})",
                 where=self.url,

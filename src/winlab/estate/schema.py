@@ -99,7 +99,7 @@ class SigningKeySpec(Spec, frozen=True, kw_only=True):
     module does not answer, ``faulty`` signs with another key than its certificate says."""
 
     name: Name
-    kind: Literal["rsa-2048", "ec-p256"] = "rsa-2048"
+    kind: Literal["rsa-2048", "ec-p256", "sm2"] = "rsa-2048"
     state: Literal["enabled", "disabled", "unavailable", "faulty"] = "enabled"
     days_left: int = 365
     days_old: Annotated[int, msgspec.Meta(ge=0)] = 365

@@ -11,9 +11,10 @@ POST /api/v1/sign           {"key", "algorithms", "data"} to {"key", "algorithm"
                             "certificate"}: the first of the algorithms that the key can
 
 Errors are {"error": WORD}: 400 malformed, 401 unauthorized, 404 unknown-key, 405 method, 409
-algorithm, 413 too-large, 403 key-disabled, 503 module-unavailable (with Retry-After).
+algorithm, 413 too-large, 403 key-disabled, 503 module-unavailable (with Retry-After), and 501
+sm2-not-installed (RFC 9110 section 15.6.2) for a key of the kind ``sm2`` where the extra is not there.
 
-assumed: paths, fields and words are the lab's own; real servers differ in them. SM2 is not offered.
+assumed: paths, fields and words are the lab's own; real servers differ in them.
 """
 
 from __future__ import annotations
@@ -35,8 +36,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 
 from winlab.host.webserver import Answered, Request
+from winlab.server import signing_sm2
+from winlab.server.signing_sm2 import Sm2Ca, Sm2Key
 
-Kind: TypeAlias = Literal["rsa-2048", "ec-p256"]
+Kind: TypeAlias = Literal["rsa-2048", "ec-p256", "sm2"]
+PrivateKey: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | Sm2Key
 State: TypeAlias = Literal["enabled", "disabled", "unavailable", "faulty"]
 
 BASE = "/api/v1"
@@ -44,6 +48,7 @@ MOST_DATA = 1 << 20
 _ALGORITHMS: dict[Kind, tuple[str, ...]] = {
     "rsa-2048": ("rsa-pkcs1-sha256", "rsa-pkcs1-sha384", "rsa-pkcs1-sha512", "rsa-pss-sha256"),
     "ec-p256": ("ecdsa-sha256", "ecdsa-sha384"),
+    "sm2": ("sm2-sm3",),
 }
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
@@ -68,15 +73,23 @@ class SigningCa:
             .add_extension(_usage(issues=True), critical=True)
             .sign(self._key, hashes.SHA256())
         )
+        self._sm2: Sm2Ca | None = None
+        if signing_sm2.library is not None:
+            begin, end = now - dt.timedelta(days=1500), now + dt.timedelta(days=3650)
+            self._sm2 = Sm2Ca("winlab signing CA SM2", begin, end)
 
     @property
     def pem(self) -> bytes:
-        """The authority's certificate."""
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
+        """The authority's certificate, and that for SM2 keys where these can be used."""
+        own = self.certificate.public_bytes(serialization.Encoding.PEM)
+        return own if self._sm2 is None else own + self._sm2.pem
 
-    def issue(self, name: str, key: Any, begin: dt.datetime, end: dt.datetime) -> x509.Certificate:
-        """A certificate that may sign data."""
-        return (
+    def issue(self, name: str, key: PrivateKey, begin: dt.datetime, end: dt.datetime) -> bytes:
+        """A certificate that may sign data, DER."""
+        if isinstance(key, Sm2Key):
+            assert self._sm2 is not None
+            return self._sm2.issue(name, key, begin, end)
+        certificate = (
             self._builder(_name(name), key.public_key())
             .not_valid_before(begin)
             .not_valid_after(end)
@@ -84,6 +97,7 @@ class SigningCa:
             .add_extension(_usage(issues=False), critical=True)
             .sign(self._key, hashes.SHA256())
         )
+        return certificate.public_bytes(serialization.Encoding.DER)
 
     def _builder(self, subject: x509.Name, public: Any) -> x509.CertificateBuilder:
         return (
@@ -114,14 +128,13 @@ class SigningKey:
     @cached_property
     def certificate(self) -> bytes:
         """Its certificate, DER."""
-        certificate = self.ca.issue(
-            f"signing key {self.name}", self._key, self.not_before, self.not_after
-        )
-        return certificate.public_bytes(serialization.Encoding.DER)
+        return self.ca.issue(f"signing key {self.name}", self._key, self.not_before, self.not_after)
 
     def sign(self, algorithm: str, data: bytes) -> bytes:
         """A signature: an RSA integer, or DER of r and s."""
         key = _new_key(self.kind) if self.state == "faulty" else self._key
+        if isinstance(key, Sm2Key):
+            return key.sign(data)
         digest = _HASHES[algorithm.rpartition("-")[2]]
         if isinstance(key, ec.EllipticCurvePrivateKey):
             return key.sign(data, ec.ECDSA(digest))
@@ -131,7 +144,7 @@ class SigningKey:
         return key.sign(data, padding.PKCS1v15(), digest)
 
     @cached_property
-    def _key(self) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+    def _key(self) -> PrivateKey:
         return _new_key(self.kind)
 
 
@@ -202,6 +215,8 @@ class SigningServer:
         key = self._keys.get(name)
         if key is None:
             raise _RefusedError(404, "unknown-key")
+        if key.kind == "sm2" and signing_sm2.library is None:
+            raise _RefusedError(501, "sm2-not-installed")
         return key
 
 
@@ -235,7 +250,9 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _new_key(kind: Kind) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+def _new_key(kind: Kind) -> PrivateKey:
+    if kind == "sm2":
+        return Sm2Key()
     if kind == "rsa-2048":
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return ec.generate_private_key(ec.SECP256R1())
