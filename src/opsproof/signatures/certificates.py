@@ -37,7 +37,10 @@ _EC_OID: Final = "1.2.840.10045.2.1"
 
 @dataclass(frozen=True, eq=False)
 class Certificate:
-    """One certificate. Times are aware and in UTC; ``serial`` is an integer."""
+    """One certificate. Times are aware and in UTC; ``serial`` is an integer.
+
+    ``public_key`` are the bytes of the BIT STRING in ``spki``, which key hashes are made over.
+    """
 
     der: bytes
     serial: int
@@ -55,6 +58,7 @@ class Certificate:
     unknown_critical: tuple[str, ...]
     key_id: bytes | None
     spki: bytes
+    public_key: bytes
     sm2_point: bytes | None
     tbs: bytes
     signature: bytes
@@ -163,6 +167,7 @@ def _parse(certificate: Any) -> Certificate:
         unknown_critical=tuple(sorted(certificate.critical_extensions - known)),
         key_id=key_id.native if key_id is not None else None,
         spki=spki.dump(),
+        public_key=bytes(spki["public_key"]),
         sm2_point=_sm2_point(spki),
         tbs=tbs.dump(),
         signature=certificate["signature_value"].native,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from asn1crypto import core, crl, x509
+from asn1crypto import core, crl, ocsp, x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
@@ -18,6 +18,7 @@ from opsproof.signatures import sm2
 from opsproof.signatures.algorithms import HASHES, Algorithm
 from opsproof.signatures.certificates import SIGNATURE_OIDS, Certificate, parse
 from opsproof.signatures.cms import tlv
+from opsproof.signatures.revocation import SM3_OID, digest_of
 
 _OIDS: Final = {algorithm: oid for oid, algorithm in SIGNATURE_OIDS.items()}
 _DEFAULT: Final = {
@@ -147,6 +148,75 @@ def issue_crl(
     return _signed(crl.TbsCertList(fields).dump(), identifier, issuer.key)
 
 
+def issue_ocsp(
+    issuer: Signer,
+    certificate: Certificate,
+    *,
+    this_update: datetime,
+    revoked_at: datetime | None = None,
+    next_update: datetime | None = None,
+    produced_at: datetime | None = None,
+    responder: Signer | None = None,
+    digest: str = "sha1",
+    nonce: bytes | None = None,
+    critical: str | None = None,
+) -> bytes:
+    """An OCSP response (RFC 6960) in DER about a certificate of ``issuer``; good unless revoked.
+
+    ``responder`` signs instead of the issuer, and its certificate comes along. ``digest`` names the
+    issuer: sha1, sha256 or sm3. ``critical`` is the identifier of an extension that nobody knows.
+    """
+    signer = responder or issuer
+    identifier = _identifier(signer.algorithm)
+    named = x509.PublicKeyInfo.load(issuer.certificate.spki)
+    single: dict[str, Any] = {
+        "cert_id": {
+            "hash_algorithm": {"algorithm": SM3_OID if digest == "sm3" else digest},
+            "issuer_name_hash": digest_of(digest, issuer.certificate.subject),
+            "issuer_key_hash": digest_of(digest, bytes(named["public_key"])),
+            "serial_number": certificate.serial,
+        },
+        "cert_status": {"good": core.Null()},
+        "this_update": core.GeneralizedTime(this_update),
+    }
+    if revoked_at is not None:
+        told = {
+            "revocation_time": core.GeneralizedTime(revoked_at),
+            "revocation_reason": "key_compromise",
+        }
+        single["cert_status"] = {"revoked": told}
+    if next_update is not None:
+        single["next_update"] = core.GeneralizedTime(next_update)
+    data: dict[str, Any] = {
+        "responder_id": ocsp.ResponderId(
+            "by_key", x509.PublicKeyInfo.load(signer.certificate.spki).sha1
+        ),
+        "produced_at": core.GeneralizedTime(produced_at or this_update),
+        "responses": [single],
+    }
+    extensions: list[dict[str, Any]] = []
+    if nonce is not None:
+        extensions.append({"extn_id": "nonce", "extn_value": nonce})
+    if critical is not None:
+        extensions.append({"extn_id": critical, "critical": True, "extn_value": b"\x05\x00"})
+    if extensions:
+        data["response_extensions"] = extensions
+    tbs = ocsp.ResponseData(data).dump()
+    chain = tlv(0xA0, tlv(0x30, responder.certificate.der)) if responder else b""
+    basic = _signed(tbs, identifier, signer.key, chain)
+    return bytes(
+        ocsp.OCSPResponse(
+            {
+                "response_status": "successful",
+                "response_bytes": {
+                    "response_type": "basic_ocsp_response",
+                    "response": core.ParsableOctetString(basic),
+                },
+            }
+        ).dump()
+    )
+
+
 def authority(name: str, family: str, *, serial: int, at: datetime, years: int = 20) -> Signer:
     """A self-signed authority that is valid from five years before ``at``."""
     key = new_key(family)
@@ -164,9 +234,9 @@ def _identifier(algorithm: Algorithm) -> x509.SignedDigestAlgorithm:
     return x509.SignedDigestAlgorithm(fields)
 
 
-def _signed(tbs: bytes, identifier: Any, key: LabKey) -> bytes:
+def _signed(tbs: bytes, identifier: Any, key: LabKey, more: bytes = b"") -> bytes:
     signature = key.sign(_DEFAULT[key.family], tbs)
-    return tlv(0x30, tbs + identifier.dump() + tlv(0x03, b"\x00" + signature))
+    return tlv(0x30, tbs + identifier.dump() + tlv(0x03, b"\x00" + signature) + more)
 
 
 def _time(moment: datetime) -> x509.Time:

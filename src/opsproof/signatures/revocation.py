@@ -8,21 +8,19 @@ the issuer named by the extended key usage ``OCSPSigning``, section 4.2.2.2).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from asn1crypto import crl, ocsp
 
-from opsproof.signatures.certificates import (
-    Certificate,
-    parse,
-    pem_or_der,
-    signature_algorithm,
-)
+from opsproof.signatures import sm2
+from opsproof.signatures.certificates import Certificate, parse, pem_or_der, signature_algorithm
 from opsproof.signatures.errors import CertificateError, MalformedError
+
+SM3_OID: Final = "1.2.156.10197.1.401"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class Revocations:
                     found.append(one.entries[certificate.serial])
         for response in self.responses:
             for status in response.statuses:
-                if _speaks_of(status, certificate, issuer) and _signed_response(
+                if _speaks_of(status, certificate, issuer) and self._signed_response(
                     response, issuer, signer_id
                 ):
                     known.append(status.this_update)
@@ -129,6 +127,33 @@ class Revocations:
                         found.append(status.revoked)
         earliest = min(found, key=lambda revoked: revoked.since, default=None)
         return earliest, max(known, default=None)
+
+    def _signed_response(self, response: Response, issuer: Certificate, signer_id: bytes) -> bool:
+        """By the issuer, or by a responder that it named and had not revoked."""
+        delegated = [
+            one
+            for one in response.certificates
+            if one.ocsp_signing
+            and one.issuer == issuer.subject
+            and one.not_before <= response.produced_at <= one.not_after
+            and holds(issuer, one.algorithm, one.tbs, one.signature, signer_id)
+            and not self._listed(one, issuer, response.produced_at, signer_id)
+        ]
+        return any(
+            holds(signer, response.algorithm, response.tbs, response.signature, signer_id)
+            for signer in (issuer, *delegated)
+        )
+
+    def _listed(
+        self, responder: Certificate, issuer: Certificate, at: datetime, signer_id: bytes
+    ) -> bool:
+        return any(
+            responder.serial in one.entries
+            and one.entries[responder.serial].since <= at
+            and one.issuer == issuer.subject
+            and _signed_list(one, issuer, signer_id)
+            for one in self.lists
+        )
 
 
 def load_revocations(paths: Iterable[Path]) -> Revocations:
@@ -180,6 +205,8 @@ def _response(der: bytes, origin: str) -> Response:
     outer = ocsp.OCSPResponse.load(der, strict=True)
     if outer["response_status"].native != "successful":
         raise ValueError(f"the responder answered {outer['response_status'].native}")
+    if unknown := outer.critical_extensions:
+        raise ValueError(f"an extension is not understood: {', '.join(sorted(unknown))}")
     basic = outer.basic_ocsp_response
     tbs = basic["tbs_response_data"]
     statuses = tuple(_status(single) for single in tbs["responses"])
@@ -200,6 +227,9 @@ def _status(single: Any) -> Status:
     kind = single["cert_status"].name
     if kind == "unknown":
         raise ValueError("the responder does not know the certificate")
+    for extension in single["single_extensions"] or ():
+        if extension["critical"].native:
+            raise ValueError(f"an extension is not understood: {extension['extn_id'].native}")
     revoked = None
     if kind == "revoked":
         info = single["cert_status"].chosen
@@ -235,25 +265,23 @@ def _speaks_of(status: Status, certificate: Certificate, issuer: Certificate) ->
     if status.serial != certificate.serial:
         return False
     try:
-        name = hashlib.new(status.hash_name, issuer.subject, usedforsecurity=False).digest()
+        name = digest_of(status.hash_name, issuer.subject)
+        key = digest_of(status.hash_name, issuer.public_key)
     except ValueError:
         return False
-    return name == status.issuer_name_hash
+    return (name, key) == (status.issuer_name_hash, status.issuer_key_hash)
 
 
-def _signed_response(response: Response, issuer: Certificate, signer_id: bytes) -> bool:
-    delegated: Sequence[Certificate] = [
-        one
-        for one in response.certificates
-        if one.ocsp_signing
-        and one.issuer == issuer.subject
-        and one.not_before <= response.produced_at <= one.not_after
-        and holds(issuer, one.algorithm, one.tbs, one.signature, signer_id)
-    ]
-    return any(
-        holds(signer, response.algorithm, response.tbs, response.signature, signer_id)
-        for signer in (issuer, *delegated)
-    )
+def digest_of(name: str, data: bytes) -> bytes:
+    """A digest by the name or, for SM3, the identifier that ``asn1crypto`` gives it.
+
+    Raises:
+        ValueError: it is unknown.
+        NotVerifiableError: it is SM3, which is not installed.
+    """
+    if name in (SM3_OID, "sm3"):
+        return sm2.sm3(data)
+    return hashlib.new(name, data, usedforsecurity=False).digest()
 
 
 def holds(
