@@ -7,14 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from opsproof.collection.audited import host_facts, inputs
 from opsproof.collection.home import HandedOver, Staged, write_list
 from opsproof.collection.model import Kind
 from opsproof.errors import IncompleteError
-from opsproof.evidence.canonical import canonical
+from opsproof.evidence.canonical import canonical, decode
 from opsproof.logs.audit import Limits, Options, audit
+from opsproof.logs.model import AuditReport, Unreadable
 
 RULES = """\
 title: Upload
@@ -164,6 +166,19 @@ def test_logs_without_a_record_of_the_time_asked_for_are_no_all_clear(
     old, new = (facts(staging, report, host) for host in "ab")
     assert (old["audit"]["records"], old["audit"]["examined"], old["by_severity"]) == (1, 0, None)
     assert (new["audit"]["examined"], new["by_severity"]["high"]) == (1, 1)
+
+
+def test_a_folder_that_cannot_be_listed_is_its_hosts(staging: Path, tmp_path: Path) -> None:
+    for host in ("a", "b"):
+        hand_over(staging, host, HEAD + line("10:00:00", host), "2026-11-22T09:00:00Z")
+    report = audited(staging, tmp_path)
+    closed = Unreadable(
+        file="logs/a", sha256="", offset=None, record=None, records=0, what="it cannot be read"
+    )
+    found = decode(report.read_bytes(), AuditReport, where="report")
+    report.write_bytes(canonical(msgspec.structs.replace(found, unreadable=(closed,))))
+    assert [one["file"] for one in facts(staging, report, "a")["unreadable"]] == ["logs/a"]
+    assert facts(staging, report, "b")["unreadable"] == []
 
 
 def test_a_report_that_is_not_there_is_no_empty_one(staging: Path, tmp_path: Path) -> None:

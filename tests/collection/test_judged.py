@@ -10,12 +10,15 @@ import msgspec
 import pytest
 from tests.collection.lab import CHANNELS, IIS, Clock, Collector, fill, make_host
 
+from opsproof.collection import role
 from opsproof.collection.facts import observation
 from opsproof.collection.model import DataSource
+from opsproof.collection.role import Text
 from opsproof.controls.conditions import NotCollectedError, holds
 from opsproof.controls.load import load
 from opsproof.controls.model import Control
 from opsproof.errors import IncompleteError
+from opsproof.inspection.command import MARKER
 
 PROJECT = Path(__file__).resolve().parents[2]
 # Here the question carries this machine's own time and the answer the lab's: no clock to judge.
@@ -34,13 +37,18 @@ def lab(tmp_path: Path) -> Collector:
     return Collector(host, clock, tmp_path)
 
 
-def facts(lab: Collector) -> dict[str, Any]:
+def told(lab: Collector) -> dict[str, Any]:
     brought = lab.collect()
     look, listed = lab.texts
     at = f"{lab.clock.now:%Y-%m-%dT%H:%M:%SZ}"
-    told = observation(lab.settings(), CHANNELS, look, listed, at, lab.plan, brought)
-    # They travel as JSON.
-    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(told["facts"]))
+    made = observation(lab.settings(), CHANNELS, look, listed, at, lab.plan, brought)
+    # It travels as JSON.
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made))
+    return found
+
+
+def facts(lab: Collector) -> dict[str, Any]:
+    found: dict[str, Any] = told(lab)["facts"]
     return found
 
 
@@ -117,8 +125,34 @@ def test_a_log_that_may_not_be_read_is_denied_and_the_others_come_home(lab: Coll
     }
 
 
-def test_who_may_not_read_the_configuration_of_iis_is_told_so(lab: Collector) -> None:
+def test_who_may_not_read_the_configuration_of_iis_gets_the_event_logs(lab: Collector) -> None:
+    """IIS tells it to administrators alone; that hides neither the event logs nor itself."""
+    lab.host.accounts.create_user("joe", "x")
+    lab.host.accounts.add_member("Event Log Readers", "joe")
+    lab.user = "joe"
+    assert red(lab) == {"LOG-SOURCE-001"}
+    found = facts(lab)
+    assert {one["state"] for one in found["channels"]} == {"collected"}
+    hidden = [one for one in found["sources"] if one["state"] != "collected"]
+    assert [(one["kind"], one["name"], one["code"]) for one in hidden] == [("iis", "IIS", 5)]
+    assert (found["iis_installed"], found["central_logging"]) == (True, None)
+
+
+def test_of_sites_that_nobody_told_of_nothing_is_known(lab: Collector) -> None:
     lab.host.accounts.create_user("joe", "x")
     lab.user = "joe"
-    with pytest.raises(IncompleteError, match="as an administrator"):
-        lab.collect()
+    [site] = told(lab)["subjects"]
+    assert site["id"] == "*"
+    for control in load(PROJECT / "controls"):
+        if control.activity == "log_collection" and control.subject == "site":
+            with pytest.raises(NotCollectedError):
+                holds(control.applies or control.test, site["facts"])
+
+
+def test_an_answer_that_tells_of_some_sites_is_none(lab: Collector) -> None:
+    look = lab.run(role.looking(lab.settings()))
+    section = f"{MARKER}begin site logFile.period"
+    at = look.stdout.index(f"{MARKER}end 0", look.stdout.index(section))
+    cut = look.stdout[:at] + look.stdout[at:].replace("end 0", "end 5", 1)
+    with pytest.raises(IncompleteError, match=r"IIS did not tell logFile\.period of every site"):
+        role.listing(lab.settings(), Text(stdout=cut, start=look.start, end=look.end))

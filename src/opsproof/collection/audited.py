@@ -187,9 +187,12 @@ def _is_new(time: str | None, window: _Window) -> bool:
 
 
 def _host_of(file: str) -> str:
-    """The host of a file by its name in the report, ``logs/HOST/...``."""
+    """The host of a file by its name in the report, ``logs/HOST/...``.
+
+    A host's own folder is reported where it cannot be listed.
+    """
     parts = file.split("/")
-    return parts[1] if len(parts) > 2 and parts[0] == FOLDER_LOGS else ""
+    return parts[1] if len(parts) > 1 and parts[0] == FOLDER_LOGS else ""
 
 
 def _by_severity(hits: Sequence[Hit]) -> BySeverity:

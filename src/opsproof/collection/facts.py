@@ -10,7 +10,7 @@ import msgspec
 
 from opsproof.collection.listing import Listed
 from opsproof.collection.look import Channel, Look, Site
-from opsproof.collection.model import Kind, State
+from opsproof.collection.model import Kind, State, state_of
 from opsproof.collection.plan import Plan
 from opsproof.collection.role import Brought, Left, Settings, Text, seen, utc
 from opsproof.evidence.ids import moment, timestamp
@@ -28,6 +28,18 @@ from opsproof.inspection.facts import Exchange, clock_of
 
 LISTED = 200
 """Files and left logs that the facts list; the rest is counted, the cabinets hold them all."""
+
+_UNKNOWN_SITES = SiteFacts(
+    name="*",
+    site_id=None,
+    logging=None,
+    format=None,
+    central=None,
+    period=None,
+    directory=None,
+    fields=None,
+    missing_fields=None,
+)
 
 NEEDED_FIELDS = (
     "Date",
@@ -66,6 +78,8 @@ def observation(
     )
     facts = _host(settings, frozenset(required), found, folders, clock, plan, brought)
     sites = [_site(site, found.central) for site in found.sites or ()]
+    if found.iis_code:
+        sites.append(_UNKNOWN_SITES)
     return {
         "facts": msgspec.to_builtins(facts),
         "subjects": [
@@ -96,10 +110,10 @@ def _host(
         covered_days=(now - moment(brought.horizon)).days if brought else None,
         clock=clock,
         channels=tuple(_channel(one, required, brought) for one in look.channels),
-        iis_installed=look.sites is not None,
-        central_logging=look.central,
+        iis_installed=look.sites is not None or look.iis_code != 0,
+        central_logging=None if look.iis_code else look.central,
         http_errors_logged=look.httperr,
-        sources=tuple(_source(one) for one in folders),
+        sources=(*map(_source, folders), *_hidden(look)),
         unchanged=plan.unchanged + (len(left) - len(real) if left is not None else 0),
         left_count=None if left is None else len(real),
         left=None if left is None else tuple(_left(one) for one in real[:LISTED]),
@@ -158,6 +172,22 @@ def _source(listed: Listed) -> LogSource:
         oldest=_time(min(times, default=None)),
         newest=_time(max(times, default=None)),
     )
+
+
+def _hidden(look: Look) -> Iterable[LogSource]:
+    """The logs of IIS where nobody told the account which folders they are in."""
+    if look.iis_code:
+        yield LogSource(
+            kind=Kind.IIS,
+            name="IIS",
+            path="",
+            state=state_of(look.iis_code),
+            code=look.iis_code,
+            files=0,
+            bytes=0,
+            oldest=None,
+            newest=None,
+        )
 
 
 def _time(at: datetime | None) -> str | None:

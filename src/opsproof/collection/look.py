@@ -147,8 +147,9 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What the first command found. ``sites`` is None without IIS.
+    """What the first command found. ``sites`` is None without IIS, and where it tells nothing.
 
+    Then ``iis_code`` is what appcmd ended with: IIS tells its configuration to administrators alone.
     ``central`` is ``Site``, ``CentralW3C`` or ``CentralBinary``; ``free`` bytes of the scratch
     drive, None when not told; ``leftover``: an earlier collection was cut off.
     """
@@ -161,6 +162,7 @@ class Look:
     httperr_folder: str
     free: int | None
     leftover: bool
+    iis_code: int = 0
 
 
 def read_look(batch: Batch, channels: Sequence[str]) -> Look:
@@ -169,18 +171,27 @@ def read_look(batch: Batch, channels: Sequence[str]) -> Look:
     Raises :class:`IncompleteError` when a part of it is missing.
     """
     has_iis = "iis" not in batch.absent
-    central, folder = _central(batch) if has_iis else ("Site", "")
+    refused = 0 if not has_iis else _refused(batch)
+    told = has_iis and not refused
+    central, folder = _central(batch) if told else ("Site", "")
     http = _registry(batch.section("http").text)
     return Look(
         channels=tuple(_channel(batch, name) for name in channels),
-        sites=_sites(batch) if has_iis else None,
+        sites=_sites(batch) if told else None,
         central=central,
         central_folder=folder,
         httperr=int(http.get("enableerrorlogging", "0x1"), 16) != 0,
         httperr_folder=http.get("errorloggingdir", HTTPERR).rstrip("\\") + "\\HTTPERR",
         free=_first_number(batch.section("free").text),
         leftover="clean-scratch" in batch.absent,
+        iis_code=refused,
     )
+
+
+def _refused(batch: Batch) -> int:
+    """The code that IIS refuses with to tell anything of its sites, 0 where it does not."""
+    codes = {batch.section(f"site {attribute}").code for attribute in _SITE.values()}
+    return codes.pop() or 0 if len(codes) == 1 else 0
 
 
 def pairs(text: str) -> dict[str, str]:
@@ -256,7 +267,7 @@ def _central(batch: Batch) -> tuple[str, str]:
     except (ParseError, ValueError) as error:
         raise IncompleteError(
             "IIS did not tell whether sites log centrally",
-            remedy="collect as an administrator of the host: nobody else may read IIS' configuration",
+            remedy="run the collection again; look at appcmd on the host",
         ) from error
     log = root if root.tag == "log" else root.find("log")
     mode = "Site" if log is None else log.get("centralLogFileMode", "Site")

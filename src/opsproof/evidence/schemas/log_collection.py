@@ -82,8 +82,8 @@ class HostFacts(Record, frozen=True, kw_only=True):
     """One Windows host. Of ``left`` and ``files`` the first are listed and all are counted.
 
     ``collecting_since``: from then on everything came home that could; ``covered_days`` ago.
-    ``unchanged`` files were at home already. ``leftover``: an earlier collection was cut off and had
-    left its folder on the host.
+    ``central_logging`` is None where IIS does not tell. ``unchanged`` files were at home already.
+    ``leftover``: an earlier collection was cut off and had left its folder on the host.
     """
 
     since: str
@@ -94,7 +94,7 @@ class HostFacts(Record, frozen=True, kw_only=True):
     clock: Clock
     channels: tuple[ChannelLog, ...]
     iis_installed: bool
-    central_logging: str
+    central_logging: str | None
     http_errors_logged: bool
     sources: tuple[LogSource, ...]
     unchanged: int
@@ -110,15 +110,16 @@ class HostFacts(Record, frozen=True, kw_only=True):
 class SiteFacts(Record, frozen=True, kw_only=True):
     """How one IIS site logs. ``central`` is the server's mode: Site, CentralW3C or CentralBinary.
 
-    ``missing_fields`` are fields that detection rules read and that the site does not log.
+    ``missing_fields`` are fields that detection rules read and that the site does not log. Where the
+    account may not read IIS' configuration, one site ``*`` stands for all and nothing of it is known.
     """
 
     name: str
-    site_id: int
-    logging: bool
-    format: str
-    central: str
-    period: str
-    directory: str
-    fields: tuple[str, ...]
-    missing_fields: tuple[str, ...]
+    site_id: int | None
+    logging: bool | None
+    format: str | None
+    central: str | None
+    period: str | None
+    directory: str | None
+    fields: tuple[str, ...] | None
+    missing_fields: tuple[str, ...] | None
