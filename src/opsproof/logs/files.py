@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from opsproof.errors import UsageError
@@ -20,6 +19,7 @@ from opsproof.logs.readers import data, evtx, iis_native, ncsa, w3c
 from opsproof.logs.readers.base import Cut, Reader
 from opsproof.logs.readers.lines import as_utf_8, is_utf_16
 from opsproof.logs.schema import Schema, schema_for
+from opsproof.logs.scratch import scratch
 
 READERS: Final[dict[Kind, Reader]] = {
     Kind.EVTX: evtx.read,
@@ -67,7 +67,7 @@ def collected(paths: Sequence[Path]) -> Iterator[list[LogFile]]:
         found: list[LogFile] = []
         for file in _named(paths):
             if _head(file.path).startswith(_CABINET):
-                folder = Path(stack.enter_context(TemporaryDirectory(prefix="opsproof-cab-")))
+                folder = stack.enter_context(scratch())
                 found += unpack(file, folder)
             else:
                 found.append(file)
