@@ -6,6 +6,8 @@ export PYTHONUTF8 := 1
 # Ansible and Molecule read only this project's configuration.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Images for containers often forbid it; every process would then compile all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test lint bench bench-hardening clean lock
 
@@ -16,6 +18,7 @@ setup: .venv/.ready
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-build-isolation --no-deps -e .
+	$(BIN)/python -m compileall -q src action_plugins filter_plugins library
 	touch $@
 
 demo: setup

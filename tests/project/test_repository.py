@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from opsproof.run.executor import CALLBACKS
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -31,6 +34,14 @@ def test_galaxy_requirements_are_the_installed_collections() -> None:
         manifest = Path(str(root), *collection["name"].split("."), "MANIFEST.json")
         installed = json.loads(manifest.read_text())["collection_info"]["version"]
         assert collection["version"] == installed, collection["name"]
+
+
+def test_ansible_finds_the_callbacks_that_runs_load_too() -> None:
+    """They live in the package; plain ansible-playbook and Molecule know them from ansible.cfg."""
+    settings = configparser.ConfigParser()
+    settings.read(PROJECT / "ansible.cfg")
+    assert PROJECT / settings["defaults"]["callback_plugins"] == CALLBACKS
+    assert (CALLBACKS / "preload.py").is_file()
 
 
 def test_the_lock_has_hashes_and_names_no_index() -> None:

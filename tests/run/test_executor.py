@@ -17,6 +17,17 @@ from opsproof.run.environment import scrubbed
 from opsproof.run.events import Tally
 from opsproof.run.executor import Job, JobEnd, Stop, run
 
+PROBE_FILTER = """
+import os
+
+HERE = os.getpid()
+
+
+class FilterModule:
+    def filters(self):
+        return {"loaded_by": lambda _: HERE}
+"""
+
 
 def job(project: Path, **changes: Any) -> Job:
     folder = project.parent / "job"
@@ -50,7 +61,11 @@ def test_ansible_gets_the_scrubbed_environment_and_nothing_of_it_is_kept(project
         "- hosts: h1\n  gather_facts: false\n  tasks:\n"
         "    - {name: Env, ansible.builtin.command: env, changed_when: false}\n"
         "    - {name: Plain, ansible.builtin.debug: {msg: '{{ opsproof_template }}'}}\n"
+        "    - {name: Loader, ansible.builtin.debug: {msg: '{{ 1 | loaded_by }}'}}\n"
+        "    - {name: Loader again, ansible.builtin.debug: {msg: '{{ 1 | loaded_by }}'}}\n"
     )
+    (project / "playbooks" / "filter_plugins").mkdir()
+    (project / "playbooks" / "filter_plugins" / "probe.py").write_text(PROBE_FILTER)
     seen: dict[str, Mapping[str, Any]] = {}
 
     def feed(event: Mapping[str, Any]) -> None:
@@ -72,6 +87,8 @@ def test_ansible_gets_the_scrubbed_environment_and_nothing_of_it_is_kept(project
     # An account without a home has no ~/.ansible/tmp for modules that run here.
     assert f"ANSIBLE_REMOTE_TMP={wanted.folder / 'tmp'}" in seen["Env"]["stdout_lines"]
     assert seen["Plain"]["msg"] == "mine"
+    # Filters are loaded once, before workers are forked, not once in every worker.
+    assert seen["Loader"]["msg"] == seen["Loader again"]["msg"]
     events = list((wanted.folder / "data" / "artifacts" / "run" / "job_events").iterdir())
     assert events == []
     command = json.loads((wanted.folder / "data" / "artifacts" / "run" / "command").read_text())

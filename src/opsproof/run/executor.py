@@ -30,6 +30,9 @@ from opsproof.run import child
 from opsproof.run.environment import tool
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CALLBACKS = Path(__file__).with_name("callbacks")
+"""Folder of the callback plugins that every run loads."""
+
 GRACE_SECONDS = 10
 """How long Ansible may take to stop on its own before it is killed."""
 
@@ -159,6 +162,8 @@ def _configure(job: Job, pid_file: Path) -> Any:
     )
     config.prepare()
     own = {name: config.env[name] for name in _KEPT_FROM_RUNNER if name in config.env}
+    # ansible-runner names its own folder, and then that of the project's ansible.cfg does not count.
+    own["ANSIBLE_CALLBACK_PLUGINS"] = f"{CALLBACKS}:{own['ANSIBLE_CALLBACK_PLUGINS']}"
     temporary = str(job.folder / "tmp")
     # The second is for modules that run here: a service account may have no home to write to. The
     # Windows shells have a setting of their own (shell_windows documentation fragment).
