@@ -4,12 +4,14 @@ Millions of values stand in a block of bytes, each from a start to an end. Short
 eight bytes at a time by numpy, without a Python object for each; long ones by a dictionary. A
 dictionary lives through many blocks, so that what a value means is worked out once.
 
-Numbers are exact: the hash only proposes a value, whose bytes are then compared.
+Numbers are exact: the hash only proposes a value, whose bytes are then compared. No value holds a
+NUL byte, so words that are filled up with these are the same only for the same value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Final
 
 import numpy as np
@@ -28,6 +30,9 @@ MOST_VALUES: Final = 1 << 16
 """Distinct values of a field from which on a new dictionary is begun."""
 
 _MOST_BYTES: Final = 1 << 23
+
+_ROOM: Final = 8
+"""Slots for each short value: nearly all values stand in the first slot that is looked at."""
 
 _MASKS: Final = np.array(
     [(1 << 8 * min(max(left, 0), _WORD)) - 1 for left in range(-_LONGEST, _LONGEST + 1)],
@@ -79,36 +84,47 @@ class Dictionary:
         return len(self._numbers) > MOST_VALUES or self._numbers.size > _MOST_BYTES
 
     def encode(self, block: Bytes, starts: Longs, ends: Longs) -> Ints:
-        """The number of each value, from ``starts`` to ``ends``."""
+        """The number of each value, from ``starts`` to ``ends``; none holds a NUL byte."""
         sizes = ends - starts
-        if int(sizes.max(initial=0)) <= _LONGEST:
-            return self._by_words(block, starts, ends, sizes)
+        longest = int(sizes.max(initial=0))
+        if longest <= _LONGEST:
+            return self._by_words(block, starts, ends, sizes, longest)
         long = sizes > _LONGEST
         codes: Ints = np.empty(len(sizes), dtype=np.int32)
         codes[long] = self._one_by_one(block.data, starts[long], ends[long])
         short = ~long
         if short.any():
-            codes[short] = self._by_words(block, starts[short], ends[short], sizes[short])
+            some = starts[short], ends[short], sizes[short]
+            codes[short] = self._by_words(block, *some, int(some[2].max()))
         return codes
 
-    def _by_words(self, block: Bytes, starts: Longs, ends: Longs, sizes: Longs) -> Ints:
-        words = _fetched(block, starts, sizes)
-        if sizes.max(initial=0) == sizes.min(initial=0) and _equal(words):
+    def _by_words(
+        self, block: Bytes, starts: Longs, ends: Longs, sizes: Longs, longest: int
+    ) -> Ints:
+        shortest = int(sizes.min(initial=longest))
+        words = _fetched(block, starts, sizes, shortest, longest)
+        if longest == shortest and _equal(words):
             # Most fields of a log hardly change.
             only = self._numbers[block.data[starts[0] : ends[0]]] if len(starts) else 0
             return np.full(len(starts), only, dtype=np.int32)
-        hashes = _hashed(sizes, words)
-        codes = self._table.find(hashes, sizes, words)
-        missing = np.flatnonzero(codes < 0)
+        hashes = _hashed(words)
+        codes, missing = self._table.find(hashes, words)
         if len(missing):
-            # Of each new value one is learnt and kept; the others are found then, or looked up.
-            first = missing[np.unique(hashes[missing], return_index=True)[1]]
-            codes[first] = self._one_by_one(block.data, starts[first], ends[first], new=True)
-            self._table.keep(hashes[first], sizes[first], [w[first] for w in words], codes[first])
-            rest = missing[codes[missing] < 0]
-            codes[rest] = self._table.find(hashes[rest], sizes[rest], [w[rest] for w in words])
-            rest = rest[codes[rest] < 0]
-            codes[rest] = self._one_by_one(block.data, starts[rest], ends[rest])
+            hashes, words = hashes[missing], [word[missing] for word in words]
+            starts, ends = starts[missing], ends[missing]
+            codes[missing] = self._new(block, starts, ends, hashes, words)
+        return codes
+
+    def _new(
+        self, block: Bytes, starts: Longs, ends: Longs, hashes: _Words, words: list[_Words]
+    ) -> Ints:
+        """Of each new value one is learnt and kept; the others are found then, or looked up."""
+        first = np.unique(hashes, return_index=True)[1]
+        learnt = self._one_by_one(block.data, starts[first], ends[first], new=True)
+        self._table.keep(hashes[first], [word[first] for word in words], learnt)
+        codes, rest = self._table.find(hashes, words)
+        codes[first] = learnt
+        codes[rest] = self._one_by_one(block.data, starts[rest], ends[rest])
         return codes
 
     def _one_by_one(self, data: bytes, starts: Longs, ends: Longs, *, new: bool = False) -> Ints:
@@ -159,55 +175,67 @@ class _Table:
     """Short values by their hash: what stands in a slot is compared, what finds no slot is not kept."""
 
     def __init__(self) -> None:
-        # The first entry is none: no value has its size.
+        # The first entry is none: its code is that of no value.
         # Numbers of the width that numpy looks things up by: others would be converted each time.
-        self._slots: Longs = np.zeros(1 << 12, dtype=np.int64)
+        self._slots: Longs = np.zeros(1, dtype=np.int64)
         self._hashes = np.zeros(1, dtype=np.uint64)
-        self._sizes = np.full(1, -1, dtype=np.int64)
         self._codes = np.full(1, -1, dtype=np.int32)
         self._words: list[_Words] = []
 
-    def find(self, hashes: _Words, sizes: Longs, words: Sequence[_Words]) -> Ints:
-        """The codes of values; -1 for those that are not kept."""
+    def find(self, hashes: _Words, words: Sequence[_Words]) -> tuple[Ints, Longs]:
+        """The codes of values, and the places of those that are not kept: their codes mean nothing."""
         first, second = self._places(hashes)
-        codes = self._compared(self._slots[first], sizes, words)
-        left = np.flatnonzero(codes < 0)
+        codes, left = self._compared(first, words)
         if len(left) and len(self._codes) > 1:
-            entries = self._slots[second[left]]
-            codes[left] = self._compared(entries, sizes[left], [word[left] for word in words])
-        return codes
+            codes[left], still = self._compared(second[left], [word[left] for word in words])
+            left = left[still]
+        return codes, left
 
-    def _compared(self, entries: Longs, sizes: Longs, words: Sequence[_Words]) -> Ints:
-        same = self._sizes[entries] == sizes
-        for own, word in zip(self._words, words, strict=False):
-            same &= own[entries] == word
-        return np.where(same, self._codes[entries], np.int32(-1))
+    def _compared(self, slots: Longs, words: Sequence[_Words]) -> tuple[Ints, Longs]:
+        entries = self._slots.take(slots)
+        codes: Ints = self._codes.take(entries)
+        same = codes >= 0
+        for own, word in zip_longest(self._words, words):
+            same &= (0 if own is None else own.take(entries)) == (0 if word is None else word)
+        return codes, np.flatnonzero(~same)
 
-    def keep(self, hashes: _Words, sizes: Longs, words: Sequence[_Words], codes: Ints) -> None:
-        """Keep values that were not found."""
-        before = len(self._codes)
-        while len(self._words) < len(words):
-            self._words.append(np.zeros(before, dtype=np.uint64))
-        nothing = np.zeros(len(codes), dtype=np.uint64)
+    def keep(self, hashes: _Words, words: Sequence[_Words], codes: Ints) -> None:
+        """Keep values that were not found. One whose slots are both taken is not: it would never be
+        found, and be kept again and again.
+        """
+        room = (len(self._codes) + len(codes)) * _ROOM
+        if room > len(self._slots):
+            self._slots = np.zeros(1 << (room * 2 - 1).bit_length(), dtype=np.int64)
+            before = self._hashes[1:], [word[1:] for word in self._words], self._codes[1:]
+            self._hashes, self._codes = self._hashes[:1], self._codes[:1]
+            self._words = [word[:1] for word in self._words]
+            self._append(*before)
+        self._append(hashes, words, codes)
+
+    def _append(self, hashes: _Words, words: Sequence[_Words], codes: Ints) -> None:
+        none = np.zeros(len(self._codes), dtype=np.uint64)
+        kept = self._placed(hashes)
+        nothing = np.zeros(len(kept), dtype=np.uint64)
         self._words = [
-            np.concatenate((own, words[place] if place < len(words) else nothing))
-            for place, own in enumerate(self._words)
+            np.concatenate((none if own is None else own, nothing if word is None else word[kept]))
+            for own, word in zip_longest(self._words, words)
         ]
-        self._hashes = np.concatenate((self._hashes, hashes))
-        self._sizes = np.concatenate((self._sizes, sizes))
-        self._codes = np.concatenate((self._codes, codes))
-        if len(self._codes) * 4 > len(self._slots):
-            self._slots = np.zeros(len(self._slots) * 8, dtype=np.int64)
-            before = 1
-        self._place(np.arange(before, len(self._codes), dtype=np.int64))
+        self._hashes = np.concatenate((self._hashes, hashes[kept]))
+        self._codes = np.concatenate((self._codes, codes[kept]))
 
-    def _place(self, entries: Longs) -> None:
-        for which in range(2):
-            places = self._places(self._hashes[entries])[which]
-            free = self._slots[places] == 0
-            self._slots[places[free]] = entries[free]
-            # Of several that wanted one slot the last has it.
-            entries = entries[self._slots[places] != entries]
+    def _placed(self, hashes: _Words) -> Longs:
+        """Slots for the next entries; which of the values get one."""
+        slots: Longs = np.full(len(hashes), -1, dtype=np.int64)
+        for places in self._places(hashes):
+            left = np.flatnonzero(slots < 0)
+            left = left[self._slots[places[left]] == 0]
+            # Of several that want one slot the last has it.
+            self._slots[places[left]] = ~left
+            left = left[self._slots[places[left]] == ~left]
+            slots[left] = places[left]
+        kept = np.flatnonzero(slots >= 0)
+        self._slots[slots[kept]] = np.arange(len(self._codes), len(self._codes) + len(kept))
+        return kept
 
     def _places(self, hashes: _Words) -> tuple[Longs, Longs]:
         """The two slots in which a value may stand."""
@@ -220,29 +248,41 @@ def _equal(words: Sequence[_Words]) -> bool:
     return all(not len(word) or bool((word == word[0]).all()) for word in words)
 
 
-def _fetched(block: Bytes, starts: Longs, sizes: Longs) -> list[_Words]:
+def _fetched(
+    block: Bytes, starts: Longs, sizes: Longs, shortest: int, longest: int
+) -> list[_Words]:
     """The words that hold the values, zero behind the end of each."""
-    width = -(-int(sizes.max(initial=0)) // _WORD)
+    width = -(-longest // _WORD)
     if not width:
         return []
     # What only values above the average have is fetched for these alone.
     usual = -(-int(sizes.sum()) // (_WORD * len(sizes))) or 1
     found = block.fetch(starts, usual)
-    words = [found[:, place] & _MASKS_AT[place][sizes] for place in range(usual)]
+    words = [_masked(found[:, place], place, sizes, shortest, longest) for place in range(usual)]
     if usual < width:
         rows = np.flatnonzero(sizes > usual * _WORD)
         found, sizes = block.fetch(starts[rows] + usual * _WORD, width - usual), sizes[rows]
         for place in range(usual, width):
             word = np.zeros(len(starts), dtype=np.uint64)
-            word[rows] = found[:, place - usual] & _MASKS_AT[place][sizes]
+            word[rows] = _masked(found[:, place - usual], place, sizes, shortest, longest)
             words.append(word)
     return words
 
 
-def _hashed(sizes: Longs, words: Sequence[_Words]) -> _Words:
+def _masked(word: _Words, place: int, sizes: Longs, shortest: int, longest: int) -> _Words:
+    """The word at one place of each value, without what stands behind the value."""
+    masks = _MASKS_AT[place]
+    if shortest == longest or shortest >= (place + 1) * _WORD:
+        masked: _Words = word & masks[min(shortest, (place + 1) * _WORD)]
+        return masked
+    return word & masks.take(sizes)
+
+
+def _hashed(words: Sequence[_Words]) -> _Words:
     """A hash of each value."""
-    hashes = sizes.astype(np.uint64) * _FACTOR
-    for word in words:
+    hashes: _Words = words[0] * _FACTOR
+    hashes ^= hashes >> _SHIFT
+    for word in words[1:]:
         hashes ^= word
         hashes *= _FACTOR
         hashes ^= hashes >> _SHIFT
