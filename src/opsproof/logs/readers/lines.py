@@ -50,21 +50,32 @@ class Bytes(Protocol):
         """Bytes, at most so many; none at the end."""
 
     def seek(self, offset: int, /) -> int:
-        """Go to a place."""
+        """Go to a place: the beginning, or one in what was read last."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Utf8:
-    """A text file in UTF-16 as if it were in UTF-8. Only its beginning can be sought."""
+    """A text file in UTF-16 as if it were in UTF-8. Only its beginning can be sought, and what was
+    read last.
+    """
 
-    text: io.TextIOWrapper
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._offset, self._last, self._next = 0, b"", 0
 
     def read(self, size: int, /) -> bytes:
-        # No character takes more than four bytes.
-        return self.text.read(size // 4).encode()
+        self._offset += self._next
+        self._last = self._last[self._next :]
+        while len(self._last) < size and (more := self._text.read(size)):
+            self._last += more.encode()
+        self._next = min(size, len(self._last))
+        return self._last[: self._next]
 
     def seek(self, offset: int, /) -> int:
-        return self.text.seek(offset)
+        self._next = offset - self._offset
+        if not 0 <= self._next <= len(self._last):
+            self._text.seek(0)
+            self._offset, self._last, self._next = 0, b"", 0
+        return offset
 
 
 def is_utf_16(head: bytes) -> bool:
@@ -91,12 +102,13 @@ def opened(path: Path, notes: Notes) -> Iterator[Bytes]:
     notes.damage = [replace(one, offset=None) for one in notes.damage]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Block:
     """Whole lines: ``number`` of the first, from 1, and ``offset`` of its first byte in the file.
 
     They are the first ``size`` bytes of ``padded``, and :data:`PADDING` or more follow. The last is a
-    line feed, which the file lacks where ``finished`` is False.
+    line feed, which the file lacks where ``finished`` is False. ``lines`` is how many they are: who
+    counts them says so here, else they are counted when the next block is asked for.
     """
 
     number: int
@@ -104,11 +116,17 @@ class Block:
     padded: bytes
     size: int
     finished: bool = True
+    lines: int = 0
 
     @property
     def data(self) -> bytes:
         """The lines alone, a copy."""
         return self.padded[: self.size]
+
+    @property
+    def array(self) -> npt.NDArray[np.uint8]:
+        """The lines alone, as numpy sees them."""
+        return np.frombuffer(self.padded, dtype=np.uint8, count=self.size)
 
 
 def blocks(
@@ -118,26 +136,33 @@ def blocks(
 
     A line that is too long is noted and left out.
     """
-    rest, offset, number = b"", begin.offset, begin.line
-    file.seek(offset)
-    left = (1 << 62) if stop is None else stop - offset
-    while piece := file.read(min(BLOCK, left)):
-        left -= len(piece)
-        size = len(rest) + len(piece)
-        padded = b"".join((rest, piece, bytes(PADDING)))
+    offset, number, reach = begin.offset, begin.line, BLOCK
+    stop = (1 << 62) if stop is None else stop
+    while offset < stop:
+        # Each block is read from where the last line broke off: no bytes are put together.
+        file.seek(offset)
+        padded = file.read(min(reach, stop - offset) + PADDING)
+        size = min(reach, len(padded), stop - offset)
         end = padded.rfind(b"\n", 0, size) + 1
         if end:
-            yield Block(number, offset, padded, end)
-            number += feeds(np.frombuffer(padded, dtype=np.uint8, count=end))
+            reach = BLOCK
+            padded = padded if len(padded) - end >= PADDING else padded + bytes(PADDING)
+            block = Block(number, offset, padded, end)
+            yield block
+            number += block.lines or feeds(block.array)
             offset += end
-        rest = padded[end:size]
-        if len(rest) > LONGEST:
+        elif size > LONGEST:
             note_long(offset, number, notes)
-            offset, rest, left = _skip(file, offset + len(rest), left)
+            offset = _skip(file, offset + size, stop)
             number += 1
-    if rest:
-        padded = b"".join((rest, b"\n", bytes(PADDING)))
-        yield Block(number, offset, padded, len(rest) + 1, finished=False)
+        elif size == reach:
+            reach *= 2
+        elif size:
+            padded = b"".join((padded[:size], b"\n", bytes(PADDING)))
+            yield Block(number, offset, padded, size + 1, finished=False)
+            return
+        else:
+            return
 
 
 def feeds(data: npt.NDArray[np.uint8]) -> int:
@@ -152,15 +177,15 @@ def note_long(offset: int, number: int, notes: Notes) -> None:
     notes.damaged(Damage(what, offset=offset, record=number, records=1))
 
 
-def _skip(file: Bytes, offset: int, left: int) -> tuple[int, bytes, int]:
-    """Go on behind the next line end: its offset, what was read behind it, what is left to read."""
-    while piece := file.read(min(BLOCK, left)):
-        left -= len(piece)
+def _skip(file: Bytes, offset: int, stop: int) -> int:
+    """Where the next line begins."""
+    file.seek(offset)
+    while piece := file.read(min(BLOCK, stop - offset)):
         end = piece.find(b"\n")
         if end != -1:
-            return offset + end + 1, piece[end + 1 :], left
+            return offset + end + 1
         offset += len(piece)
-    return offset, b"", left
+    return offset
 
 
 def decode(value: bytes) -> str:

@@ -12,11 +12,13 @@ from opsproof.logs.readers import web
 from opsproof.logs.readers.base import KIND, Fields
 from opsproof.logs.readers.dictionary import MOST_VALUES, Bytes, Dictionary
 from opsproof.logs.readers.lines import Block, decode
-from opsproof.logs.table import RAW, Column, Ints, Longs, Mask, Table
+from opsproof.logs.table import RAW, Column, Ints, Longs, Table
 
 _DAY: Final = 86_400_000_000
 _SPACE, _FEED, _RETURN = b" \n\r"
 _WORD: Final = len("HH:MM:SS")
+_MOST_FIELDS: Final = 100
+"""Fields whose values are remembered: IIS has some thirty, a log may claim any number."""
 
 
 class _Layout(Protocol):
@@ -38,16 +40,15 @@ class Lines:
         """The lines of the block."""
         self.bytes = Bytes(block.padded, block.size)
         self.number = block.number
-        array = self.bytes.array
-        control = array <= _SPACE
-        self.marks = np.flatnonzero(control)
-        kinds = array[self.marks]
-        self.regular = _regular(self.marks, kinds, control)
+        self.marks = np.flatnonzero(self.bytes.array <= _SPACE)
+        kinds = self.bytes.array.take(self.marks)
+        self.regular = _regular(self.marks, kinds.tobytes())
         """How many marks each line has, where all lines are plain and of one width; else 0."""
         if self.regular:
             self._same()
         else:
             self._several(kinds)
+        block.lines = len(self.ends)
 
     def _same(self) -> None:
         step = self.regular
@@ -83,26 +84,23 @@ class Lines:
         return self.bytes.data[self.starts[row] : self.stops[row]]
 
 
-def _regular(marks: Longs, kinds: np.ndarray, control: Mask) -> int:
+def _regular(marks: Longs, kinds: bytes) -> int:
     """The marks of each line, where all lines have as many and no value is empty; else 0.
 
     That is so for most blocks, and quick to see: the kinds of marks are those of the first line
     again and again, and no two marks stand side by side but at the ends of lines.
     """
-    data = kinds.tobytes()
-    step = data.find(b"\n") + 1
-    ending = b"\r\n" if data[step - 2 : step - 1] == b"\r" and step > 1 else b"\n"
+    step = kinds.find(b"\n") + 1
+    ending = b"\r\n" if kinds[step - 2 : step - 1] == b"\r" and step > 1 else b"\n"
     line = b" " * (step - len(ending)) + ending
-    if len(data) % step or data != line * (len(data) // step) or control[0]:
+    count = len(kinds) // step
+    if kinds != line * count or marks[0] == 0:
         return 0
-    # As bytes, and not as truth values, numpy takes many at once.
-    beside = control[1:].view(np.uint8) & control[:-1].view(np.uint8)
-    pairs = np.count_nonzero(beside.view(np.bool_))
+    beside = np.count_nonzero(marks[1:] - marks[:-1] == 1)
     if len(ending) == 1:
-        return 0 if pairs else step
-    ends = marks[step - 1 :: step]
-    returned = np.count_nonzero(ends - marks[step - 2 :: step] == 1)
-    return step if pairs == returned == len(ends) else 0
+        return 0 if beside else step
+    returned = np.count_nonzero(marks[step - 1 :: step] - marks[step - 2 :: step] == 1)
+    return step if beside == returned == count else 0
 
 
 class Chosen:
@@ -132,7 +130,7 @@ class Chosen:
 
 
 class Columns:
-    """Makes tables of the lines of one file; distinct values are remembered from block to block."""
+    """Makes tables of lines; distinct values are remembered from block to block, file to file."""
 
     def __init__(self, wanted: Fields) -> None:
         """Only the ``wanted`` fields become columns."""
@@ -182,6 +180,8 @@ class Columns:
         """The dictionary of a field; a new one where the old is full."""
         found = self._dictionaries.get(name)
         if found is None or found.full:
+            if len(self._dictionaries) == _MOST_FIELDS:
+                self._dictionaries.clear()
             found = self._dictionaries[name] = Dictionary()
         return found
 
