@@ -13,7 +13,7 @@ from opsproof.evidence.canonical import canonical
 from opsproof.logs.audit import Options, audit
 from opsproof.logs.files import READERS, collected
 from opsproof.logs.model import Kind
-from opsproof.logs.readers.base import Fields, Log, Notes
+from opsproof.logs.readers.base import Fields, Kept, Log, Notes
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import compile_texts, load
 from opsproof.logs.table import Table
@@ -110,7 +110,7 @@ def test_a_file_that_goes_while_it_is_read_is_told_and_the_rest_is_audited(
 ) -> None:
     real = READERS[Kind.W3C]
 
-    def gone(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
+    def gone(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Iterator[Table]:
         if log.name.startswith("srv1"):
             raise OSError(116, "Stale file handle")
         return real(log, wanted, notes)

@@ -13,7 +13,10 @@ from tests.logs.test_audit import RULES, record
 from opsproof import workers
 from opsproof.evidence.canonical import canonical
 from opsproof.logs import audit as audit_module
+from opsproof.logs import traffic
 from opsproof.logs.audit import Limits, Options, audit
+from opsproof.logs.parts import Examiner, Part, Unit
+from opsproof.logs.readers import dictionary, lines, w3c
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import compile_texts
 from winlab.host.evtx_writer import evtx_bytes
@@ -63,6 +66,65 @@ def test_parts_give_the_same_report_as_the_whole(folder: Path, rules: RuleSet) -
     for part_bytes in (4_000, 1 << 16, 1 << 18):
         options = replace(WHOLE, part_bytes=part_bytes)
         assert canonical(audit([folder], rules, options=options)) == canonical(whole)
+
+
+SPELLINGS = """\
+title: Failed request
+id: 00000000-0000-0000-0000-000000000011
+name: failed_request
+logsource: {category: webserver}
+detection: {s: {sc-status: 401}, condition: s}
+---
+title: Guessing
+id: 00000000-0000-0000-0000-000000000012
+correlation:
+  type: event_count
+  generate: true
+  rules: [failed_request]
+  group-by: [cs-username]
+  timespan: 1m
+  condition: {gte: 3}
+"""
+
+
+def said(part: Part) -> tuple[object, ...]:
+    return part.tally, part.traffic.result(), part.collector.result()
+
+
+@pytest.mark.parametrize("most_names", [8, 1 << 17])
+def test_what_was_read_before_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_names: int
+) -> None:
+    source = random.Random(3)  # noqa: S311 - test data, no secret
+    for number in range(3):
+        rows = ["#Fields: date time s-sitename s-computername cs-username cs-uri-stem sc-status"]
+        for second in range(400):
+            user = "".join(source.choice([c, c.upper()]) for c in source.choice(["anna", "eve"]))
+            site = f"W3SVC{number} WEB{number}"
+            path, status = source.randrange(30), source.choice([200, 404, 401 if number else 200])
+            clock = f"10:{second // 60:02d}:{second % 60:02d}"
+            rows.append(f"2026-01-05 {clock} {site} {user} /{path} {status}")
+        (tmp_path / f"{number}.log").write_text("\n".join(rows) + "\n")
+    monkeypatch.setattr(traffic, "MOST_NAMES", most_names)
+    monkeypatch.setattr(w3c, "_FEW", 1)
+    monkeypatch.setattr(lines, "BLOCK", 1_000)
+    monkeypatch.setattr(dictionary, "MOST_VALUES", 12)
+    examine, parts = Examiner.examine, 0
+
+    def twice(own: Examiner, unit: Unit) -> Part:
+        nonlocal parts
+        parts += 1
+        assert said(examine(own, unit)) == said(examine(Examiner(own._rules, own._options), unit))
+        return examine(own, unit)
+
+    monkeypatch.setattr(Examiner, "examine", twice)
+    asked = compile_texts([("rules.yml", SPELLINGS.encode())])
+    report = audit([tmp_path], asked, options=replace(WHOLE, part_bytes=5_000))
+    assert parts == 12
+    assert {hit.title for hit in report.hits} == {"Failed request", "Guessing"}
+    assert [one.channels for one in report.sources] == [(f"W3SVC{one}",) for one in range(3)]
+    assert report.traffic is not None
+    assert report.traffic.complete is (most_names > 30)
 
 
 @pytest.fixture(params=[True, False], ids=["copies", "fresh interpreters"])

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
+from threading import local
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -149,16 +150,15 @@ def _client(cluster: Cluster) -> Any:
         raise UsageError(f"no scheduler answers: {error}", where=cluster.address) from error
 
 
-_EXAMINERS: Final[dict[str, Examiner]] = {}
-"""On a worker: what it examines with, by the digest of rules and options."""
+_OWN: Final = local()
+"""On each thread of a worker: what it examines with, by the digest of rules and options."""
 
 
 def _examine(key: str, common: bytes, unit: Unit) -> Part:
     """What a worker runs."""
-    examiner = _EXAMINERS.get(key)
-    if examiner is None:
+    examiners: dict[str, Examiner] = _OWN.__dict__
+    if key not in examiners:
         rules, options = pickle.loads(common)  # noqa: S301 - from the client that Dask trusts anyway
-        examiner = Examiner(rules, options)
-        _EXAMINERS.clear()
-        _EXAMINERS[key] = examiner
-    return examiner.examine(unit)
+        examiners.clear()
+        examiners[key] = Examiner(rules, options)
+    return examiners[key].examine(unit)

@@ -107,7 +107,7 @@ class Collector:
         self._kinds.update(kinds)
         for one in kinds:
             self._fields[one].update(table.columns)
-        self._channels.update(name.lower() for name in (channel.values if channel else ()))
+        self._channels.update(name.lower() for name in (channel.occurring() if channel else ()))
         self._seen += table.size
 
     def add(self, rule: Rule, table: Table, rows: Ints) -> None:

@@ -21,12 +21,12 @@ from opsproof.logs.files import READERS
 from opsproof.logs.gaps import GapFinder
 from opsproof.logs.model import Kind
 from opsproof.logs.options import Options
-from opsproof.logs.readers.base import Damage, Log, Notes
+from opsproof.logs.readers.base import Damage, Kept, Log, Notes
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.summary import WANTED, Summarizer
 from opsproof.logs.suppress import Suppressions
 from opsproof.logs.table import Mask, Table
-from opsproof.logs.traffic import TrafficCounter
+from opsproof.logs.traffic import TrafficCounter, numbers
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Tally:
         if len(known):
             self._stretch(int(known.min()), int(known.max()))
         column = table.columns.get("channel")
-        self.channels.update(column.values if column is not None else {table.channel: 0})
+        self.channels.update({table.channel} if column is None else column.occurring())
 
     def merge(self, other: Tally) -> None:
         """Take what another part of the file was."""
@@ -96,6 +96,8 @@ class Examiner:
         self._rules, self._options = rules, options
         self._evaluator = Evaluator(rules)
         self._wanted = self._evaluator.wanted | self.collector().wanted | WANTED | traffic.WANTED
+        self._kept: Kept = {}
+        self._numbers = numbers()
         self._since = options.micros(options.since)
         self._until = options.micros(options.until)
 
@@ -118,7 +120,8 @@ class Examiner:
         """Read the unit and evaluate all rules on it."""
         log = unit.log
         finder = GapFinder(self._options.micros(self._options.retained_since))
-        part = Part(Tally(), Notes(), self.collector(), Summarizer(), TrafficCounter(), finder)
+        counter = TrafficCounter(self._numbers)
+        part = Part(Tally(), Notes(), self.collector(), Summarizer(), counter, finder)
         part.collector.source(log.name, unit.sha256)
         for read in self._tables(unit, part.notes):
             read.source = 0
@@ -138,7 +141,7 @@ class Examiner:
     def _tables(self, unit: Unit, notes: Notes) -> Iterator[Table]:
         """The unit's records, up to where its file can be read no more (gone, disk or share fails)."""
         try:
-            yield from READERS[unit.kind](unit.log, self._wanted, notes)
+            yield from READERS[unit.kind](unit.log, self._wanted, notes, self._kept)
         except OSError as error:
             notes.damaged(Damage(f"reading it ended with an error: {error.strerror}"))
 

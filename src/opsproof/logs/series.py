@@ -67,7 +67,9 @@ class Pool:
             known = np.append(known, np.full(len(column.values) - len(known), ABSENT, np.int32))
         found = known[chosen]
         names = column.names()
-        for code in np.unique(chosen[found == ABSENT]).tolist():
+        # In the order of the records: codes may be older than this batch.
+        new, first = np.unique(chosen[found == ABSENT], return_index=True)
+        for code in new[np.argsort(first)].tolist():
             known[code] = self.code(names[code])
         self._columns[name] = (column.values, known)
         return known[chosen]

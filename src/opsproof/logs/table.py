@@ -62,6 +62,11 @@ class Column:
             self.known = list(self.values)
         return self.known
 
+    def occurring(self) -> set[str]:
+        """The values that records of this batch have: ``values`` may hold those of others."""
+        names = self.names()
+        return {names[code] for code in np.unique(self.code_array()).tolist()}
+
     def dense(self, size: int) -> Ints:
         """The code of every one of ``size`` records, -1 for those without the field."""
         codes = np.full(size, -1, dtype=np.int32)

@@ -8,10 +8,10 @@ ones in a part of the logs; beyond that the rarest are let go, and the report sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -54,16 +54,20 @@ _MOST_DAYS: Final = 4000
 class TrafficCounter:
     """Counts over all batches of web logs."""
 
-    def __init__(self) -> None:
-        """Nothing counted yet."""
+    def __init__(self, read: Mapping[str, Parsed] | None = None) -> None:
+        """Nothing counted yet. ``read``: what :func:`numbers` made, for one counter or many."""
         self._requests = self._slow = 0
         self._days: Counter[int] = Counter()
         self._statuses, self._methods = _Names(), _Names()
         self._clients, self._paths = _Names(), _Names()
         self._failed, self._missed, self._slow_paths = _Names(), _Names(), _Names()
-        self._taken = Parsed(_whole)
         self._slowest = 0
-        self._bytes = {name: _Sum() for name in ("sc-bytes", "cs-bytes")}
+        self._bytes = dict.fromkeys(("sc-bytes", "cs-bytes"), 0)
+        self._numbers = read or numbers()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What there is to merge."""
+        return {**vars(self), "_numbers": None}
 
     def add(self, table: Table, inside: Mask) -> None:
         """Count the requests of one batch that are ``inside`` the asked time."""
@@ -83,10 +87,10 @@ class TrafficCounter:
             column = table.columns.get(name)
             if column is not None:
                 counted.add(column, dense.codes(name))
-        for name, summed in self._bytes.items():
+        for name in self._bytes:
             column = table.columns.get(name)
             if column is not None:
-                summed.add(column, dense.codes(name))
+                self._bytes[name] += _sum(self._numbers[name].table(column)[dense.codes(name)])
         self._count_paths(table, dense)
 
     def merge(self, other: TrafficCounter) -> None:
@@ -95,8 +99,8 @@ class TrafficCounter:
         self._slow += other._slow
         self._slowest = max(self._slowest, other._slowest)
         self._days += other._days
-        for name, summed in self._bytes.items():
-            summed.total += other._bytes[name].total
+        for name, total in other._bytes.items():
+            self._bytes[name] += total
         for name, counted in vars(self).items():
             if isinstance(counted, _Names):
                 counted.merge(getattr(other, name))
@@ -123,8 +127,8 @@ class TrafficCounter:
             slow=self._slow,
             slow_paths=_counts(self._slow_paths.every(), shown=_shown),
             slowest_ms=exact(self._slowest) or 0,
-            sent_bytes=exact(self._bytes["sc-bytes"].total) or 0,
-            received_bytes=exact(self._bytes["cs-bytes"].total) or 0,
+            sent_bytes=exact(self._bytes["sc-bytes"]) or 0,
+            received_bytes=exact(self._bytes["cs-bytes"]) or 0,
             complete=not any(
                 counted.lost for counted in vars(self).values() if isinstance(counted, _Names)
             ),
@@ -162,7 +166,7 @@ class TrafficCounter:
         column = table.columns.get("time-taken")
         if column is None:
             return None
-        taken = self._taken.table(column)[dense.codes("time-taken")]
+        taken = self._numbers["time-taken"].table(column)[dense.codes("time-taken")]
         self._slowest = max(self._slowest, int(taken.max(initial=0)))
         slow: Mask = taken >= SLOW
         return slow
@@ -195,31 +199,6 @@ class _Dense:
         return table[self.codes(name)]
 
 
-class _Sum:
-    """The sum of a field that holds numbers; what is none adds nothing."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self._numbers = Parsed(_whole)
-
-    def __getstate__(self) -> int:
-        """What there is to merge."""
-        return self.total
-
-    def __setstate__(self, state: int) -> None:
-        """See :meth:`__getstate__`."""
-        self.__init__()  # type: ignore[misc]  # an empty one is filled
-        self.total = state
-
-    def add(self, column: Column, codes: Ints) -> None:
-        """Add the numbers of some records by their codes; -1 is none."""
-        found = self._numbers.table(column)[codes]
-        found = found[found != times.UNKNOWN]
-        # In halves: their sums fit into 64 bits, however many records a batch has.
-        low = int((found & 0xFFFFFFFF).sum())
-        self.total += (int((found >> 32).sum()) << 32) + low
-
-
 class _Names:
     """How often each name occurred, in bounded memory."""
 
@@ -248,6 +227,10 @@ class _Names:
         counts = np.bincount(codes + 1, minlength=len(column.values) + 1)[1:]
         counts[: len(self._counts)] += self._counts
         self._counts = counts
+        if len(self._total) + len(column.values) > MOST_NAMES:
+            # Names are let go as soon as there are too many, whatever else the column knows: so
+            # which ones are does not depend on what was read before.
+            self._settle()
 
     def merge(self, other: _Names) -> None:
         """Add what another part counted."""
@@ -302,7 +285,20 @@ def _day(day: int) -> str:
     return (times.EPOCH + timedelta(days=day)).date().isoformat()
 
 
+def numbers() -> dict[str, Parsed]:
+    """Reads the numbers of the fields that are numbers, each distinct one once."""
+    return {name: Parsed(_whole) for name in ("time-taken", "sc-bytes", "cs-bytes")}
+
+
 def _whole(value: str) -> int | None:
     """A number as 64 bits hold it."""
     found = number(value)
     return None if found is None else max(-_MOST, min(int(found), _MOST))
+
+
+def _sum(found: Longs) -> int:
+    """The sum of numbers; what is none adds nothing."""
+    found = found[found != times.UNKNOWN]
+    # In halves: their sums fit into 64 bits, however many records a batch has.
+    low = int((found & 0xFFFFFFFF).sum())
+    return (int((found >> 32).sum()) << 32) + low

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from opsproof.logs.schema import Schema
 from opsproof.logs.table import Table
@@ -107,8 +107,16 @@ Fields: TypeAlias = frozenset[str] | None
 """Lower-cased names of the fields that an audit looks at; None means all of them."""
 
 
+Kept: TypeAlias = dict[type, Any]
+"""What readers remember from one part to the next, by its own type. It makes them faster; what they
+say of a part never depends on it, as other processes have seen other parts.
+"""
+
+
 class Reader(Protocol):
     """Reads one kind of log file."""
 
-    def __call__(self, log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
+    def __call__(
+        self, log: Log, wanted: Fields, notes: Notes, kept: Kept | None = None, /
+    ) -> Iterator[Table]:
         """Batches of records with the ``wanted`` fields as columns, damage into ``notes``."""

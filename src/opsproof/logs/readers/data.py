@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from opsproof.logs import times
-from opsproof.logs.readers.base import KIND, Damage, Fields, Log, Notes
+from opsproof.logs.readers.base import KIND, Damage, Fields, Kept, Log, Notes
 from opsproof.logs.schema import UNITS, Schema
 from opsproof.logs.table import Table, TableBuilder
 
@@ -22,7 +22,7 @@ _LONGEST: Final = 1 << 20
 """Characters of the longest field or line that is read."""
 
 
-def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
+def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Iterator[Table]:
     """Batches of the records of one data log; record ids are line numbers (header included).
 
     Columns that the map does not name, and times that cannot be read, are noted: a rule on them

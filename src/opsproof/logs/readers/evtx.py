@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, cast
 import evtx
 import msgspec
 
-from opsproof.logs.readers.base import Cut, Damage, Fields, Log, Notes
+from opsproof.logs.readers.base import Cut, Damage, Fields, Kept, Log, Notes
 from opsproof.logs.readers.evtx_load import Loader
 from opsproof.logs.table import Table
 
@@ -53,7 +53,7 @@ class _Group:
     places: list[int] = field(default_factory=list)
 
 
-def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
+def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Iterator[Table]:
     """Batches of the live records of one EVTX file, in file order.
 
     Records in slack space (overwritten, no longer part of the log) are not read: they would count

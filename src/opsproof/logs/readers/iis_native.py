@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from opsproof.logs import times
-from opsproof.logs.readers.base import Fields, Log, Notes
+from opsproof.logs.readers.base import Fields, Kept, Log, Notes
 from opsproof.logs.readers.web_lines import read_lines
 from opsproof.logs.table import Table
 
@@ -33,7 +33,7 @@ def is_native(head: bytes) -> bool:
     return _START.match(head) is not None
 
 
-def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
+def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Iterator[Table]:
     """Batches of the requests of one log; record ids are line numbers.
 
     The zone of the times stands nowhere in the file: it is ``log.zone``.

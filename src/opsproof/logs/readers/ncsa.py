@@ -16,7 +16,7 @@ from typing import Final
 import re2
 
 from opsproof.logs import times
-from opsproof.logs.readers.base import Fields, Log, Notes
+from opsproof.logs.readers.base import Fields, Kept, Log, Notes
 from opsproof.logs.readers.web_lines import read_lines
 from opsproof.logs.table import Table
 
@@ -45,7 +45,7 @@ def is_ncsa(head: bytes) -> bool:
     return _START.match(head) is not None
 
 
-def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
+def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Iterator[Table]:
     """Batches of the requests of one log; record ids are line numbers."""
     yield from read_lines(log, wanted, notes, _fields, _time)
 

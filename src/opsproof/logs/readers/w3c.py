@@ -23,7 +23,7 @@ import numpy as np
 
 from opsproof.logs import times
 from opsproof.logs.readers import web
-from opsproof.logs.readers.base import Cut, Damage, Fields, Log, Notes
+from opsproof.logs.readers.base import Cut, Damage, Fields, Kept, Log, Notes
 from opsproof.logs.readers.lines import LONGEST, Block, blocks, cleaned, feeds, note_long, opened
 from opsproof.logs.readers.w3c_columns import Chosen, Columns, Lines
 from opsproof.logs.table import Longs, Table, TableBuilder
@@ -56,9 +56,12 @@ def is_w3c(head: bytes) -> bool:
     return b"#Fields:" in head[: 1 << 16] or _DATED.match(head) is not None
 
 
-def read(log: Log, wanted: Fields, notes: Notes) -> Iterator[Table]:
+def read(log: Log, wanted: Fields, notes: Notes, kept: Kept | None = None) -> Iterator[Table]:
     """Batches of the requests of one W3C log; record ids are line numbers."""
-    parser = _Parser(log, wanted, notes)
+    columns = Columns(wanted)
+    if kept is not None:
+        columns = kept.setdefault(Columns, columns)
+    parser = _Parser(log, columns, notes)
     with opened(log.path, notes) as file:
         for block in blocks(file, notes, log.begin, log.end):
             yield from parser.block(block)
@@ -147,9 +150,8 @@ def _words(text: bytes) -> tuple[str, ...]:
 class _Parser:
     """The state of reading one file: what the directives so far said."""
 
-    def __init__(self, log: Log, wanted: Fields, notes: Notes) -> None:
-        self._log, self._notes = log, notes
-        self._columns = Columns(wanted)
+    def __init__(self, log: Log, columns: Columns, notes: Notes) -> None:
+        self._log, self._columns, self._notes = log, columns, notes
         self._channel = web.site(f"{log.path.absolute()}/{log.name}")
         names = log.begin.names if log.begin.offset else _first_fields(log)
         self._layout = Layout(names, log.begin.date)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -35,6 +36,7 @@ NUMBERS: Final = frozenset(
 """Fields without text: keyword searches pass them by."""
 
 
+@lru_cache(maxsize=1000)
 def field_name(written: str) -> str:
     """The name that Sigma rules use: ``cs(User-Agent)`` is ``cs-user-agent``."""
     match = _HEADER.fullmatch(written)
