@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -128,22 +128,31 @@ class Correction:
             base_delivered=bool(settings.base or settings.base_query),
         )
 
-    def analyse(self, progress: Progress = _silent) -> Analysis:
-        """Diagnose every record. Raises :class:`SourceError` or :class:`CertificateError`."""
+    def analyse(self, progress: Progress | None = None) -> Analysis:
+        """Diagnose every record; what the last analysis found stays if this one fails.
+
+        Raises:
+            SourceError: the database or base data cannot be read.
+            CertificateError: a certificate or what revokes them cannot.
+            RefusedError: another analysis is under way in this folder.
+        """
         settings = self.settings
         job = self.job()
-        workbook = Workbook(job.workbook, fresh=True)
-        try:
-            for path in settings.base:
-                workbook.add_base(
-                    basedata.read(path, self.profile, encoding=settings.base_encoding)
-                )
-            if settings.base_query is not None:
-                source = settings.base_database or settings.database
-                workbook.add_base(basedata.query(source, settings.base_query, self.profile))
-        finally:
-            workbook.close()
-        return analysis_of.analyse(job, workers=settings.workers, progress=progress)
+        with Workbook.replacing(job.workbook) as partial:
+            workbook = Workbook(partial, fresh=True)
+            try:
+                for path in settings.base:
+                    workbook.add_base(
+                        basedata.read(path, self.profile, encoding=settings.base_encoding)
+                    )
+                if settings.base_query is not None:
+                    source = settings.base_database or settings.database
+                    workbook.add_base(basedata.query(source, settings.base_query, self.profile))
+            finally:
+                workbook.close()
+            return analysis_of.analyse(
+                replace(job, workbook=partial), workers=settings.workers, progress=progress
+            )
 
     def plan(self, analysis: Analysis, service: SigningService | None) -> Plan:
         """Write the plan of an analysis that was just made."""

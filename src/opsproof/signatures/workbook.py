@@ -1,6 +1,8 @@
 """What an analysis keeps on disk so that memory stays bounded: base data and what was found.
 
-One SQLite file in the work folder (mode 0600: it holds personal data); it can be thrown away.
+One SQLite file in the work folder (mode 0600: it holds personal data); it can be thrown away. While an
+analysis is made, it has another name and a write-ahead log beside it, so that workers read while one
+process writes; what is under its own name is whole and is only read.
 """
 
 from __future__ import annotations
@@ -9,36 +11,77 @@ import os
 import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from opsproof.errors import UsageError
+from opsproof.evidence.files import locked
 from opsproof.signatures.basedata import BadRow, Delivered
 from opsproof.signatures.model import BaseRecord, Diagnosis, RecordClass, key_text
 
 _TABLES = """
-create table if not exists base(
+create table base(
   key text primary key, place text not null, record blob, used integer not null default 0);
-create table if not exists found(
+create table found(
   seq integer primary key, key text not null unique, class text not null, body blob not null);
-create table if not exists bad(seq integer primary key, place text not null, what text not null);
+create table bad(seq integer primary key, place text not null, what text not null);
 """
+_BESIDE = ("-wal", "-shm", "-journal")
+"""Endings of the names of SQLite's own files."""
 
 
 class Workbook:
     """The file. Records are pickled: only this process and its children ever read it."""
 
     def __init__(self, path: Path, *, fresh: bool = False) -> None:
-        """Open or make the file; ``fresh`` empties it first."""
-        if fresh:
-            path.unlink(missing_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        """Open the file; ``fresh`` makes it anew.
+
+        Raises:
+            UsageError: there is none, or it is not one.
+        """
         self.path = path
+        if fresh:
+            _remove(path)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        elif not path.is_file():
+            raise UsageError("nothing was analysed here", where=str(path))
         self._db = sqlite3.connect(path)
-        self._db.executescript("pragma journal_mode=wal; pragma synchronous=normal;" + _TABLES)
+        try:
+            if fresh:
+                self._db.executescript(f"pragma journal_mode=wal; {_TABLES}")
+            self._db.execute("pragma synchronous=normal")
+            self._db.execute("select 1 from base, found, bad limit 0")
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise UsageError(
+                "is not what an analysis leaves", where=str(path), remedy="analyse again"
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @classmethod
+    @contextmanager
+    def replacing(cls, path: Path) -> Iterator[Path]:
+        """Where to make a new workbook; at the end of the block it takes the place of the old one.
+
+        After an error or a kill the old one is still there.
+
+        Raises:
+            RefusedError: another process is making one.
+        """
+        partial = path.with_name(f".{path.name}.partial")
+        with locked(path.with_name(f".{path.name}.lock"), wait=False):
+            try:
+                yield partial
+                _settle(partial)
+                # A log that a killed process left beside the old file must not be taken for the new one's.
+                _remove(path, _BESIDE)
+                partial.replace(path)
+            finally:
+                _remove(partial)
 
     def add_base(self, rows: Iterable[Delivered | BadRow]) -> None:
         """Take delivered rows in. A key that comes twice is bad and stands for no record."""
@@ -125,3 +168,22 @@ class Workbook:
     def _count(self, statement: str) -> int:
         (number,) = self._db.execute(statement).fetchone()
         return int(number)
+
+
+def _settle(path: Path) -> None:
+    """Bring everything from the write-ahead log into the file, and the file onto the disk."""
+    db = sqlite3.connect(path)
+    try:
+        db.execute("pragma journal_mode=delete")
+    finally:
+        db.close()
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path, endings: Iterable[str] = ("", *_BESIDE)) -> None:
+    for ending in endings:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
