@@ -4,7 +4,8 @@ Usage: python -m bench.signatures.large_bench [--records 200000] [--workers N] [
 figure of the requirement is ``--records 10000000``: 6 GB of disk in DIR. A few thousand signed
 records stand for all; each row is fetched and verified anew, none is looked up. About one in a
 thousand is damaged and must come out in its class. Ends with 1 when all processes together ever
-held more than 400 MB (PSS: a shared page counts once) or a class is wrong.
+held more than 400 MB (PSS: a shared page counts once) or a class is wrong. The thread that watches
+makes the workers fresh interpreters, which share less memory than copies do: the worse case.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from bench.signatures.verify_bench import cpu, openssl_script, plain_loop
 from opsproof.signatures.analyse import analyse
 from opsproof.signatures.database import Database
 from opsproof.signatures.workbook import Workbook
+from opsproof.workers import cores
 
 MOST_MB = 400
 
@@ -95,7 +97,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=200_000)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--folder", type=Path, help="where the table is made; else a temporary one")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder, prefix="large-") as name:

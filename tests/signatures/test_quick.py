@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.signatures import drills
 
-from opsproof.signatures import simulate
+from opsproof.signatures import encodings, simulate
 from opsproof.signatures.database import Database
+from opsproof.signatures.errors import MalformedError
 from opsproof.signatures.model import RecordClass
+from opsproof.signatures.profile import SignatureColumn
+from opsproof.signatures.quick import _decoder
 
 
 @pytest.mark.parametrize("family", ["rsa", "ecdsa", "sm2"])
@@ -36,3 +42,34 @@ def test_other_profiles_take_the_long_way(tmp_path: Path) -> None:
         tmp_path, drills.lab_of("ecdsa"), records=2, seed=1, form="cms-detached", damaged_percent=0
     )
     assert drills.job_of(drill).checker().quick() is None
+
+
+def ways_to_write(data: bytes) -> Iterator[Any]:
+    """Base64 of these bytes, right and nearly right: padding, spare bits, blanks, other types."""
+    text = base64.b64encode(data).decode()
+    bare = text.rstrip("=")
+    padding = text[len(bare) :]
+    yield from (text, bare, f"{text}=", f"{text}==", f"{text}\n", f" {text}", text[:-1], f"{bare}A")
+    yield from (bare[:-1] + last + padding for last in "ABQgwZ" if bare)
+    yield from (f"{text[:2]}={text[2:]}", text.encode(), memoryview(text.encode()), "\uff31Q==")
+    yield from (None, 5)
+
+
+def strictly(cell: Any) -> bytes | None:
+    try:
+        return encodings.decode(cell, "base64")
+    except MalformedError:
+        return None
+
+
+def test_base64_is_taken_only_as_it_is_written() -> None:
+    """Cells alone and beside a right one, whole columns and damaged ones."""
+    decode = _decoder(SignatureColumn(column="x"))
+    cells = [one for size in range(9) for one in ways_to_write(bytes(range(200, 200 + size)))]
+    right = [strictly(one) for one in cells]
+    assert None in right
+    assert b"\xc8" in right
+    assert list(decode(cells)) == right
+    for cell, found in zip(cells, right, strict=True):
+        assert list(decode([cell])) == [found]
+        assert list(decode([cell, "QUJD", cell])) == [found, b"ABC", found]

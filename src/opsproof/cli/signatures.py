@@ -29,6 +29,7 @@ from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.model import RecordClass
 from opsproof.signatures.signing import HttpSigningService
 from opsproof.signatures.ticket import ticket_bytes
+from opsproof.workers import cores
 
 ENV_DATABASE = "OPSPROOF_DATABASE_URL"
 ENV_TOKEN_FILE = "OPSPROOF_SIGNING_TOKEN_FILE"  # noqa: S105 (a variable name)
@@ -60,7 +61,7 @@ _COMMON = (
     click.option("--trusted", multiple=True, type=_PATH, help="Trusted certificates."),
     click.option("--crl", multiple=True, type=_PATH, help="CRL or stored OCSP response."),
     click.option("--require-revocation", is_flag=True, help="Unknown revocation is not good."),
-    click.option("--workers", default=os.cpu_count() or 1, type=click.IntRange(1, 64)),
+    click.option("--workers", default=cores, show_default="cores", type=click.IntRange(1, 64)),
     click.option("--format", "form", type=click.Choice(["table", "json"]), default="table"),
     click.option("--quiet", is_flag=True, help="No progress on stderr."),
 )

@@ -183,7 +183,8 @@ def _base64(cells: Sequence[Any]) -> Sequence[bytes | None]:
             pass
         else:
             # A column has few lengths and few ends.
-            if all(_exact(*one) for one in {(len(cell), cell[-3:]) for cell in cells}):
+            lengths, ends = set(map(len, cells)), {cell[-3:] for cell in cells}
+            if all(_exact(length, end) for length in lengths for end in ends):
                 return found
     return list(map(_base64_cell, cells))
 
