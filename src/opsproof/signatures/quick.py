@@ -204,7 +204,7 @@ def _exact(length: int, end: str) -> bool:
 
     Spare bits (RFC 4648 section 3.5) are another; Python 3.11's strict mode takes one "=" too many.
     """
-    if length == 0 or length % 4:
+    if length % 4 or len(end) < 3:
         return False
     if end[2] != "=":
         return True
