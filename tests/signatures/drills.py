@@ -20,6 +20,27 @@ from opsproof.signatures.signing import Signed
 from opsproof.signatures.simulate import Drill, Lab
 from opsproof.signatures.workbook import Workbook
 
+SHAPES = [
+    ("rsa", "raw", "base64", "international"),
+    ("rsa", "cms-detached", "base64", "international"),
+    ("rsa", "raw", "hex-upper", "international"),
+    ("rsa-pss", "raw", "base64", "international"),
+    ("rsa-pss", "raw", "hex-lower", "international"),
+    ("rsa-pss", "cms-detached", "base64", "international"),
+    ("rsa-pss", "cms-attached", "binary", "international"),
+    ("ecdsa", "raw", "base64", "international"),
+    ("ecdsa", "rs", "base64", "international"),
+    ("ecdsa", "cms-attached", "base64", "international"),
+    ("ecdsa", "raw", "binary", "international"),
+    ("sm2", "raw", "base64", "international"),
+    ("sm2", "rs", "hex-lower", "international"),
+    ("sm2", "raw", "binary", "international"),
+    ("sm2", "cms-detached", "base64", "chinese"),
+    ("sm2", "cms-attached", "base64", "chinese"),
+    ("sm2", "cms-attached", "hex-upper", "international"),
+]
+"""Every kind of stored signature that is read: family, form, encoding, flavour."""
+
 _labs: dict[str, Lab] = {}
 
 

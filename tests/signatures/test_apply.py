@@ -247,13 +247,33 @@ _CASELESS = {
 }
 
 
-@settings(max_examples=8, deadline=None)
-@given(seed=st.integers(0, 10**6), base=st.booleans(), fresh=st.booleans())
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    base=st.booleans(),
+    fresh=st.booleans(),
+    shape=st.sampled_from([one for one in drills.SHAPES if one[0] in simulate.families()]),
+)
 def test_nothing_wrong_is_ever_written(
-    seed: int, base: bool, fresh: bool, tmp_path_factory: pytest.TempPathFactory, keys: Keys
+    seed: int,
+    base: bool,
+    fresh: bool,
+    shape: tuple[str, str, str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+    keys: Keys,
 ) -> None:
     folder = tmp_path_factory.mktemp("drill")
-    drill = make(folder, f"sqlite:///{folder / 'records.db'}", seed=seed, records=24)
+    family, form, encoding, flavour = shape
+    drill = simulate.simulate(
+        folder,
+        drills.lab_of(family),
+        records=24,
+        seed=seed,
+        form=form,
+        encoding=encoding,
+        flavour=flavour,
+        damaged_percent=70,
+    )
     before = contents(drill)
     job, plan = drills.planned(drill, base=base, fresh=fresh)
     applied(job, plan, keys, folder / "work")

@@ -11,21 +11,8 @@ from tests.signatures import drills
 from opsproof.signatures import simulate
 from opsproof.signatures.model import RecordClass
 
-SHAPES = [
-    ("rsa", "raw", "base64", "international"),
-    ("rsa", "cms-detached", "base64", "international"),
-    ("rsa", "raw", "hex-upper", "international"),
-    ("ecdsa", "raw", "base64", "international"),
-    ("ecdsa", "rs", "base64", "international"),
-    ("ecdsa", "cms-attached", "base64", "international"),
-    ("ecdsa", "raw", "binary", "international"),
-    ("sm2", "raw", "base64", "international"),
-    ("sm2", "rs", "hex-lower", "international"),
-    ("sm2", "cms-detached", "base64", "chinese"),
-]
 
-
-@pytest.mark.parametrize(("family", "form", "encoding", "flavour"), SHAPES)
+@pytest.mark.parametrize(("family", "form", "encoding", "flavour"), drills.SHAPES)
 def test_classes_are_those_that_are_true(
     family: str, form: str, encoding: str, flavour: str, tmp_path: Path
 ) -> None:

@@ -256,7 +256,7 @@ def sign_ticket(ticket: Path, signature: Path | None) -> ExitCode:
 @click.argument("folder", type=_PATH)
 @click.option("--records", default=1000, type=click.IntRange(1, 100_000_000))
 @click.option("--seed", default=1)
-@click.option("--family", type=click.Choice(["rsa", "ecdsa", "sm2"]), default="rsa")
+@click.option("--family", type=click.Choice(list(simulate.ALGORITHMS)), default="rsa")
 @click.option(
     "--shape", type=click.Choice(["raw", "rs", "cms-detached", "cms-attached"]), default="raw"
 )

@@ -138,6 +138,29 @@ class PublicKey:
             point.verify(signature, message, ec.ECDSA(digest))
         return True
 
+    def has_salt(self, algorithm: Algorithm, message: bytes, signature: bytes, length: int) -> bool:
+        """Whether an RSA PSS signature holds over ``message`` with a salt of exactly this length."""
+        key, digest = self.key, HASHES[algorithm.digest]
+        if not isinstance(key, rsa.RSAPublicKey) or len(signature) != self.size:
+            return False
+        try:
+            key.verify(signature, message, padding.PSS(padding.MGF1(digest), length), digest)
+        except (InvalidSignature, ValueError):  # longer than the modulus allows
+            return False
+        return True
+
+    def salt_length(self, algorithm: Algorithm, message: bytes, signature: bytes) -> int | None:
+        """The length of the salt in an RSA PSS signature over ``message``; None if it does not hold.
+
+        A bare signature does not say it, and a signed message must (RFC 4055 section 3.1).
+        """
+        own = HASHES[algorithm.digest].digest_size
+        if not self.verify(algorithm, message, signature):
+            return None
+        lengths = [own, self.size - own - 2, *range(self.size - own - 1)]
+        fits = (one for one in lengths if self.has_salt(algorithm, message, signature, one))
+        return next(fits, None)
+
     def recover_digest(self, algorithm: Algorithm, signature: bytes) -> bytes | None:
         """The digest that an RSA PKCS#1 v1.5 signature was made over; None where it cannot be told.
 

@@ -133,7 +133,14 @@ def signature_algorithm(identifier: Any) -> Algorithm | None:
     oid = identifier["algorithm"].dotted
     if oid != _PSS_OID:
         return SIGNATURE_OIDS.get(oid)
-    digest = identifier["parameters"]["hash_algorithm"]["algorithm"].native
+    parameters = identifier["parameters"]
+    digest = parameters["hash_algorithm"]["algorithm"].native
+    mask = parameters["mask_gen_algorithm"]
+    # RFC 4055 section 3.1: another digest in the mask is another scheme; the trailer is always 1.
+    if mask["algorithm"].native != "mgf1" or mask["parameters"]["algorithm"].native != digest:
+        return None
+    if int(parameters["trailer_field"]) != 1:
+        return None
     try:
         return Algorithm(f"rsa-pss-{digest}")
     except ValueError:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
-from asn1crypto import cms, core
+from asn1crypto import algos, cms, core
 
 from opsproof.evidence.der import MalformedDerError, read_one
 from opsproof.signatures import sm2
-from opsproof.signatures.algorithms import Algorithm
+from opsproof.signatures.algorithms import HASHES, Algorithm
 from opsproof.signatures.certificates import Certificate, parse, signature_algorithm
 from opsproof.signatures.errors import MalformedError
 
@@ -53,7 +53,10 @@ _SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
 
 @dataclass(frozen=True, slots=True)
 class SignedMessage:
-    """One signer's message. ``attributes`` are the signed attributes as the SET OF that is signed."""
+    """One signer's message. ``attributes`` are the signed attributes as the SET OF that is signed.
+
+    ``salt_length`` is what an RSA PSS signature says of its salt, in bytes; None for other schemes.
+    """
 
     flavour: Flavour
     content_type: str
@@ -69,6 +72,7 @@ class SignedMessage:
     message_digest: bytes | None
     signing_time: datetime | None
     signature: bytes
+    salt_length: int | None = None
 
     def named(self, candidates: Sequence[Certificate]) -> list[Certificate]:
         """Those of the embedded and the given certificates that the signer's identifier names."""
@@ -98,6 +102,8 @@ class SignedMessage:
             if self.attribute_type != self.content_type:
                 return False
             signed = self.attributes
+        if self.salt_length is not None:
+            return key.has_salt(self.algorithm, signed, self.signature, self.salt_length)
         return key.verify(self.algorithm, signed, self.signature, signer_id)
 
 
@@ -122,8 +128,12 @@ def write(
     content: bytes | None = None,
     attributes: bytes | None = None,
     embed: bool = True,
+    salt_length: int | None = None,
 ) -> bytes:
-    """A signed message around a signature; ``content`` attaches it, ``attributes`` is a SET OF."""
+    """A signed message around a signature; ``content`` attaches it, ``attributes`` is a SET OF.
+
+    ``salt_length`` is that of an RSA PSS signature, the digest's length if None (RFC 4056).
+    """
     digest = _sequence(_oid(_DIGEST_OIDS[algorithm.digest]), _NULL)
     inner = _oid(DATA[flavour])
     if content is not None:
@@ -132,7 +142,8 @@ def write(
     signer = [core.Integer(1).dump(), issuer_and_serial, digest]
     if attributes is not None:
         signer.append(b"\xa0" + attributes[1:])
-    signer += [_signature_identifier(algorithm, flavour), tlv(0x04, signature)]
+    identifier = _signature_identifier(algorithm, flavour, salt_length)
+    signer += [identifier, tlv(0x04, signature)]
     certificates = tlv(0xA0, certificate.der) if embed else b""
     signed_data = _sequence(
         core.Integer(1).dump(),
@@ -176,16 +187,35 @@ def _oid(dotted: str) -> bytes:
     return bytes(core.ObjectIdentifier(dotted).dump())
 
 
-def _signature_identifier(algorithm: Algorithm, flavour: Flavour) -> bytes:
+def _signature_identifier(algorithm: Algorithm, flavour: Flavour, salt_length: int | None) -> bytes:
+    if "-pss-" in algorithm:
+        return _pss_identifier(algorithm.digest, salt_length)
     if algorithm.family == "rsa":
-        if "-pss-" in algorithm:
-            raise MalformedError("a message around a bare PSS signature is not written")
         return _sequence(_oid(_RSA), _NULL)
     if algorithm.family == "sm2":
         oid = "1.2.156.10197.1.301.1" if flavour == "chinese" else "1.2.156.10197.1.501"
         return _sequence(_oid(oid))
     ecdsa = {"sha1": "1", "sha256": "3.2", "sha384": "3.3", "sha512": "3.4"}[algorithm.digest]
     return _sequence(_oid(f"1.2.840.10045.4.{ecdsa}"))
+
+
+def _pss_identifier(digest: str, salt_length: int | None) -> bytes:
+    """RFC 4055 section 3.1, used in a signer's information as RFC 4056 section 3 has it."""
+    length = HASHES[digest].digest_size if salt_length is None else salt_length
+    parameters = {
+        "hash_algorithm": {"algorithm": digest, "parameters": core.Null()},
+        "mask_gen_algorithm": {
+            "algorithm": "mgf1",
+            "parameters": {"algorithm": digest, "parameters": core.Null()},
+        },
+        "salt_length": length,
+    }
+    identifier = {"algorithm": "rsassa_pss", "parameters": algos.RSASSAPSSParams(parameters)}
+    return bytes(algos.SignedDigestAlgorithm(identifier).dump())
+
+
+def _salt_length(identifier: Any, algorithm: Algorithm) -> int | None:
+    return int(identifier["parameters"]["salt_length"].native) if "-pss-" in algorithm else None
 
 
 def _read(data: bytes) -> SignedMessage:
@@ -201,6 +231,7 @@ def _read(data: bytes) -> SignedMessage:
     by_serial = sid.name == "issuer_and_serial_number"
     encapsulated = body["encap_content_info"]
     time = values.get(_SIGNING_TIME)
+    algorithm = _algorithm(signer["signature_algorithm"], digest)
     return SignedMessage(
         flavour=flavour,
         content_type=encapsulated["content_type"].dotted,
@@ -210,12 +241,13 @@ def _read(data: bytes) -> SignedMessage:
         serial=sid.chosen["serial_number"].native if by_serial else None,
         key_id=None if by_serial else sid.chosen.native,
         digest=digest,
-        algorithm=_algorithm(signer["signature_algorithm"], digest),
+        algorithm=algorithm,
         attributes=attributes,
         attribute_type=values[_CONTENT_TYPE].dotted if attributes else None,
         message_digest=values[_MESSAGE_DIGEST].native if attributes else None,
         signing_time=time.native if time is not None else None,
         signature=signer["signature"].native,
+        salt_length=_salt_length(signer["signature_algorithm"], algorithm),
     )
 
 

@@ -100,6 +100,12 @@ def rewrap(
     if attributes is not None and flavour != column.flavour:
         raise MalformedError("signed attributes name the other kind of content")
     content = message if column.form == "cms-attached" else None
+    salt_length = None
+    if "-pss-" in algorithm:
+        signed = message if attributes is None else attributes
+        salt_length = certificate.key.salt_length(algorithm, signed, raw)
+        if salt_length is None:
+            raise MalformedError("the signature does not hold, so its salt cannot be told")
     return cms.write(
         raw,
         algorithm,
@@ -107,6 +113,7 @@ def rewrap(
         flavour=column.flavour,
         content=content,
         attributes=attributes,
+        salt_length=salt_length,
     )
 
 

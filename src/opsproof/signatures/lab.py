@@ -56,15 +56,16 @@ class LabKey:
 
 @dataclass(frozen=True)
 class Signer:
-    """A key with its certificate."""
+    """A key with its certificate. ``scheme`` is what it signs data with, if not the usual."""
 
     key: LabKey
     certificate: Certificate
+    scheme: Algorithm | None = None
 
     @property
     def algorithm(self) -> Algorithm:
-        """What it signs with unless told otherwise."""
-        return _DEFAULT[self.key.family]
+        """What it signs data with unless told otherwise."""
+        return self.scheme or _DEFAULT[self.key.family]
 
 
 def new_key(family: str, *, bits: int = 2048) -> LabKey:
@@ -167,7 +168,7 @@ def issue_ocsp(
     issuer: sha1, sha256 or sm3. ``critical`` is the identifier of an extension that nobody knows.
     """
     signer = responder or issuer
-    identifier = _identifier(signer.algorithm)
+    identifier = _identifier(_DEFAULT[signer.key.family])
     named = x509.PublicKeyInfo.load(issuer.certificate.spki)
     single: dict[str, Any] = {
         "cert_id": {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ from cryptography.hazmat.primitives import serialization
 from sqlalchemy.dialects import mssql
 
 from opsproof.evidence.files import write_durably
-from opsproof.signatures import damage, drill_logs, forms, lab, sm2
+from opsproof.signatures import cms, damage, drill_logs, forms, lab, sm2
+from opsproof.signatures.algorithms import Algorithm
 from opsproof.signatures.check import reference_of
 from opsproof.signatures.database import make_engine
 from opsproof.signatures.encodings import encode
@@ -38,6 +40,12 @@ from opsproof.signatures.serialise import Variant, compile_writer, variants
 from opsproof.signatures.values import Value, plain
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
+ALGORITHMS: Final = {
+    "rsa": Algorithm.RSA_PKCS1_SHA256,
+    "rsa-pss": Algorithm.RSA_PSS_SHA256,
+    "ecdsa": Algorithm.ECDSA_SHA256,
+    "sm2": Algorithm.SM2_SM3,
+}
 DAMAGED: Final = tuple(one for one in RecordClass if one is not RecordClass.NOT_VERIFIABLE)
 _SURNAMES: Final = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗"
 _NAMES: Final = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀英霞平刚桂"
@@ -92,12 +100,17 @@ class Drill:
 
 
 def new_lab(family: str, now: datetime, *, good: int = 3) -> Lab:
-    """Keys and certificates; the authority is valid around ``now`` (aware)."""
-    ca = lab.authority(f"lab {family} CA", family, serial=1, at=now)
-    other = lab.authority("lab unknown CA", family, serial=1, at=now)
+    """Keys and certificates; the authority is valid around ``now`` (aware).
+
+    ``family`` is one of :data:`ALGORITHMS`.
+    """
+    algorithm = ALGORITHMS[family]
+    kind = algorithm.family
+    ca = lab.authority(f"lab {kind} CA", kind, serial=1, at=now)
+    other = lab.authority("lab unknown CA", kind, serial=1, at=now)
 
     def signer(name: str, serial: int, begin: int, end: int, issuer: Signer = ca) -> Signer:
-        key = lab.new_key(family)
+        key = lab.new_key(kind)
         certificate = lab.issue(
             f"lab {name}",
             key,
@@ -106,7 +119,7 @@ def new_lab(family: str, now: datetime, *, good: int = 3) -> Lab:
             not_before=now + timedelta(days=begin),
             not_after=now + timedelta(days=end),
         )
-        return Signer(key, certificate)
+        return Signer(key, certificate, algorithm)
 
     return Lab(
         family=family,
@@ -156,7 +169,6 @@ def simulate(
 
 def profile_document(family: str, form: str, encoding: str, flavour: str) -> dict[str, Any]:
     """The profile of the drill's business system."""
-    algorithms = {"rsa": "rsa-pkcs1-sha256", "ecdsa": "ecdsa-sha256", "sm2": "sm2-sm3"}
     return {
         "id": "drill-scores",
         "title": {"zh": "演练成绩库", "en": "Drill score database"},
@@ -192,7 +204,7 @@ def profile_document(family: str, form: str, encoding: str, flavour: str) -> dic
             "encoding": encoding,
             "form": form,
             "flavour": flavour,
-            "algorithms": [algorithms[family]],
+            "algorithms": [ALGORITHMS[family].value],
         },
         "certificate": {"by": "serial-hex", "column": "cert_serial", "upper": True},
         "signed_at": {"column": "signed_at", "zone": "Asia/Shanghai"},
@@ -254,7 +266,7 @@ class _Maker:
         values = self._values(number)
         signer, at = self._signer(kind)
         message = self.write(values)
-        right = self._value(signer, message)
+        right = self._value(signer, message, at)
         columns: dict[str, Any] = {
             field.column: value for field, value in zip(self.profile.fields, values, strict=True)
         }
@@ -266,7 +278,7 @@ class _Maker:
             for field, value in zip(self.profile.fields, values, strict=True)
         }
         base |= {"signature": "", "certificate": "", "signed_at": ""}
-        fault = self._damage(kind, columns, values, message, signer, good)
+        fault = self._damage(kind, columns, values, message, signer, at, good)
         if kind is RecordClass.BASE_DIFFERS:
             base["score"] = str(Decimal(str(base["score"])) + 1)
         elif kind is not RecordClass.VALID and self.rng.randrange(2):
@@ -275,10 +287,10 @@ class _Maker:
 
     def _sign_base(self, base: dict[str, Any], message: bytes) -> None:
         signer = self.rng.choice(self.keys.good)
-        value = self._value(signer, message)
+        at = self.keys.now - timedelta(days=self.rng.randrange(20, 100))
+        value = self._value(signer, message, at)
         base["signature"] = value if isinstance(value, str) else value.hex()
         base["certificate"] = reference_of(signer.certificate, self.profile.certificate)
-        at = self.keys.now - timedelta(days=self.rng.randrange(20, 100))
         base["signed_at"] = at.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")
 
     def _signer(self, kind: RecordClass) -> tuple[Signer, datetime]:
@@ -292,8 +304,20 @@ class _Maker:
         }
         return special.get(kind) or self.rng.choice(self.keys.good), at
 
-    def _value(self, signer: Signer, message: bytes) -> str | bytes:
+    def _value(self, signer: Signer, message: bytes, at: datetime) -> str | bytes:
+        """Half of all signed messages have signed attributes, as both are met."""
         column = self.profile.signature
+        if column.form.startswith("cms") and zlib.crc32(message) % 2:
+            attributes = cms.signed_attributes(message, signer.algorithm.digest, column.flavour, at)
+            data = cms.write(
+                signer.key.sign(signer.algorithm, attributes),
+                signer.algorithm,
+                signer.certificate,
+                flavour=column.flavour,
+                content=message if column.form == "cms-attached" else None,
+                attributes=attributes,
+            )
+            return encode(data, column.encoding)
         raw = signer.key.sign(signer.algorithm, message)
         data = forms.rewrap(
             forms.Raw(raw, "plain"), column, signer.algorithm, signer.certificate, message
@@ -307,6 +331,7 @@ class _Maker:
         values: tuple[Value, ...],
         message: bytes,
         signer: Signer,
+        at: datetime,
         good: list[dict[str, Any]],
     ) -> str:
         column, rng, fault = self.profile.signature, self.rng, ""
@@ -316,7 +341,7 @@ class _Maker:
         elif kind is RecordClass.WRONG_CONTAINER:
             value, fault = damage.other_container(signer, message, column, rng)
         elif kind is RecordClass.OTHER_SERIALISATION:
-            value, fault = self._other(values, message, signer)
+            value, fault = self._other(values, message, signer, at)
         elif kind is RecordClass.WRONG_REFERENCE:
             others = [one for one in self.keys.good if one is not signer]
             columns["cert_serial"] = reference_of(
@@ -334,7 +359,7 @@ class _Maker:
         return fault
 
     def _other(
-        self, values: tuple[Value, ...], message: bytes, signer: Signer
+        self, values: tuple[Value, ...], message: bytes, signer: Signer, at: datetime
     ) -> tuple[str | bytes, str]:
         while True:
             variant = self.rng.choice(self.variants)
@@ -343,7 +368,7 @@ class _Maker:
             except UnicodeEncodeError:
                 continue
             if other != message:
-                return self._value(signer, other), variant.name
+                return self._value(signer, other, at), variant.name
 
     def _values(self, number: int) -> tuple[Value, ...]:
         rng = self.rng
@@ -444,4 +469,4 @@ def _approver(now: datetime) -> Signer:
 
 def families() -> list[str]:
     """The kinds of keys that drills can be made with here."""
-    return ["rsa", "ecdsa", "sm2"] if sm2.available() else ["rsa", "ecdsa"]
+    return [one for one in ALGORITHMS if one != "sm2" or sm2.available()]
