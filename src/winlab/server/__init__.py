@@ -6,21 +6,6 @@ lab.ca.write(path)            # what clients trust
 lab.refresh("web1")           # after a change of is_up()
 lab.restart("web1")           # drop its shells and connections
 await lab.stop()
+
+Imports nothing, so that the command line, which only needs the errors, starts at once.
 """
-
-from winlab.server.errors import LabError
-from winlab.server.lab import LabServer
-from winlab.server.ports import Fault, FaultKind, HostPort
-from winlab.server.tls import HostTls, LabCa
-from winlab.session.quotas import WinrmSettings
-
-__all__ = [
-    "Fault",
-    "FaultKind",
-    "HostPort",
-    "HostTls",
-    "LabCa",
-    "LabError",
-    "LabServer",
-    "WinrmSettings",
-]

@@ -21,7 +21,9 @@ from winlab.exec.run import execute
 from winlab.host.host import Host, HostSpec
 from winlab.host.logons import Logon
 from winlab.host.policy_logon import NtlmPolicy
-from winlab.server import Fault, LabServer, WinrmSettings
+from winlab.server.lab import LabServer
+from winlab.server.ports import Fault
+from winlab.session.quotas import WinrmSettings
 
 pytestmark = pytest.mark.e2e
 

@@ -18,7 +18,9 @@ from winrm.protocol import Protocol
 from winlab.exec.process import Process, ProcessResult
 from winlab.host.logons import Logon
 from winlab.host.policy_logon import NtlmPolicy
-from winlab.server import Fault, LabServer, WinrmSettings
+from winlab.server.lab import LabServer
+from winlab.server.ports import Fault
+from winlab.session.quotas import WinrmSettings
 
 T = TypeVar("T")
 

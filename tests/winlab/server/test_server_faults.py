@@ -13,8 +13,9 @@ import pytest
 import requests as http
 from winrm.exceptions import InvalidCredentialsError
 
-from winlab.server import Fault, FaultKind, LabError
+from winlab.server.errors import LabError
 from winlab.server.lab import need_files
+from winlab.server.ports import Fault, FaultKind
 
 if TYPE_CHECKING:
     from tests.winlab.server.conftest import Clients, FakeHost, RunningLab

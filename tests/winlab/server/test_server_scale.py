@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from winrm.protocol import Protocol
 
-from winlab.server import LabServer
+from winlab.server.lab import LabServer
 
 if TYPE_CHECKING:
     from tests.winlab.server.conftest import FakeHost
