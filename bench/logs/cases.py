@@ -157,7 +157,8 @@ def sqlite_file(path: str) -> dict[str, Any]:
 def correlate() -> dict[str, Any]:
     """Every type of correlation on two million events of five thousand groups."""
     from opsproof.evidence.model import Severity
-    from opsproof.logs.correlate import Entries, bursts, windows
+    from opsproof.logs.aside import folder
+    from opsproof.logs.correlate import Bursts, Entries, windows
     from opsproof.logs.rules.compiled import Correlation, Input, Meta
 
     source = np.random.default_rng(1)
@@ -165,7 +166,8 @@ def correlate() -> dict[str, Any]:
     group, moment = source.integers(0, 5000, count), source.integers(0, 7 * 86_400_000_000, count)
     order = np.lexsort((moment, group))
     which, value = source.integers(0, 3, count), source.integers(0, 5000, count)
-    entries = Entries(group[order], moment[order], which[order], value[order])
+    columns = (group[order], moment[order], which[order], value[order])
+    entries = Entries.of(folder(), *columns)
     meta = Meta("id", "", {"en": ""}, Severity.LOW, "", "", "", {}, (), (), (), (), True)
     inputs = tuple(Input(str(number), ()) for number in range(3))
     cases: dict[str, dict[str, Any]] = {
@@ -184,7 +186,7 @@ def correlate() -> dict[str, Any]:
         one = Correlation(meta, kind, inputs, (), 3_600_000_000, **asked)
 
         def work(one: Correlation = one) -> dict[str, Any]:
-            return {"bursts": len(bursts(one, entries, windows(one, entries)))}
+            return {"bursts": len(Bursts(entries, windows(one, entries)))}
 
         found[name] = round(timed(work)["cpu"], 2)
     return {"seconds": max(found.values()), "cpu": max(found.values()), "by type": found}

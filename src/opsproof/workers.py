@@ -16,7 +16,6 @@ import gc
 import os
 import pickle
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -38,7 +37,6 @@ Work: TypeAlias = Callable[[], AbstractContextManager[Callable[[Unit], Answer]]]
 
 _SWITCH = 0.0005
 """Seconds after which the thread that works here lets those go on that hand workers their next unit."""
-_LENGTH = struct.Struct("<Q")
 _COMMAND = (sys.executable, "-P", "-m", "opsproof.workers")
 
 
@@ -244,21 +242,17 @@ def _forked(work: Work[Any, Any], others: Sequence[_Worker]) -> _Worker:
 
 
 def _transmit(pipe: IO[bytes], value: Any) -> None:
-    data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
-    pipe.write(_LENGTH.pack(len(data)) + data)
+    # Straight into the pipe: an answer may be large, and a second one in memory is one too many.
+    pickle.dump(value, pipe, protocol=pickle.HIGHEST_PROTOCOL)
     pipe.flush()
 
 
 def _receive(pipe: IO[bytes]) -> _Got[Any] | None:
     """The next value; None where the other end is gone."""
-    head = pipe.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
+    try:
+        return _Got(pickle.load(pipe))  # noqa: S301 - our own other end
+    except (EOFError, pickle.UnpicklingError):
         return None
-    (length,) = _LENGTH.unpack(head)
-    data = pipe.read(length)
-    if len(data) < length:
-        return None
-    return _Got(pickle.loads(data))  # noqa: S301 - our own other end
 
 
 def serve() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsproof.evidence.model import Severity
-from opsproof.logs.correlate import Entries, bursts, windows
-from opsproof.logs.joins import Kept, join
+from opsproof.logs import aside, distinct
+from opsproof.logs.correlate import Bursts, Entries, Found, found, windows
+from opsproof.logs.joins import Joined, join
 from opsproof.logs.rules.compiled import Correlation, Input, Meta
 from opsproof.logs.rules.load import compile_texts
-from opsproof.logs.series import Pool, Series
+from opsproof.logs.series import combined, digest
+from opsproof.logs.store import Names, Store
 from opsproof.logs.table import TableBuilder
 
 META = Meta("id", "", {"en": "t"}, Severity.LOW, "", "", "", {}, (), (), (), (), True)
@@ -148,10 +150,18 @@ def _chains_of(
 
 
 def fast(asked: Correlation, rows: Sequence[Row]) -> list[set[int]]:
+    return [set(range(one.start, one.stop)) for one in told(asked, rows)]
+
+
+def told(asked: Correlation, rows: Sequence[Row]) -> list[Found]:
     columns = [np.array([row[place] for row in rows], dtype=np.int64) for place in range(4)]
-    entries = Entries(*columns)
-    found = bursts(asked, entries, windows(asked, entries))
-    return [set(range(one.start, one.stop)) for one in found]
+    entries = Entries.of(aside.folder(), *columns)
+    merged = Bursts(entries, windows(asked, entries))
+    every = [
+        one for block in merged.blocks() for one in zip(*map(np.ndarray.tolist, block), strict=True)
+    ]
+    assert len(every) == len(merged)
+    return [found(asked, entries, *one) for one in every]
 
 
 _rows = st.lists(
@@ -182,6 +192,8 @@ _ORDERS = [
     ["|", 0, ["&", ["!", 1], 2]],
     ["&", 0, 1, 0],
     ["&", 0, 0],
+    ["&", ["&", ["!", 0], 1], 2],
+    ["&", ["!", 0], ["|", 1, ["&", 2, 1]]],
 ]
 _orders = st.sampled_from(_ORDERS)
 _ordered = st.builds(
@@ -206,6 +218,20 @@ _chains = st.builds(
 )
 
 
+@pytest.fixture(
+    params=[False, True], ids=["at once", "a few at a time"], autouse=True, scope="module"
+)
+def few(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The same with many entries, of which only a few are in memory at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param:
+            patch.setattr(aside, "STEP", 3)
+            patch.setattr(aside, "_KEPT", 1)
+            patch.setattr(aside, "_RUN", 100)
+            patch.setattr(distinct, "_MOST", 2)
+        yield
+
+
 @settings(max_examples=80, deadline=None)
 @given(_counted, _rows)
 def test_counts_agree_with_the_slow_reading(asked: Correlation, rows: list[Row]) -> None:
@@ -222,17 +248,17 @@ def test_chains_agree_with_the_slow_reading(asked: Correlation, rows: list[Row])
 @pytest.mark.parametrize("expression", _ORDERS, ids=str)
 def test_orders_agree_on_many_crowded_windows(expression: Any) -> None:
     source = random.Random(str(expression))  # noqa: S311 - test data, no secret
-    told = 0
+    bursts = 0
     for _ in range(150):
         rows = sorted(
             Row(source.randrange(2), source.randrange(25), source.randrange(3), 0)
             for _ in range(source.randrange(3, 16))
         )
         asked = correlation("temporal_ordered", inputs=3, span=6, expression=expression)
-        found = slow(asked, rows)
-        told += len(found)
-        assert fast(asked, rows) == found
-    assert told
+        expected = slow(asked, rows)
+        bursts += len(expected)
+        assert fast(asked, rows) == expected
+    assert bursts
 
 
 def _events(*times: int) -> list[Row]:
@@ -248,10 +274,7 @@ def test_window_includes_both_ends() -> None:
 def test_overlapping_windows_are_one_burst_with_its_peak() -> None:
     asked = correlation("event_count", count=3, span=10)
     rows = _events(0, 5, 10, 11, 12, 40, 41, 42)
-    columns = [np.array([row[place] for row in rows], dtype=np.int64) for place in range(4)]
-    entries = Entries(*columns)
-    found = bursts(asked, entries, windows(asked, entries))
-    assert [(one.start, one.stop, one.peak) for one in found] == [(0, 5, 4), (5, 8, 3)]
+    assert told(asked, rows) == [Found(0, 5, 4), Found(5, 8, 3)]
 
 
 def test_spans_too_long_for_64_bits_are_right_too() -> None:
@@ -265,10 +288,8 @@ def test_spans_too_long_for_64_bits_are_right_too() -> None:
 def test_peak_of_a_percentile_is_that_of_the_burst(percentile: int, expected: int) -> None:
     asked = correlation("value_percentile", count=1, span=100, percentile=percentile)
     rows = [Row(0, time, 0, value) for time, value in enumerate([1, 2, 3, 4, 9])]
-    columns = [np.array([row[place] for row in rows], dtype=np.int64) for place in range(4)]
-    entries = Entries(*columns)
-    (found,) = bursts(asked, entries, windows(asked, entries))
-    assert found.peak == expected
+    (burst,) = told(asked, rows)
+    assert burst.peak == expected
 
 
 def _compiled(kind: str, condition: str, rules: str = "[a, b, c]") -> Correlation | str:
@@ -329,45 +350,66 @@ def test_orders_that_cannot_be_told_are_named(condition: str, why: str) -> None:
     assert why in found
 
 
-def findings(kept: Kept, pool: Pool, values: Sequence[str | None]) -> Series:
+def store(**names: Names) -> Store:
+    return Store(names)
+
+
+def find(one: Store, rule: str, values: Sequence[str | None]) -> None:
     """One finding a minute, with these values of the field "path", of one address."""
     builder = TableBuilder(0, None)
     for number, value in enumerate(values):
         fields = {"ip": "192.0.2.1"} if value is None else {"ip": "192.0.2.1", "path": value}
         builder.add(number * 60_000_000, number, fields)
     table = builder.build(lambda _: {})
-    series = kept.series()
-    series.add(table, np.arange(table.size, dtype=np.int32), 0, pool)
-    return series
+    one.add(rule, table, np.arange(table.size, dtype=np.int32), 0)
+    one.settle()
+
+
+def values_of(joined: Joined) -> list[tuple[int, int]]:
+    half = joined.entries.half
+    assert half is not None
+    size = len(joined.entries)
+    pairs = zip(joined.entries.value.read(0, size), half.read(0, size), strict=True)
+    return [(int(one), int(other)) for one, other in pairs]
 
 
 def test_values_count_alike_as_digests_and_as_texts() -> None:
     """Another correlation may need the same field of one input as text, and count that of another."""
-    pool = Pool()
-    digests = findings(Kept({"ip"}, {"path"}), pool, ["/A", "/b", None, "/a", "\ud800"])
-    texts = findings(Kept({"ip", "path"}, {"path"}), pool, ["/B", "/c", None, "\ud800"])
+    found = store(digests=Names(("ip",), ("path",)), texts=Names(("ip", "path")))
+    find(found, "digests", ["/A", "/b", None, "/a", "\ud800"])
+    find(found, "texts", ["/B", "/c", None, "\ud800"])
     inputs = (Input("digests", ("ip",)), Input("texts", ("ip",)))
     asked = Correlation(META, "value_count", inputs, ("ip",), 10**9, fields=("path",))
-    joined = join(asked, [digests, texts], pool, ["one.log"])
+    joined = join(asked, found, ["digests", "texts"], found.folder)
     assert joined is not None
-    assert len(joined.entries) == 7
-    assert len(set(joined.entries.value.tolist())) == 4
-    assert pool.text(int(joined.keys[0, 0])) == "192.0.2.1"
+    assert len(values_of(joined)) == 7
+    assert len(set(values_of(joined))) == 4
 
 
 def test_values_that_are_only_counted_are_not_kept_as_texts() -> None:
-    pool = Pool()
-    findings(Kept({"ip"}, {"path"}), pool, [f"/{number}" for number in range(1000)])
-    assert len(pool) < 10
+    found = store(rule=Names(("ip",), ("path",)))
+    find(found, "rule", [f"/{number}" for number in range(100)])
+    assert sum(len(found.pool(number)) for number in range(len(found))) < 10
 
 
 def test_digests_of_which_one_half_is_the_same_are_not_the_same() -> None:
-    pool = Pool()
-    series = findings(Kept(set(), {"path"}), pool, ["/a"] * 4)
-    series.digests["path"] = array("q", [1, 1, 1, 2, 2, 1, 1, 1])
-    asked = Correlation(META, "value_count", (Input("", ()),), (), 10**9, fields=("path",))
-    joined = join(asked, [series], pool, ["one.log"])
+    found = store(rule=Names((), ("path",)))
+    find(found, "rule", ["/a"] * 4)
+    halves = iter([1, 1, 1, 2, 2, 1, 1, 1])
+    for number in range(len(found)):
+        series = found.series(number, "rule")
+        series.digests["path"] = array("q", [next(halves) for _ in series.digests["path"]])
+    asked = Correlation(META, "value_count", (Input("rule", ()),), (), 10**9, fields=("path",))
+    joined = join(asked, found, ["rule"], found.folder)
     assert joined is not None
-    first, second, third, again = joined.entries.value.tolist()
+    first, second, third, again = values_of(joined)
     assert len({first, second, third}) == 3
     assert again == first
+
+
+def test_several_values_together_are_as_distinct_as_their_pairs() -> None:
+    one = np.array([digest("a"), digest("a"), digest("b"), digest("A")], dtype=np.int64)
+    other = np.array([digest("x"), digest("y"), digest("x"), digest("X")], dtype=np.int64)
+    both = list(map(tuple, combined([one, other]).tolist()))
+    assert both[0] == both[3]
+    assert len(set(both)) == 3

@@ -12,8 +12,9 @@ from tests.logs.test_audit import RULES, record
 
 from opsproof import workers
 from opsproof.evidence.canonical import canonical
+from opsproof.logs import aside as put_aside
 from opsproof.logs import audit as audit_module
-from opsproof.logs import traffic
+from opsproof.logs import distinct, store, traffic
 from opsproof.logs.audit import Limits, Options, audit
 from opsproof.logs.parts import Examiner, Part, Unit
 from opsproof.logs.readers import dictionary, lines, w3c
@@ -125,6 +126,35 @@ def test_what_was_read_before_changes_nothing(
     assert [one.channels for one in report.sources] == [(f"W3SVC{one}",) for one in range(3)]
     assert report.traffic is not None
     assert report.traffic.complete is (most_names > 30)
+
+
+@pytest.fixture
+def aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What correlations need is put aside, a little at a time."""
+    monkeypatch.setattr(store, "_FULL", 1)
+    monkeypatch.setattr(store, "_PIECE", 100)
+    monkeypatch.setattr(put_aside, "STEP", 5)
+    monkeypatch.setattr(put_aside, "_KEPT", 1)
+    monkeypatch.setattr(put_aside, "_RUN", 3000)
+    monkeypatch.setattr(distinct, "_MOST", 4)
+
+
+def test_what_is_put_aside_gives_the_same_report(
+    folder: Path, rules: RuleSet, request: pytest.FixtureRequest
+) -> None:
+    whole = canonical(audit([folder], rules, options=WHOLE))
+    request.getfixturevalue("aside")
+    assert canonical(audit([folder], rules, options=replace(WHOLE, part_bytes=1 << 18))) == whole
+    request.getfixturevalue("copies_alone")
+    options = replace(WHOLE, part_bytes=1 << 18, processes=2)
+    assert canonical(audit([folder], rules, options=options)) == whole
+
+
+@pytest.fixture
+def copies_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worker processes that are copies of this one, with all that was changed here."""
+    monkeypatch.setattr(audit_module, "SIDE_BY_SIDE", 0)
+    monkeypatch.setattr(workers, "_may_fork", lambda: True)
 
 
 @pytest.fixture(params=[True, False], ids=["copies", "fresh interpreters"])

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from opsproof.logs import hit_id, times
-from opsproof.logs.correlate import Found, Windows, bursts, windows
-from opsproof.logs.joins import CHAINS, Joined, groupless, inputs_missing, join, needed
-from opsproof.logs.model import Burst, Hit, Member, Reason, RuleNotRun, RuleRun, exact
+from opsproof.logs.bursts import Correlator
+from opsproof.logs.joins import groupless, inputs_missing, needed
+from opsproof.logs.model import Burst, Hit, Reason, RuleNotRun, RuleRun, exact
 from opsproof.logs.readers.base import kinds_of
-from opsproof.logs.redact import redact, text
-from opsproof.logs.rules.compiled import Correlation, Input, Meta, Rule, RuleSet, Tree
-from opsproof.logs.series import Pool, Series
+from opsproof.logs.redact import redact
+from opsproof.logs.rules.compiled import Correlation, Meta, Rule, RuleSet, Tree
+from opsproof.logs.store import Store
 from opsproof.logs.suppress import Suppression, Suppressions
 from opsproof.logs.table import RAW, Ints, Place, Table
 
@@ -40,29 +40,21 @@ class Collector:
         self._hits: list[Hit] = []
         self._counts: dict[str, int] = defaultdict(int)
         self._shown: dict[str, int] = defaultdict(int)
-        self._pool = Pool()
         self._seen = 0
         self._kinds: set[str] = set()
         self._channels: set[str] = set()
         self._fields: dict[str, set[str]] = defaultdict(set)
-        self._series = {rule: kept.series() for rule, kept in needed(rules).items()}
-        self._correlations = frozenset(one.meta.id for one in rules.correlations)
-        merged_into = {
-            one.rule
-            for correlation in rules.correlations
-            if correlation.type not in CHAINS
-            for one in correlation.inputs
-        }
-        self._bursts = {rule: Series(self._series[rule].names) for rule in merged_into}
+        self._store = Store(needed(rules))
 
     @property
     def wanted(self) -> frozenset[str]:
         """The lower-cased names of the fields that correlations group by or count."""
-        return frozenset(
-            {"channel", "computer"}.union(
-                *((*one.names, *one.counted) for one in self._series.values())
-            )
-        )
+        return self._store.wanted | {"channel", "computer"}
+
+    @property
+    def store(self) -> Store:
+        """What feeds correlations."""
+        return self._store
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the rules: who takes a part in has them."""
@@ -81,8 +73,7 @@ class Collector:
                 self._hits.append(hit)
         for rule, count in other._counts.items():
             self._counts[rule] += count
-        for rule, series in other._series.items():
-            self._series[rule].extend(series, files, base, self._pool, other._pool)
+        self._store.merge(other._store, files, base)
         self._seen += other._seen
         self._kinds |= other._kinds
         self._channels |= other._channels
@@ -102,6 +93,7 @@ class Collector:
 
     def see(self, table: Table) -> None:
         """Note what kinds of logs and which channels there are at all."""
+        self._store.settle()
         kind, channel = table.columns.get("_kind"), table.columns.get("channel")
         kinds = kinds_of(kind.values if kind is not None else ())
         self._kinds.update(kinds)
@@ -122,9 +114,8 @@ class Collector:
             for row in rows[: max(0, room)].tolist():
                 self._shown[key] += 1
                 self._hits.append(self._hit(rule, table, row))
-        series = self._series.get(key)
-        if series is not None:
-            series.add(table, rows, self._seen - table.size, self._pool)
+        if key in self._store:
+            self._store.add(key, table, rows, self._seen - table.size)
 
     def _unaccepted(
         self, meta: Meta, accepted: tuple[Suppression, ...], table: Table, rows: Ints
@@ -156,12 +147,13 @@ class Collector:
                 not_run[rule.meta.id] = why
             elif rule.meta.output:
                 ran.append(self._ran(rule.meta))
+        correlator = Correlator(self._store, self._rules, self._suppressions, self._most_members)
         for correlation in self._rules.correlations:
-            why = inputs_missing(correlation, not_run) or groupless(correlation, self._series)
+            why = inputs_missing(correlation, not_run) or groupless(correlation, self._store)
             if why is not None:
                 not_run[correlation.meta.id] = why
                 continue
-            self._correlate(correlation)
+            self._correlate(correlator, correlation)
             if correlation.meta.output:
                 ran.append(self._ran(correlation.meta))
         return (
@@ -256,122 +248,14 @@ class Collector:
             burst=burst,
         )
 
-    def _correlate(self, correlation: Correlation) -> None:
-        joined = self._join(correlation)
-        if joined is None:
-            return
-        found = windows(correlation, joined.entries)
-        merged = bursts(correlation, joined.entries, found)
-        accepted = self._suppressions.for_rule(correlation.meta)
-        if accepted:
-            merged = [
-                one for one in merged if not self._accepted(accepted, correlation, joined, one)
-            ]
-        self._counts[correlation.meta.id] += len(merged)
-        self._feed(correlation, joined, found, merged)
-        if correlation.meta.output:
-            room = self._most_hits - self._shown[correlation.meta.id]
-            merged.sort(key=lambda one: (joined.entries.time[one.start], one.start))
-            for one in merged[: max(0, room)]:
-                self._shown[correlation.meta.id] += 1
-                self._hits.append(self._burst(correlation, joined, one))
-
-    def _accepted(
-        self,
-        accepted: tuple[Suppression, ...],
-        correlation: Correlation,
-        joined: Joined,
-        found: Found,
-    ) -> bool:
+    def _correlate(self, correlator: Correlator, correlation: Correlation) -> None:
         meta = correlation.meta
-        first = times.text(int(joined.entries.time[found.start])) or ""
-        return self._suppressions.covers(
-            accepted,
-            self._group(correlation, joined, found),
-            lambda: hit_id.of_burst(meta.id, first, self._shown_group(correlation, joined, found)),
-            shown=meta.output,
-        )
-
-    def _join(self, correlation: Correlation) -> Joined | None:
-        """The findings of the inputs, sorted and grouped; None where there are none."""
-        merges = correlation.type not in CHAINS
-        series = [
-            self._bursts[one.rule]
-            if merges and one.rule in self._correlations
-            else self._series[one.rule]
-            for one in correlation.inputs
-        ]
-        return join(correlation, series, self._pool, [name for name, _ in self._files])
-
-    def _feed(
-        self, correlation: Correlation, joined: Joined, found: Windows, merged: list[Found]
-    ) -> None:
-        """What this correlation found, for correlations that refer to it.
-
-        Those that ask "and then" get every moment at which the condition held; those that count get
-        each burst once, at its end.
-        """
-        ends = {"every": (found.stop - 1).tolist(), "burst": [one.stop - 1 for one in merged]}
-        for target, rows in (
-            (self._series.get(correlation.meta.id), ends["every"]),
-            (self._bursts.get(correlation.meta.id), ends["burst"]),
-        ):
-            if target is None:
-                continue
-            for row in rows:
-                which, index = int(joined.which[row]), int(joined.row[row])
-                source = correlation.inputs[which]
-                renamed = {
-                    name.lower(): own.lower()
-                    for name, own in zip(correlation.group, source.keys, strict=True)
-                }
-                target.take(joined.series[which], [index], renamed)
-
-    def _burst(self, correlation: Correlation, joined: Joined, found: Found) -> Hit:
-        entries = joined.entries
-        group = self._shown_group(correlation, joined, found)
-        shown = range(found.start, min(found.stop, found.start + self._most_members))
-        first = int(entries.time[found.start])
-        burst = Burst(
-            first=times.text(first) or "",
-            last=times.text(int(entries.time[found.stop - 1])) or "",
-            peak=found.peak,
-            events=found.stop - found.start,
-            group=group,
-            members=tuple(self._member(correlation.inputs, joined, row) for row in shown),
-        )
-        place = self._place(joined, found.start)
-        return self._make(correlation.meta, first, place, group, 0, burst)
-
-    def _shown_group(
-        self, correlation: Correlation, joined: Joined, found: Found
-    ) -> dict[str, str]:
-        return {
-            name: text(value, name)[0]
-            for name, value in self._group(correlation, joined, found).items()
-        }
-
-    def _group(self, correlation: Correlation, joined: Joined, found: Found) -> dict[str, str]:
-        keys = joined.keys[found.start]
-        return {
-            name: self._pool.text(int(code))
-            for name, code in zip(correlation.group, keys, strict=False)
-        }
-
-    def _place(self, joined: Joined, row: int) -> Place:
-        series = joined.series[int(joined.which[row])]
-        return series.place(int(joined.row[row]), self._pool)
-
-    def _member(self, inputs: tuple[Input, ...], joined: Joined, row: int) -> Member:
-        place = self._place(joined, row)
-        file, sha256 = self._files[place.source]
-        return Member(
-            rule=inputs[int(joined.which[row])].rule,
-            file=file,
-            sha256=sha256,
-            record_id=exact(place.record_id),
-            time=times.text(int(joined.entries.time[row])),
-        )
+        found = correlator.find(correlation, self._most_hits if meta.output else 0)
+        self._counts[meta.id] = found.bursts
+        self._shown[meta.id] = len(found.shown)
+        for one in found.shown:
+            burst = one.burst([self._files[place.source] for place in one.places])
+            self._hits.append(self._make(meta, one.first, one.places[0], burst.group, 0, burst))
 
 
 def _ordered(fields: dict[str, str], first: tuple[str, ...]) -> dict[str, str]:

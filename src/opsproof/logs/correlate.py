@@ -3,7 +3,10 @@
 Windows slide and include both ends: records at 10:00:00 and 10:05:00 are within five minutes. There
 are no clock buckets, so no burst is missed for straddling one. For every record the window that ends
 with it is looked at; windows that fulfil the condition and share a record are one burst, reported
-once with first, last, peak and members. Cost is n log n: one sort, then passes over arrays (numpy).
+once with first, last, peak and members. Cost is n log n: one sort, then passes over numbers (numpy).
+
+Memory does not grow with the records: some thousand entries are looked at together, what has to be
+known of earlier ones is carried on, and what stands where a window begins is read again there.
 
 Percentiles are nearest-rank: the value at place ceil(p/100 x n) of the n sorted values.
 """
@@ -11,18 +14,20 @@ Percentiles are nearest-rank: the value at place ceil(p/100 x n) of the n sorted
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from opsproof.logs.rules.compiled import Correlation, Tree
-from opsproof.logs.table import Longs, Mask
-
-Floats = npt.NDArray[np.float64]
+from opsproof.logs import aside
+from opsproof.logs.aside import Rows, Vector
+from opsproof.logs.chains import Beside, Block, InOrder, Seen
+from opsproof.logs.distinct import Distinct
+from opsproof.logs.rules.compiled import Correlation
+from opsproof.logs.table import Longs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +35,38 @@ class Entries:
     """What a correlation looks at, sorted by group, then time, then record.
 
     ``group`` numbers the group of each entry, ``input`` the rule that found it, ``value`` what is
-    counted (codes of distinct values) or summed (numbers).
+    counted or summed; ``half`` is the other half of what is counted, where one number does not say
+    it all. What does not fit into memory is put aside in ``folder``.
     """
 
-    group: Longs
-    time: Longs
-    input: Longs
-    value: npt.NDArray[Any]
+    folder: Path
+    group: Vector
+    time: Vector
+    input: Vector
+    value: Vector
+    half: Vector | None = None
 
     def __len__(self) -> int:
         """The number of entries."""
         return len(self.time)
+
+    @classmethod
+    def of(cls, folder: Path, group: Longs, time: Longs, which: Longs, value: Rows) -> Entries:
+        """Entries that are in memory."""
+        kinds = (np.int64, np.int64, np.int64, value.dtype)
+        columns = [Vector(folder, kind) for kind in kinds]
+        for column, numbers in zip(columns, (group, time, which, value), strict=True):
+            column.append(numbers)
+        return cls(folder, *columns)
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Windows that fulfil a condition: entries ``start`` to ``stop`` (excluded), and their value."""
 
-    start: Longs
-    stop: Longs
-    value: npt.NDArray[Any]
+    start: Vector
+    stop: Vector
+    value: Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,9 @@ class Found:
     stop: int
     peak: int
 
+
+_Look: TypeAlias = Callable[[Block], Seen]
+"""Looks at the next entries."""
 
 _HOLDS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "lt": operator.lt,
@@ -73,210 +93,237 @@ _HOLDS: Final[dict[str, Callable[[Any, Any], Any]]] = {
 
 def windows(correlation: Correlation, entries: Entries) -> Windows:
     """The windows that fulfil the condition, by their last entry."""
-    if not len(entries):
-        nothing = np.empty(0, dtype=np.int64)
-        return Windows(nothing, nothing, nothing)
-    starts = window_starts(entries.group, entries.time, correlation.span)
-    if correlation.type == "temporal_ordered":
-        return _ordered(correlation, entries, starts)
-    if correlation.type == "temporal":
-        return _temporal(correlation, entries, starts)
-    ends = np.arange(1, len(entries) + 1)
+    folder = entries.folder
+    starts = window_starts(entries, correlation.span)
+    look = _look(correlation, entries, starts)
+    found = Windows(Vector(folder), Vector(folder), Vector(folder, entries.value.kind))
+    for begin, first in starts.blocks():
+        block = Block(begin, first, entries.input.read(begin, begin + len(first)))
+        seen = look(block)
+        found.start.append(seen.start[seen.holds])
+        found.stop.append(block.places[seen.holds] + 1)
+        found.value.append(seen.value[seen.holds])
+    return found
+
+
+class Bursts:
+    """Windows that share an entry, as one."""
+
+    def __init__(self, entries: Entries, found: Windows) -> None:
+        """A wide window may take in earlier ones, so they are looked at from the last one on."""
+        folder = entries.folder
+        self._backwards = Windows(Vector(folder), Vector(folder), Vector(folder, found.value.kind))
+        open_: list[Rows] | None = None
+        for end in range(len(found.start), 0, -aside.STEP):
+            begin = max(0, end - aside.STEP)
+            stops, values = found.stop.read(begin, end), found.value.read(begin, end)
+            low = np.minimum.accumulate(found.start.read(begin, end)[::-1])[::-1]
+            behind = np.iinfo(np.int64).max
+            if open_ is not None:
+                behind = int(open_[0][0])
+                low = np.minimum(low, behind)
+            # A burst ends where all later windows begin behind it.
+            lasts = np.flatnonzero(np.append(low[1:], behind) >= stops)
+            firsts = np.append(0, lasts + 1)
+            if firsts[-1] < len(low):
+                # Windows behind the last end here are of the burst that is under way.
+                assert open_ is not None
+                tail = firsts[-1]
+                peak = max(values[tail:].max(), open_[2][0])
+                open_ = [low[tail : tail + 1], open_[1], np.array([peak])]
+            if not len(lasts):
+                continue
+            parts = [low[firsts[:-1]], stops[lasts], np.maximum.reduceat(values, firsts[:-1])]
+            if open_ is not None:
+                self._append(open_)
+            self._append([part[:0:-1] for part in parts])
+            open_ = [part[:1] for part in parts]
+        if open_ is not None:
+            self._append(open_)
+
+    def _append(self, rows: list[Rows]) -> None:
+        kept = self._backwards
+        for column, numbers in zip((kept.start, kept.stop, kept.value), rows, strict=True):
+            column.append(numbers)
+
+    def __len__(self) -> int:
+        """The number of bursts."""
+        return len(self._backwards.start)
+
+    def blocks(self) -> Iterator[tuple[Longs, Longs, Rows]]:
+        """All bursts in their order, some at a time: starts, stops and peaks."""
+        kept = self._backwards
+        for end in range(len(self), 0, -aside.STEP):
+            begin = max(0, end - aside.STEP)
+            start, stop, peak = (
+                column.read(begin, end)[::-1] for column in (kept.start, kept.stop, kept.value)
+            )
+            yield start, stop, peak
+
+
+def found(correlation: Correlation, entries: Entries, start: int, stop: int, peak: Any) -> Found:
+    """One burst. Its percentile is that of all its entries."""
     if correlation.type == "value_percentile":
-        return _percentile(correlation, entries, starts, ends)
-    value, base = _measure(correlation, entries, starts, ends)
-    holds = np.flatnonzero(_HOLDS[correlation.op](value, base * correlation.count))
-    measured = value if correlation.type != "value_avg" else value // base
-    return Windows(starts[holds], holds + 1, measured[holds])
+        rank = _rank(correlation.percentile, stop - start)
+        return Found(start, stop, int(_smallest(entries.value, start, stop, int(rank))))
+    return Found(start, stop, int(peak))
 
 
-def bursts(correlation: Correlation, entries: Entries, found: Windows) -> list[Found]:
-    """Windows that share a record, as one."""
-    if not len(found.start):
-        return []
-    # Starts never go back, so a window begins a new burst when it begins behind all before it.
-    new = np.flatnonzero(found.start[1:] >= np.maximum.accumulate(found.stop)[:-1]) + 1
-    begins = np.concatenate(([0], new))
-    ends = np.concatenate((new, [len(found.start)]))
-    merged = []
-    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
-        start, stop = int(found.start[begin:end].min()), int(found.stop[end - 1])
-        peak = int(found.value[begin:end].max())
-        if correlation.type == "value_percentile":
-            values = np.sort(entries.value[start:stop])
-            peak = int(values[_rank(correlation.percentile, len(values)) - 1])
-        merged.append(Found(start, stop, peak))
-    return merged
-
-
-def window_starts(group: Longs, time: Longs, span: int) -> Longs:
+def window_starts(entries: Entries, span: int) -> Vector:
     """For each entry the first entry of its group that is at most ``span`` before it.
 
     Gaps between neighbours are cut to ``span + 1`` and groups set that far apart: within a window
-    nothing changes, and one binary search over the sum of gaps serves all groups.
+    nothing changes, and one search over the sum of gaps serves all groups.
     """
     span = min(span, 1 << 61)
-    gaps = np.diff(time, prepend=time[:1])
-    gaps[1:][group[1:] != group[:-1]] = span + 1
-    if len(time) * (span + 1) < 1 << 62:
-        line = np.cumsum(np.minimum(gaps, span + 1))
-        return np.searchsorted(line, line - span, side="left").astype(np.int64)
-    # Spans of years over millions of records do not fit into 64 bits: group by group then.
-    starts = np.empty(len(time), dtype=np.int64)
-    edges = [0, *(np.flatnonzero(group[1:] != group[:-1]) + 1).tolist(), len(time)]
-    for begin, end in pairwise(edges):
-        part = time[begin:end]
-        starts[begin:end] = begin + np.searchsorted(part, part - span, side="left")
+    starts = Vector(entries.folder)
+    if len(entries) * (span + 1) >= 1 << 62:
+        # Spans of years over millions of records do not fit into 64 bits: group by group then.
+        for begin, end in _groups(entries):
+            for at in range(begin, end, aside.STEP):
+                some = entries.time.read(at, min(end, at + aside.STEP))
+                starts.append(entries.time.lower(some - span, begin, end))
+        return starts
+    line = Vector(entries.folder)
+    before: tuple[int, int] | None = None
+    total = first = 0
+    for begin, time in entries.time.blocks():
+        group = entries.group.read(begin, begin + len(time))
+        gaps = np.diff(time, prepend=time[:1] if before is None else before[1])
+        other = np.diff(group, prepend=group[:1] if before is None else before[0]) != 0
+        gaps = np.where(other, span + 1, np.minimum(gaps, span + 1))
+        sums = total + np.cumsum(gaps)
+        line.append(sums)
+        before, total = (int(group[-1]), int(time[-1])), int(sums[-1])
+        found = line.lower(sums - span, first, len(line))
+        first = int(found[-1])
+        starts.append(found)
     return starts
 
 
-def _measure(
-    correlation: Correlation, entries: Entries, starts: Longs, ends: Longs
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """The value of each window, and what the condition's count is multiplied with (averages)."""
-    one = np.ones(1, dtype=np.int64)
-    if correlation.type == "event_count":
-        return ends - starts, one
+def _groups(entries: Entries) -> Iterator[tuple[int, int]]:
+    """Where each group begins and ends."""
+    begun, last = 0, None
+    for begin, group in entries.group.blocks():
+        edges = begin + 1 + np.flatnonzero(np.diff(group))
+        if last is not None and group[0] != last:
+            edges = np.append(begin, edges)
+        for edge in edges.tolist():
+            yield begun, edge
+            begun = edge
+        last = group[-1]
+    yield begun, len(entries)
+
+
+def _look(correlation: Correlation, entries: Entries, starts: Vector) -> _Look:
+    holds = _HOLDS[correlation.op]
+    if correlation.type == "temporal_ordered":
+        return InOrder(correlation)
+    if correlation.type == "temporal":
+        return Beside(correlation, holds)
+    if correlation.type == "value_percentile":
+        return _percentiles(correlation, entries)
+    if correlation.type in {"value_sum", "value_avg"}:
+        return _sums(correlation, entries)
+    counted: Callable[[Block], Longs] = _events
     if correlation.type == "value_count":
-        return _distinct(entries, starts), one
-    total = np.concatenate((np.zeros(1, dtype=entries.value.dtype), np.cumsum(entries.value)))
-    value = total[ends] - total[starts]
-    return value, one if correlation.type == "value_sum" else ends - starts
+        counted = Distinct(entries.folder, entries.group, (entries.value, entries.half), starts)
+
+    def look(block: Block) -> Seen:
+        values = counted(block)
+        return Seen(block.starts, values, holds(values, correlation.count))
+
+    return look
 
 
-def _distinct(entries: Entries, starts: Longs) -> Longs:
-    """Distinct values in each window.
-
-    An entry counts, as the last of its value, in windows from its own up to where its value comes
-    again or windows begin behind it.
-    """
-    size = len(entries)
-    # Groups and values are small whole numbers, so a pair of them is one number to sort by.
-    pairs = entries.group * (int(entries.value.max()) + 1) + entries.value
-    order = np.argsort(pairs, kind="stable")
-    again = np.flatnonzero(pairs[order[1:]] == pairs[order[:-1]])
-    until = np.searchsorted(starts, np.arange(size), side="right")
-    until[order[again]] = np.minimum(until[order[again]], order[again + 1])
-    return np.cumsum(1 - np.bincount(until, minlength=size)[:size])
+def _events(block: Block) -> Longs:
+    return block.places + 1 - block.starts
 
 
-def _rank(percentile: int, count: int) -> int:
-    return max(1, -(-percentile * count // 100))
+def _sums(correlation: Correlation, entries: Entries) -> _Look:
+    total = _prefix(entries.value, lambda values: values)
+    average = correlation.type == "value_avg"
+
+    def look(block: Block) -> Seen:
+        value = _within(total, block)
+        events = _events(block) if average else np.ones(1, dtype=np.int64)
+        holds = _HOLDS[correlation.op](value, events * correlation.count)
+        return Seen(block.starts, value // events if average else value, holds)
+
+    return look
 
 
-def _percentile(correlation: Correlation, entries: Entries, starts: Longs, ends: Longs) -> Windows:
+def _percentiles(correlation: Correlation, entries: Entries) -> _Look:
     """A percentile is at least N exactly if fewer values than its rank are below N: only counting."""
-    size = ends - starts
-    ranks = np.maximum(1, -(-correlation.percentile * size // 100))
-    below = _prefix(entries.value < correlation.count)
-    upto = _prefix(entries.value <= correlation.count)
-    at_least = below[ends] - below[starts] < ranks
-    above = upto[ends] - upto[starts] < ranks
-    holds = {
-        "ge": at_least,
-        "gt": above,
-        "lt": ~at_least,
-        "le": ~above,
-        "eq": at_least & ~above,
-        "ne": ~at_least | above,
-    }[correlation.op]
-    rows = np.flatnonzero(holds)
-    return Windows(starts[rows], rows + 1, np.zeros(len(rows), dtype=np.int64))
+    below = _prefix(entries.value, lambda values: (values < correlation.count).astype(np.int64))
+    upto = _prefix(entries.value, lambda values: (values <= correlation.count).astype(np.int64))
+
+    def look(block: Block) -> Seen:
+        ranks = _rank(correlation.percentile, _events(block))
+        at_least = _within(below, block) < ranks
+        above = _within(upto, block) < ranks
+        holds = {
+            "ge": at_least,
+            "gt": above,
+            "lt": ~at_least,
+            "le": ~above,
+            "eq": at_least & ~above,
+            "ne": ~at_least | above,
+        }[correlation.op]
+        return Seen(block.starts, np.zeros(len(ranks), dtype=entries.value.kind), holds)
+
+    return look
 
 
-def _prefix(mask: Mask) -> Longs:
-    return np.concatenate(([0], np.cumsum(mask))).astype(np.int64)
+def _rank(percentile: int, count: Any) -> Any:
+    return np.maximum(1, -(-percentile * count // 100))
 
 
-def _latest(entries: Entries, number: int) -> Longs:
-    """For each entry the last entry up to it that this rule found; -1 for none."""
-    places = np.where(entries.input == number, np.arange(len(entries)), -1)
-    return np.maximum.accumulate(places)
+def _prefix(values: Vector, told: Callable[[Rows], Rows]) -> Vector:
+    """The sums of what is told of all values before each, and of all."""
+    first = told(values.read(0, 0))
+    sums = Vector(values.folder, first.dtype)
+    last = np.zeros(1, dtype=first.dtype)
+    sums.append(last)
+    for _, some in values.blocks():
+        # The last sum is a number like any other, so that floating point adds in one order.
+        block = np.cumsum(np.concatenate((last, told(some))))[1:]
+        sums.append(block)
+        last = block[-1:]
+    return sums
 
 
-def _temporal(correlation: Correlation, entries: Entries, starts: Longs) -> Windows:
-    """All rules (or as many as asked, or as the expression says) within the window."""
-    needed = range(len(correlation.inputs))
-    latest = [_latest(entries, number) for number in needed]
-    present = [places >= starts for places in latest]
-    count = np.sum(present, axis=0)
-    if correlation.expression is not None:
-        holds = _expression(correlation.expression, present)
-    else:
-        holds = _HOLDS[correlation.op](count, correlation.count)
-    # The window is only as wide as its records need: the earliest of the latest of each rule.
-    ends = np.arange(len(entries))
-    tight = np.min(
-        [np.where(there, places, ends) for there, places in zip(present, latest, strict=True)],
-        axis=0,
-    )
-    rows = np.flatnonzero(holds)
-    return Windows(_monotone(tight[rows]), rows + 1, count[rows])
+def _within(sums: Vector, block: Block) -> Rows:
+    begin, end = int(block.places[0]), int(block.places[-1]) + 1
+    within: Rows = sums.read(begin + 1, end + 1) - sums.take(block.starts)
+    return within
 
 
-def _expression(tree: Tree, present: list[Mask]) -> Mask:
-    if isinstance(tree, int):
-        return present[tree]
-    parts = [_expression(part, present) for part in tree[1:]]
-    if tree[0] == "!":
-        return ~parts[0]
-    combine = np.logical_and if tree[0] == "&" else np.logical_or
-    result: Mask = combine.reduce(parts)
-    return result
-
-
-def _ordered(correlation: Correlation, entries: Entries, starts: Longs) -> Windows:
-    """The rules one after another: for each entry the latest beginning of a chain that ends there."""
-    size = len(correlation.inputs)
-    tree = ["&", *range(size)] if correlation.expression is None else correlation.expression
-    ending = _ending(tree, None, entries, starts)
-    rows = np.flatnonzero(ending >= starts)
-    return Windows(_monotone(ending[rows]), rows + 1, np.full(len(rows), size, dtype=np.int64))
-
-
-def _ending(tree: Tree, before: Longs | None, entries: Entries, starts: Longs) -> Longs:
-    """For each entry the latest beginning of a chain that ends there, -1 for none.
-
-    ``before`` is, for each entry, the latest beginning of what has to be over; None: nothing has to.
-    ``&`` is one after another, ``!`` before a part of it means: none since the chain began, or, where
-    it begins with that, none within the time span before it.
+def _smallest(values: Vector, begin: int, end: int, rank: int) -> Any:
+    """The value at this place (from 1) of the sorted ones; many are counted again and again, halving
+    what it may be, because sorting them needs all in memory.
     """
-    if isinstance(tree, int):
-        begins = np.arange(len(entries)) if before is None else _shifted(before)
-        return np.where(entries.input == tree, begins, -1)
-    if tree[0] == "|":
-        parts = [_ending(part, before, entries, starts) for part in tree[1:]]
-        latest: Longs = np.max(parts, axis=0)
-        return latest
-    ending: Longs = np.full(len(entries), -1, dtype=np.int64)
-    absent: list[Longs] = []
-    for part in tree[1:]:
-        if isinstance(part, list) and part[0] == "!":
-            absent.extend(_latest(entries, number) for number in _leaves(part))
-            continue
-        if before is None:
-            ending = _ending(part, None, entries, starts)
-            for last in absent:
-                # The last place of the shifted array is that of entries where no chain ends.
-                free = np.append(_shifted(last), -1)[ending] < starts
-                ending = np.where(free, ending, -1)
-        else:
-            for last in absent:
-                before = np.where(last <= before, before, -1)
-            ending = _ending(part, before, entries, starts)
-        absent, before = [], np.maximum.accumulate(ending)
-    return ending
+    places = [*range(begin, end, aside.STEP), end]
+    if len(places) == 2:
+        return np.partition(values.read(begin, end), rank - 1)[rank - 1]
+    pieces = list(pairwise(places))
+    low = min(int(_ascending(values.read(*piece)).min()) for piece in pieces)
+    high = max(int(_ascending(values.read(*piece)).max()) for piece in pieces)
+    while low < high:
+        middle = (low + high) // 2
+        upto = sum(
+            int(np.count_nonzero(_ascending(values.read(*piece)) <= middle)) for piece in pieces
+        )
+        low, high = (low, middle) if upto >= rank else (middle + 1, high)
+    found = np.array([low])
+    return (
+        found[0]
+        if values.kind == np.int64
+        else _ascending(found.view(np.float64)).view(np.float64)[0]
+    )
 
 
-def _shifted(places: Longs) -> Longs:
-    """What holds up to the entry before each."""
-    return np.concatenate(([-1], places[:-1]))
-
-
-def _leaves(tree: Tree) -> list[int]:
-    return [tree] if isinstance(tree, int) else [one for part in tree[1:] for one in _leaves(part)]
-
-
-def _monotone(starts: Longs) -> Longs:
-    """Starts that never go back, seen from the end: a later, wider window takes in earlier ones."""
-    return np.minimum.accumulate(starts[::-1])[::-1] if len(starts) else starts
+def _ascending(values: Rows) -> Longs:
+    """Whole numbers in the order of the values (IEEE 754: those below zero stand backwards)."""
+    bits: Longs = values.view(np.int64)
+    return bits if values.dtype == np.int64 else bits ^ ((bits >> 63) & np.iinfo(np.int64).max)

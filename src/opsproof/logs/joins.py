@@ -2,140 +2,193 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from opsproof.logs.aside import Rows, Sorter, Vector
 from opsproof.logs.atoms import number
 from opsproof.logs.correlate import Entries
 from opsproof.logs.model import Reason, RuleNotRun
-from opsproof.logs.rules.compiled import Correlation, RuleSet
-from opsproof.logs.series import ABSENT, Pool, Series
-from opsproof.logs.table import Longs, Mask
+from opsproof.logs.rules.compiled import Correlation, Input, RuleSet
+from opsproof.logs.series import ABSENT, Pool, Series, combined, digest
+from opsproof.logs.store import Names, Store
+from opsproof.logs.table import Ints, Longs, Mask
 
 _SUMS = frozenset({"value_sum", "value_avg", "value_percentile"})
 
 CHAINS = frozenset({"temporal", "temporal_ordered"})
 """Types that ask for one thing and then, or beside, another; the others count."""
 
+_ROW: Final = 8
+_GROUP, _TIME, _WHICH, _PLACE, _FIRST, _SECOND = slice(0, 2), 2, 4, 5, 6, 7
+"""Columns of a row: digest of the group; time; order; the input, negative; where the finding stands;
+two numbers for the value. In this order rows are sorted.
+"""
+_KEYS: Final = 6
+_IDENTITY: Final = 6
+"""Columns before these that tell records apart: input, two of computer and channel, id, time, order."""
+
+_SEGMENT: Final = 32
+"""Bits of a place that number the finding in its segment."""
+
 
 class Joined(NamedTuple):
     """The findings of all inputs of one correlation, sorted as :class:`Entries` are.
 
-    Each entry is the finding ``row`` of the input ``which``; ``keys`` are its group's codes.
+    ``place`` tells where each stands in the store: its segment, and its number there among those of
+    the rule, of ``rules``, that the entry's input is.
     """
 
     entries: Entries
-    series: Sequence[Series]
-    which: Longs
-    row: Longs
-    keys: Longs
+    place: Vector
+    rules: Sequence[str]
+
+
+def apart(places: Longs) -> tuple[Longs, Longs]:
+    """The segments and the numbers of findings."""
+    return places >> _SEGMENT, places & ((1 << _SEGMENT) - 1)
 
 
 def join(
-    correlation: Correlation, series: Sequence[Series], pool: Pool, files: Sequence[str]
+    correlation: Correlation,
+    store: Store,
+    rules: Sequence[str],
+    folder: Path,
 ) -> Joined | None:
     """Put the findings of the inputs together; None where no one has all it needs.
 
-    ``series`` are those of the inputs, in their order; ``files`` the names of files by number.
+    ``rules`` are what the inputs are called in the store, in their order.
     """
-    sizes = [len(one) for one in series]
-    if not sum(sizes):
-        return None
-    which = np.repeat(np.arange(len(series)), sizes)
-    row = np.concatenate([np.arange(size) for size in sizes])
-    keys = [
-        np.concatenate(
-            [
-                one.field_codes(source.keys[place].lower())
-                for one, source in zip(series, correlation.inputs, strict=True)
-            ]
-        )
-        for place in range(len(correlation.group))
-    ]
-    value, known = _values(correlation, series, pool)
-    for key in keys:
-        known &= key != ABSENT
-    known &= ~_twice(series, which, pool, files)
-    which, row, value = which[known], row[known], value[known]
-    if not len(which):
-        return None
-    keys = [key[known] for key in keys]
-    group = numbered(keys) if keys else np.zeros(len(which), dtype=np.int64)
-    time = np.concatenate([one.longs("time") for one in series])[known]
-    order = np.concatenate([one.longs("order") for one in series])[known]
-    # A record that two rules found comes last as what it is first, so it cannot follow itself.
-    place = np.lexsort((-which, order, time, group))
-    entries = Entries(group[place], time[place], which[place], value[place])
-    columns = np.column_stack(keys or [group])[place].astype(np.int64)
-    return Joined(entries, series, which[place], row[place], columns)
+    sorter = Sorter(folder, _ROW, _KEYS)
+    once = Sorter(folder, _IDENTITY + _ROW, _IDENTITY)
+    maker = _Maker(correlation)
+    for segment in range(len(store)):
+        for which, (rule, source) in enumerate(zip(rules, correlation.inputs, strict=True)):
+            series = store.series(segment, rule)
+            if not len(series):
+                continue
+            pool = store.pool(segment)
+            rows, known = maker.rows(source, which, series, pool)
+            rows[:, _PLACE] = (segment << _SEGMENT) + np.arange(len(rows))
+            # Text logs have line numbers, which say nothing across files; events have an identity.
+            events = _events(series, pool) & known
+            once.add(_identified(rows[events], series, pool, events))
+            sorter.add(rows[known & ~events])
+    for rows in _first_ones(once):
+        sorter.add(rows)
+    joined = maker.joined(sorter, rules, folder)
+    return joined if len(joined.entries) else None
 
 
-def numbered(columns: Sequence[npt.NDArray[Any]]) -> Longs:
-    """A number for each row, the same exactly where all columns are; in the columns' order.
+class _Maker:
+    """Rows of findings for one correlation."""
 
-    Column by column, because numpy sorts whole numbers many times faster than rows.
-    """
-    total = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        distinct, dense = np.unique(column, return_inverse=True)
-        pairs = total * len(distinct) + dense.ravel()
-        total = np.unique(pairs, return_inverse=True)[1].ravel().astype(np.int64)
-    return total
+    def __init__(self, correlation: Correlation) -> None:
+        self._correlation = correlation
+        self._names = [name.lower() for name in correlation.fields]
+        self._sums = bool(self._names) and correlation.type in _SUMS
+        self._whole = True
+
+    def rows(self, source: Input, which: int, series: Series, pool: Pool) -> tuple[Rows, Mask]:
+        """A row for each finding, and whether it has all that the correlation needs."""
+        rows = np.zeros((len(series), _ROW), dtype=np.int64)
+        known = np.ones(len(series), dtype=np.bool_)
+        keys = [series.field_codes(key.lower()) for key in source.keys]
+        for key in keys:
+            known &= key != ABSENT
+        if keys:
+            table = pool.table()
+            rows[:, _GROUP] = combined([table[key] for key in keys])
+        rows[:, _TIME] = series.longs("time")
+        rows[:, _TIME + 1] = series.longs("order")
+        # A record that two rules found comes last as what it is first, so it cannot follow itself.
+        rows[:, _WHICH] = -which
+        for name in self._names:
+            known &= series.has(name)
+        if self._sums:
+            known &= self._numbers(rows, series.field_codes(self._names[0]), pool)
+        elif self._names:
+            digests = combined([series.field_digests(name, pool) for name in self._names])
+            rows[:, _FIRST : _SECOND + 1] = digests
+        return rows, known
+
+    def _numbers(self, rows: Rows, column: Ints, pool: Pool) -> Mask:
+        """Write what is summed into the rows: in floating point, and whole where all are whole."""
+        codes, dense = np.unique(column, return_inverse=True)
+        numbers = [number(pool.text(code)) for code in codes.tolist()]
+        there: Mask = np.array([one is not None for one in numbers], dtype=np.bool_)[dense.ravel()]
+        plain = [one or 0 for one in numbers]
+        self._whole &= all(isinstance(one, int) and abs(one) < 1 << 40 for one in plain)
+        floats = np.array(plain, dtype=np.float64)
+        rows[:, _FIRST] = floats.view(np.int64)[dense.ravel()]
+        if self._whole:
+            rows[:, _SECOND] = np.array(plain, dtype=np.int64)[dense.ravel()]
+        return there
+
+    def joined(self, sorter: Sorter, rules: Sequence[str], folder: Path) -> Joined:
+        """The entries of all rows."""
+        floats = self._sums and not self._whole
+        value = Vector(folder, np.float64 if floats else np.int64)
+        counted = bool(self._names) and not self._sums
+        half = Vector(folder) if counted else None
+        entries = Entries(folder, Vector(folder), Vector(folder), Vector(folder), value, half)
+        place = Vector(folder)
+        last, group = None, 0
+        for rows in sorter.sorted():
+            if not len(rows):
+                continue
+            keys = rows[:, _GROUP]
+            other = np.empty(len(rows), dtype=np.bool_)
+            other[0] = last is not None and bool((keys[0] != last).any())
+            other[1:] = (keys[1:] != keys[:-1]).any(axis=1)
+            groups = group + np.cumsum(other)
+            last, group = keys[-1].copy(), int(groups[-1])
+            entries.group.append(groups)
+            entries.time.append(rows[:, _TIME])
+            entries.input.append(-rows[:, _WHICH])
+            place.append(rows[:, _PLACE])
+            if half is not None:
+                value.append(rows[:, _FIRST])
+                half.append(rows[:, _SECOND])
+            elif self._sums:
+                chosen = np.ascontiguousarray(rows[:, _FIRST if floats else _SECOND])
+                value.append(chosen.view(value.kind))
+        return Joined(entries, place, rules)
 
 
-def _values(
-    correlation: Correlation, series: Sequence[Series], pool: Pool
-) -> tuple[npt.NDArray[Any], Mask]:
-    """What is counted or summed, and whether each finding has it."""
-    size = sum(map(len, series))
-    known = np.ones(size, dtype=np.bool_)
-    if not correlation.fields:
-        return np.zeros(size, dtype=np.int64), known
-    for name in correlation.fields:
-        known &= np.concatenate([one.has(name.lower()) for one in series])
-    if correlation.type not in _SUMS:
-        return numbered(
-            [
-                _dense(np.concatenate([one.field_digests(name.lower(), pool) for one in series]))
-                for name in correlation.fields
-            ]
-        ), known
-    column = np.concatenate([one.field_codes(correlation.fields[0].lower()) for one in series])
-    codes, dense = np.unique(column, return_inverse=True)
-    numbers = [number(pool.text(code)) for code in codes.tolist()]
-    known &= np.array([one is not None for one in numbers], dtype=np.bool_)[dense.ravel()]
-    plain = [one or 0 for one in numbers]
-    whole = all(isinstance(one, int) and abs(one) < 1 << 40 for one in plain)
-    table = np.array(plain, dtype=np.int64 if whole else np.float64)
-    return table[dense.ravel()], known
+def _events(series: Series, pool: Pool) -> Mask:
+    """Which findings are of events: a computer wrote them, under an id of their own."""
+    named = (pool.table()[series.ints("computer")] != digest("")).any(axis=1)
+    numbered: Mask = named & (series.longs("record") >= 0)
+    return numbered
 
 
-def _dense(digests: Longs) -> Longs:
-    """A number for each digest. One half nearly always tells; whether it does is looked at."""
-    _, first, dense = np.unique(digests[:, 0], return_index=True, return_inverse=True)
-    dense = dense.ravel()
-    if (digests[first[dense], 1] == digests[:, 1]).all():
-        return dense.astype(np.int64, copy=False)
-    return numbered([digests[:, 0], digests[:, 1]])
+def _identified(rows: Rows, series: Series, pool: Pool, chosen: Mask) -> Rows:
+    """The rows with what tells their records apart before them."""
+    table = pool.table()
+    found = np.empty((len(rows), _IDENTITY + _ROW), dtype=np.int64)
+    found[:, 0] = rows[:, _WHICH]
+    found[:, 1:3] = combined([table[series.ints(name)[chosen]] for name in ("computer", "channel")])
+    found[:, 3] = series.longs("record")[chosen]
+    found[:, 4:6] = rows[:, _TIME : _TIME + 2]
+    found[:, _IDENTITY:] = rows
+    return found
 
 
-def _twice(series: Sequence[Series], which: Longs, pool: Pool, files: Sequence[str]) -> Mask:
+def _first_ones(once: Sorter) -> Iterator[Rows]:
     """Records that several exports hold count once: same log, computer, id and time."""
-    if len({files[one] for part in series for one in np.unique(part.source).tolist()}) < 2:
-        return np.zeros(len(which), dtype=np.bool_)
-    computer, channel, record, time = (
-        np.concatenate([np.asarray(getattr(one, name)) for one in series])
-        for name in ("computer", "channel", "record", "time")
-    )
-    first = np.unique(numbered([which, computer, channel, record, time]), return_index=True)[1]
-    again = np.ones(len(which), dtype=np.bool_)
-    again[first] = False
-    # Text logs have line numbers, which say nothing across files; only events have an identity.
-    twice: Mask = again & (computer != pool.code("")) & (record >= 0)
-    return twice
+    last: Rows | None = None
+    for rows in once.sorted():
+        same = slice(0, _IDENTITY - 1)
+        first = np.ones(len(rows), dtype=np.bool_)
+        first[1:] = (rows[1:, same] != rows[:-1, same]).any(axis=1)
+        if last is not None and len(rows):
+            first[0] = bool((rows[0, same] != last[same]).any())
+        last = rows[-1].copy() if len(rows) else last
+        yield rows[first, _IDENTITY:]
 
 
 def inputs_missing(correlation: Correlation, not_run: dict[str, RuleNotRun]) -> RuleNotRun | None:
@@ -153,18 +206,17 @@ def inputs_missing(correlation: Correlation, not_run: dict[str, RuleNotRun]) -> 
     )
 
 
-def groupless(correlation: Correlation, series: Mapping[str, Series]) -> RuleNotRun | None:
+def groupless(correlation: Correlation, store: Store) -> RuleNotRun | None:
     """Why a correlation can find nothing in records that fit: none has what it groups by or counts."""
     lacking: set[str] = set()
     for source in correlation.inputs:
-        found = series[source.rule]
-        if not len(found):
+        if not store.count(source.rule):
             continue
-        names = (*source.keys, *correlation.fields)
-        absent = {name for name in names if not found.has(name.lower()).any()}
+        names = {name.lower(): name for name in (*source.keys, *correlation.fields)}
+        absent = set(names) - store.fields(source.rule, names)
         if not absent:
             return None
-        lacking |= absent
+        lacking |= {names[name] for name in absent}
     if not lacking:
         return None
     return RuleNotRun(
@@ -175,33 +227,27 @@ def groupless(correlation: Correlation, series: Mapping[str, Series]) -> RuleNot
     )
 
 
-class Kept(NamedTuple):
-    """The fields (lower-cased) of a rule that correlations need: as texts, or only to count them."""
-
-    texts: set[str]
-    counted: set[str]
-
-    def series(self) -> Series:
-        """An empty series with these fields."""
-        return Series(tuple(sorted(self.texts)), tuple(sorted(self.counted - self.texts)))
+def bursts_of(rule: str) -> str:
+    """What the bursts of a correlation are called in the store; its own id names every moment."""
+    return f"bursts of {rule}"
 
 
-def needed(rules: RuleSet) -> dict[str, Kept]:
+def needed(rules: RuleSet) -> Mapping[str, Names]:
     """For each rule that feeds a correlation: the fields that it has to keep.
 
     What a correlation of correlations groups by has to come up from below, where an alias of the
     lower one may give it another name.
     """
-    names: dict[str, Kept] = {}
+    texts: dict[str, set[str]] = {}
+    counted: dict[str, set[str]] = {}
     by_id = {correlation.meta.id: correlation for correlation in rules.correlations}
 
-    def keep(rule: str, texts: set[str], counted: set[str]) -> None:
+    def keep(rule: str, shown: set[str], only: set[str]) -> None:
         below = by_id.get(rule)
         if below is not None:
-            texts, counted = texts | counted, set()
-        kept = names.setdefault(rule, Kept(set(), set()))
-        kept.texts.update(texts)
-        kept.counted.update(counted)
+            shown, only = shown | only, set()
+        texts.setdefault(rule, set()).update(shown)
+        counted.setdefault(rule, set()).update(only)
         if below is None:
             return
         for source in below.inputs:
@@ -209,11 +255,15 @@ def needed(rules: RuleSet) -> dict[str, Kept]:
                 name.lower(): own.lower()
                 for name, own in zip(below.group, source.keys, strict=True)
             }
-            keep(source.rule, {renamed.get(name, name) for name in texts}, set())
+            keep(source.rule, {renamed.get(name, name) for name in shown}, set())
 
     for correlation in rules.correlations:
         fields = {name.lower() for name in correlation.fields}
         summed = fields if correlation.type in _SUMS else set()
         for source in correlation.inputs:
             keep(source.rule, {name.lower() for name in source.keys} | summed, fields - summed)
-    return names
+    found = {
+        rule: Names(tuple(sorted(shown)), tuple(sorted(counted[rule] - shown)))
+        for rule, shown in texts.items()
+    }
+    return found | {bursts_of(rule): found[rule] for rule in found.keys() & by_id.keys()}

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from opsproof.logs.aside import folder
+
 _PREFIX = "opsproof-cab-"
 _LOCK = ".in-use"
 
@@ -22,9 +24,10 @@ _LOCK = ".in-use"
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A new folder that only this user can read."""
-    _sweep(Path(tempfile.gettempdir()))
+    parent = folder()
+    _sweep(parent)
     with (
-        tempfile.TemporaryDirectory(prefix=_PREFIX) as name,
+        tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as name,
         (Path(name) / _LOCK).open("w") as lock,
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -33,13 +36,13 @@ def scratch() -> Iterator[Path]:
 
 def _sweep(parent: Path) -> None:
     """Remove what killed processes of this user have left."""
-    for folder in parent.glob(f"{_PREFIX}*"):
+    for found in parent.glob(f"{_PREFIX}*"):
         # A folder without its lock is being made just now, or removed.
         with suppress(OSError):
-            if folder.lstat().st_uid == os.geteuid() and not folder.is_symlink():
-                with (folder / _LOCK).open() as lock:
+            if found.lstat().st_uid == os.geteuid() and not found.is_symlink():
+                with (found / _LOCK).open() as lock:
                     if _free(lock):
-                        shutil.rmtree(folder, ignore_errors=True)
+                        shutil.rmtree(found, ignore_errors=True)
 
 
 def _free(lock: IO[str]) -> bool:

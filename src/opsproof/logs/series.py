@@ -1,13 +1,13 @@
 """What rules that feed correlations found, in arrays: a few dozen bytes a record.
 
-Texts that a burst shows are kept once each. Of values that are only counted no text is kept, but a
+Texts that a burst may show are kept once each. Of values that are only counted no text is kept, but a
 digest with each record: a scan may ask for millions of paths.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from struct import Struct
@@ -21,8 +21,8 @@ ABSENT = -1
 """The code of a value that is not there."""
 
 _HALVES = Struct("<qq")
-_NOTHING = (0, 0)
-"""The digest of a value that is not there."""
+_PER_TEXT = 250
+"""Bytes that a text takes besides its characters: as an object, in a dictionary, and its digest."""
 
 
 def digest(text: str) -> tuple[int, ...]:
@@ -34,29 +34,47 @@ def digest(text: str) -> tuple[int, ...]:
     return _HALVES.unpack(found)
 
 
+def combined(parts: Sequence[Longs]) -> Longs:
+    """Digests of several values together, a row each, from the digests of each."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = np.ascontiguousarray(np.column_stack(parts))
+    whole = rows.view(np.dtype((np.void, rows.shape[1] * 8))).ravel()
+    distinct, back = np.unique(whole, return_inverse=True)
+    table = [_HALVES.unpack(blake2b(one.tobytes(), digest_size=16).digest()) for one in distinct]
+    found: Longs = np.array(table, dtype=np.int64).reshape(-1, 2)[back.ravel()]
+    return found
+
+
 class Pool:
-    """Numbers texts without regard to case; the first spelling is kept for display."""
+    """Numbers texts."""
 
     def __init__(self) -> None:
         """Holds nothing yet."""
-        self._codes: dict[str, int] = {}
         self._texts: list[str] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._codes = {text: code for code, text in enumerate(self._texts)}
+        self.bytes = sum(len(text) + _PER_TEXT for text in self._texts)
         self._taken: tuple[Pool, Ints] | None = None
         self._columns: dict[str, tuple[dict[str, int], Ints]] = {}
         self._digested: dict[str, tuple[dict[str, int], Longs]] = {}
+        self._table: Longs = np.zeros((0, 2), dtype=np.int64)
 
     def __len__(self) -> int:
         """The number of texts."""
         return len(self._texts)
 
-    def __getstate__(self) -> tuple[dict[str, int], list[str]]:
-        """The texts; what is remembered of columns ends with them."""
-        return self._codes, self._texts
+    def __getstate__(self) -> list[str]:
+        """The texts; all else is made of them, or of columns that are gone then."""
+        # Never false: pickle passes such a state by.
+        return [*self._texts, ""]
 
-    def __setstate__(self, state: tuple[dict[str, int], list[str]]) -> None:
+    def __setstate__(self, state: list[str]) -> None:
         """See :meth:`__getstate__`."""
-        self._codes, self._texts = state
-        self._taken, self._columns, self._digested = None, {}, {}
+        self._texts = state[:-1]
+        self._begin()
 
     def codes(self, name: str, column: Column, chosen: Ints) -> Ints:
         """Our numbers for values of a column, of which each is looked up once."""
@@ -89,11 +107,19 @@ class Pool:
         self._digested[name] = (column.values, known)
         return known[chosen]
 
+    def table(self) -> Longs:
+        """The digests of all texts, a row each, and a row of zeros for :data:`ABSENT`."""
+        new = [digest(text) for text in self._texts[max(0, len(self._table) - 1) :]]
+        known = [self._table[:-1], np.array([*new, (0, 0)], dtype=np.int64)]
+        self._table = np.concatenate(known)
+        return self._table
+
     def code(self, text: str) -> int:
         """The number of a text."""
-        found = self._codes.setdefault(text.lower(), len(self._texts))
+        found = self._codes.setdefault(text, len(self._texts))
         if found == len(self._texts):
             self._texts.append(text)
+            self.bytes += len(text) + _PER_TEXT
         return found
 
     def take(self, other: Pool) -> Ints:
@@ -134,6 +160,11 @@ class Series:
         """The number of findings."""
         return len(self.time)
 
+    @property
+    def bytes(self) -> int:
+        """What they take."""
+        return len(self) * (36 + 4 * len(self.names) + 16 * len(self.counted))
+
     def add(self, table: Table, rows: Ints, first: int, pool: Pool) -> None:
         """Take rows of one batch. No time, no window.
 
@@ -164,8 +195,7 @@ class Series:
         self.time.frombytes(other.time.tobytes())
         self.record.frombytes(other.record.tobytes())
         self.order.frombytes((other.longs("order") + base).tobytes())
-        moved = np.frombuffer(other.source, dtype=np.int32) + np.int32(sources)
-        self.source.frombytes(moved.astype(np.int32).tobytes())
+        self.source.frombytes((other.ints("source") + np.int32(sources)).tobytes())
         for name, digests in self.digests.items():
             digests.frombytes(other.digests[name].tobytes())
         table = pool.take(theirs)
@@ -176,14 +206,34 @@ class Series:
         ):
             ours.frombytes(table[np.frombuffer(column, dtype=np.int32)].tobytes())
 
-    def take(self, other: Series, indices: Iterable[int], renamed: dict[str, str]) -> None:
-        """Take findings of another series, fields under other names where ``renamed`` says so."""
-        for index in indices:
-            for name in ("time", "order", "record", "source", "channel", "computer"):
-                getattr(self, name).append(getattr(other, name)[index])
-            for name, column in self.fields.items():
-                own = other.fields.get(renamed.get(name, name))
-                column.append(ABSENT if own is None else own[index])
+    def take(
+        self, other: Series, rows: Longs, renamed: dict[str, str], pool: Pool, theirs: Pool
+    ) -> None:
+        """Take some findings of another series, fields under other names where ``renamed`` says so.
+
+        Texts have numbers of ``theirs`` there, which may be our own pool.
+        """
+        table = pool.take(theirs) if pool is not theirs else None
+        for name in ("time", "order", "record"):
+            getattr(self, name).frombytes(other.longs(name)[rows].tobytes())
+        self.source.frombytes(other.ints("source")[rows].tobytes())
+        columns = {name: other.fields.get(renamed.get(name, name)) for name in self.names}
+        for ours, column in (
+            (self.channel, other.channel),
+            (self.computer, other.computer),
+            *((self.fields[name], column) for name, column in columns.items()),
+        ):
+            if column is None:
+                found = np.full(len(rows), ABSENT, dtype=np.int32)
+            else:
+                found = np.frombuffer(column, dtype=np.int32)[rows]
+            ours.frombytes((found if table is None else table[found]).tobytes())
+
+    def shifted(self, sources: int, base: int) -> Series:
+        """The same findings, of files behind ``sources``, ordered behind ``base``."""
+        self.source = array("i", (self.ints("source") + np.int32(sources)).tobytes())
+        self.order = array("q", (self.longs("order") + base).tobytes())
+        return self
 
     def place(self, index: int, pool: Pool) -> Place:
         """Where the record of a finding stands."""
@@ -196,31 +246,30 @@ class Series:
         )
 
     def longs(self, name: str) -> Longs:
-        """One of the 64-bit arrays as numpy sees it."""
-        return np.frombuffer(getattr(self, name), dtype=np.int64)
+        """A copy of one of the 64-bit arrays: an array that numpy looks at cannot grow."""
+        return np.array(getattr(self, name), dtype=np.int64)
+
+    def ints(self, name: str) -> Ints:
+        """A copy of one of the 32-bit arrays."""
+        return np.array(getattr(self, name), dtype=np.int32)
 
     def field_codes(self, name: str) -> Ints:
-        """The codes of a field as numpy sees them."""
-        return np.frombuffer(self.fields[name], dtype=np.int32)
+        """A copy of the codes of a field."""
+        return np.array(self.fields[name], dtype=np.int32)
 
     def has(self, name: str) -> Mask:
         """Which findings have a field."""
         if name in self.fields:
             there: Mask = self.field_codes(name) != ABSENT
         else:
-            halves = np.frombuffer(self.digests[name], dtype=np.int64)
-            there = (halves[::2] != 0) | (halves[1::2] != 0)
+            there = (self.field_digests(name, Pool()) != 0).any(axis=1)
         return there
 
     def field_digests(self, name: str, pool: Pool) -> Longs:
         """The digests of a field, a row each; zeros for a finding without it."""
         if name in self.digests:
-            return np.frombuffer(self.digests[name], dtype=np.int64).reshape(-1, 2)
-        distinct, dense = np.unique(self.field_codes(name), return_inverse=True)
-        table = [
-            _NOTHING if code == ABSENT else digest(pool.text(code)) for code in distinct.tolist()
-        ]
-        found: Longs = np.array(table, dtype=np.int64).reshape(-1, 2)[dense.ravel()]
+            return np.array(self.digests[name], dtype=np.int64).reshape(-1, 2)
+        found: Longs = pool.table()[self.field_codes(name)]
         return found
 
 
