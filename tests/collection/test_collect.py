@@ -27,7 +27,7 @@ from opsproof.collection.home import Store
 from opsproof.collection.look import Channel, read_look
 from opsproof.collection.model import DataSource, State
 from opsproof.collection.pack import pack_command, pack_script, read_pack
-from opsproof.collection.role import Brought
+from opsproof.collection.role import Brought, bring
 from opsproof.collection.role import seen as both_answers
 from opsproof.errors import IncompleteError
 from opsproof.logs.readers import evtx
@@ -175,6 +175,11 @@ def test_a_cut_transfer_is_noticed_and_tried_again(lab: Collector) -> None:
     brought = lab.collect()
     assert (brought.retries, brought.parts_failed, brought.parts_fetched) == (2, 0, 1)
     assert not brought.left
+
+
+def test_what_was_planned_and_never_packed_is_no_empty_log(lab: Collector) -> None:
+    with pytest.raises(IncompleteError, match="nothing was packed"):
+        bring(lab.settings(), lab.look(), None, lab.fetch, lab.fetch)
 
 
 def test_what_did_not_come_is_named_and_comes_the_next_time(lab: Collector) -> None:

@@ -16,7 +16,7 @@ from opsproof.collection.look import Look, look_command, read_look
 from opsproof.collection.model import DataSource, State
 from opsproof.collection.pack import Answer, Packed, read_pack
 from opsproof.collection.plan import Home, Plan, make_plan
-from opsproof.errors import OpsproofError, UsageError
+from opsproof.errors import IncompleteError, OpsproofError, UsageError
 from opsproof.evidence.ids import timestamp
 from opsproof.evidence.model import Record
 from opsproof.inspection.batch import Batch, split_batch
@@ -191,8 +191,11 @@ def bring(
     ``answer`` is None where there was nothing to pack. ``again`` fetches after a failure, over a new
     connection.
 
-    Raises ``OSError`` where the store or the staging folder cannot be written.
+    Raises ``OSError`` where the store or the staging folder cannot be written, and
+    :class:`IncompleteError` where the host was not asked for what was planned.
     """
+    if plan.parts and answer is None:
+        raise IncompleteError("nothing was packed though there are logs to bring home")
     store, staging = _store(settings), Path(settings.staging)
     home = _begun(store.load(_sealed(settings)), settings)
     store.save(home)
