@@ -60,6 +60,9 @@ options:
     description: Code page of base data in CSV and JSON lines.
     type: str
     default: utf-8-sig
+  base_sheet:
+    description: Sheet of a workbook that has several, where the profile does not name it.
+    type: str
   signing_url:
     description: The signing service that fresh signatures come from; none without it.
     type: str
@@ -202,6 +205,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "require_revocation": {"type": "bool", "default": False},
     "base": _PATHS,
     "base_encoding": {"type": "str", "default": "utf-8-sig"},
+    "base_sheet": {"type": "str"},
     "signing_url": {"type": "str"},
     "signing_key": {"type": "str", "default": "", "no_log": False},
     "signing_ca": {"type": "path"},
@@ -232,6 +236,7 @@ def settings(options: dict[str, Any]) -> Settings:
         work=Path(options["work"]),
         now=datetime.now(UTC),
         base_encoding=options["base_encoding"],
+        base_sheet=options["base_sheet"],
         require_revocation=options["require_revocation"],
         workers=options["workers"],
         certificates=paths(options["certificates"]),

@@ -159,7 +159,7 @@ def test_names_that_the_database_does_not_list_are_refused(
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     path.write_text(yaml.safe_dump(document | {part: value}), encoding="utf-8")
     before = (drill.folder / "records.db").read_bytes()
-    result = invoke(drill, "analyse", *base(drill))
+    result = invoke(drill, "analyse")
     assert isinstance(result.exception, OpsproofError)
     assert text in result.exception.what
     assert (drill.folder / "records.db").read_bytes() == before
@@ -286,3 +286,86 @@ def test_nothing_that_is_printed_or_kept_as_a_journal_speaks_of_a_person(drill: 
     for text in (*printed, *kept):
         assert text
         assert not [one for one in secret if one in text]
+
+
+def analysed_with(drill: Drill, words: list[str], **environment: str) -> Result:
+    folder = drill.folder
+    common = ["--profile", str(folder / "profile.yml"), "--work", str(folder / "work")]
+    common += ["--certificates", str(folder / "signers.pem"), "--trusted", str(folder / "ca.pem")]
+    return CliRunner().invoke(
+        cli,
+        ["signatures", "analyse", *common, "--workers", "1", "--quiet", *words],
+        env={"OPSPROOF_DATABASE_URL": None, **environment},
+        standalone_mode=False,
+    )
+
+
+def test_a_databases_url_comes_from_a_file_or_the_environment(drill: Drill) -> None:
+    file = drill.folder / "url"
+    file.write_text(f"{drill.url}\n")
+    elsewhere = "sqlite:///nowhere.db"
+    ways: list[tuple[list[str], dict[str, str]]] = [
+        (["--database", drill.url], {}),
+        (["--database-file", str(file)], {}),
+        (["--database-file", str(file)], {"OPSPROOF_DATABASE_URL": elsewhere}),
+        ([], {"OPSPROOF_DATABASE_URL_FILE": str(file)}),
+        ([], {"OPSPROOF_DATABASE_URL": drill.url, "OPSPROOF_DATABASE_URL_FILE": "/no/file"}),
+    ]
+    for words, environment in ways:
+        result = analysed_with(drill, words, **environment)
+        assert result.return_value == ExitCode.FINDINGS, (words, environment)
+        assert result.stderr == ""
+
+
+def test_a_password_on_the_command_line_is_told_of_and_not_shown(drill: Drill) -> None:
+    shown = "postgresql+psycopg://archive:s3cret-word@127.0.0.1:1/x"
+    said = "--database: every user of this machine can read a password on the command line"
+    found = analysed_with(drill, ["--database", shown])
+    assert found.stderr.count("\n") == 1
+    assert said in found.stderr
+    hidden = analysed_with(drill, [], OPSPROOF_DATABASE_URL=shown)
+    assert hidden.stderr == ""
+    for one in (found, hidden):
+        assert isinstance(one.exception, OpsproofError)
+        assert "s3cret-word" not in one.output + str(one.exception)
+    words = ["--database", drill.url, "--base-query", "q.sql", "--base-database", shown]
+    (drill.folder / "q.sql").write_text("select 1")
+    words[3] = str(drill.folder / "q.sql")
+    assert "--base-database: every user" in analysed_with(drill, words).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ([], "name the database: $OPSPROOF_DATABASE_URL, --database-file FILE or --database URL"),
+        (["--database", "a", "--database-file", "b"], "give --database or --database-file, not bo"),
+        (["--database-file", "/no/file"], "/no/file: cannot be read: No such file or directory"),
+        (["--database-file", "empty"], "empty: holds no database URL, or more than one"),
+        (
+            ["--database", "sqlite://", "--base-sheet", "x", "--base", "base.csv"],
+            "a sheet is named",
+        ),
+    ],
+)
+def test_a_database_or_sheet_that_is_not_clear_is_one_line(
+    words: list[str], text: str, drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(drill.folder)
+    (drill.folder / "empty").touch()
+    error = analysed_with(drill, words).exception
+    assert isinstance(error, OpsproofError)
+    assert error.exit_code == ExitCode.USAGE
+    assert str(error).startswith(text)
+
+
+def test_base_data_without_a_column_writes_nothing(drill: Drill) -> None:
+    invoke(drill, "analyse", *base(drill))
+    before = (drill.folder / "work/workbook.db").read_bytes()
+    path = drill.folder / "base.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("subject", "subjects", 1))
+    error = invoke(drill, "plan", *base(drill)).exception
+    assert isinstance(error, OpsproofError)
+    assert error.exit_code == ExitCode.USAGE
+    assert (error.what, error.where) == ("there is no column 'subject'", f"{path}:1")
+    assert (drill.folder / "work/workbook.db").read_bytes() == before
+    assert not (drill.folder / "work/plan.jsonl").exists()

@@ -11,9 +11,10 @@ import msgspec
 import openpyxl
 import pytest
 
+from opsproof.errors import ExitCode
 from opsproof.signatures import basedata, simulate
 from opsproof.signatures.basedata import BadRow, Delivered
-from opsproof.signatures.errors import SourceError
+from opsproof.signatures.errors import DeliveryError, SourceError
 from opsproof.signatures.model import key_text
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.workbook import Workbook
@@ -227,3 +228,105 @@ def test_a_signature_that_is_no_text_is_a_bad_row(tmp_path: Path) -> None:
     path = tmp_path / "base.jsonl"
     path.write_text(json.dumps(fields), encoding="utf-8")
     assert read(path) == [BadRow("base.jsonl:1", "signature is not of type text")]
+
+
+LACKING = "there is no column 'name', 'held'"
+
+
+def lacking(folder: Path, suffix: str) -> Path:
+    """Base data of two rows whose columns are all there but two."""
+    names = [name for name in HEADER.split(",") if name not in ("name", "held")]
+    cells = dict(zip(HEADER.split(","), GOOD.split(","), strict=True))
+    rows = [[cells[name] for name in names]] * 2
+    path = folder / f"base{suffix}"
+    if suffix == ".csv":
+        path.write_text("\n".join(",".join(one) for one in (names, *rows)), encoding="utf-8")
+    elif suffix == ".jsonl":
+        lines = [json.dumps(dict(zip(names, row, strict=True))) for row in rows]
+        path.write_text("\n".join(lines), encoding="utf-8")
+    else:
+        book = openpyxl.Workbook()
+        for row in (names, *rows):
+            book.active.append(row)
+        book.save(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".xlsx"])
+def test_a_column_that_is_not_there_at_all_is_one_error(suffix: str, tmp_path: Path) -> None:
+    path = lacking(tmp_path, suffix)
+    rows: list[Delivered | BadRow] = []
+    with pytest.raises(DeliveryError) as caught:
+        rows.extend(basedata.read(path, profile()))
+    error = caught.value
+    assert error.exit_code == ExitCode.USAGE
+    assert error.what == LACKING
+    assert error.where.startswith(str(path))
+    assert error.remedy.startswith("its columns are ")
+    assert all(repr(name) in error.remedy for name in ("id", "ticket", "subject", "note"))
+    assert "202600000001" not in str(error)
+
+
+def test_a_header_alone_is_looked_at_and_no_header_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "base.csv"
+    path.write_text(HEADER)
+    assert read(path) == []
+    path.write_text("id,ticket")
+    with pytest.raises(DeliveryError, match="there is no column 'name', 'subject'"):
+        read(path)
+    path.write_text("")
+    with pytest.raises(DeliveryError, match="is empty"):
+        read(path)
+    with pytest.raises(DeliveryError, match="there is no code page 'gbx'"):
+        read(path, encoding="gbx")
+
+
+def test_a_query_that_lacks_a_column_is_one_error(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'b.db'}"
+    (tmp_path / "b.db").touch()
+    with pytest.raises(DeliveryError, match="the query for base data: there is no column 'ticket'"):
+        list(basedata.query(url, "select 1 id", profile()))
+
+
+def book_of(folder: Path, *sheets: str, filled: tuple[str, ...]) -> Path:
+    """A workbook; each filled sheet has one row, whose note is the sheet's name."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title in sheets:
+        sheet = book.create_sheet(title)
+        if title in filled:
+            sheet.append(HEADER.split(","))
+            sheet.append(_cells(note=title))
+    book.save(folder / "base.xlsx")
+    return folder / "base.xlsx"
+
+
+def note_of(row: Delivered | BadRow) -> object:
+    assert isinstance(row, Delivered)
+    return row.record.values[-1]
+
+
+def test_of_several_sheets_one_must_be_named(tmp_path: Path) -> None:
+    path = book_of(tmp_path, "说明", "成绩", "Sheet3", filled=("说明", "成绩"))
+    with pytest.raises(DeliveryError) as caught:
+        read(path)
+    assert caught.value.what == "has 2 sheets with content"
+    assert "'说明', '成绩', 'Sheet3'" in caught.value.remedy
+    [row] = read(path, sheet="成绩")
+    assert note_of(row) == "成绩"
+    with pytest.raises(DeliveryError, match="there is no sheet '成績'"):
+        read(path, sheet="成績")
+    with pytest.raises(DeliveryError, match="there is no column 'id'"):
+        read(path, sheet="Sheet3")
+
+
+def test_the_profile_can_name_the_sheet_and_empty_ones_do_not_count(tmp_path: Path) -> None:
+    path = book_of(tmp_path, "一", "二", filled=("一", "二"))
+    base = msgspec.structs.replace(profile().base, sheet="二")
+    [row] = basedata.read(path, msgspec.structs.replace(profile(), base=base))
+    assert note_of(row) == "二"
+    path = book_of(tmp_path, "Sheet1", "Sheet2", "Sheet3", filled=("Sheet2",))
+    [row] = read(path)
+    assert note_of(row) == "Sheet2"
+    with pytest.raises(DeliveryError, match="is empty"):
+        read(book_of(tmp_path, "Sheet1", "Sheet2", filled=()))

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from opsproof.cli.bar import Bar
 from opsproof.cli.output import envelope
+from opsproof.cli.secrets import database_url
 from opsproof.cli.signatures_print import interface_code, print_facts, print_interface
 from opsproof.cli.terminal import harmless
 from opsproof.errors import ExitCode, UsageError, worst
@@ -32,6 +33,7 @@ from opsproof.signatures.ticket import ticket_bytes
 from opsproof.workers import cores
 
 ENV_DATABASE = "OPSPROOF_DATABASE_URL"
+ENV_BASE_DATABASE = "OPSPROOF_BASE_DATABASE_URL"
 ENV_TOKEN_FILE = "OPSPROOF_SIGNING_TOKEN_FILE"  # noqa: S105 (a variable name)
 _EXAMPLE = """
 \b
@@ -45,7 +47,8 @@ Examples:
 \b
 Ends with 0 (nothing wrong), 1 (wrong records, or records left alone), 2 (usage), 3 (not
 verifiable here, or a source does not answer), 4 (refused: no ticket), 5 (the plan was tampered with).
-The database's URL, which may hold a password, is better given as $OPSPROOF_DATABASE_URL.
+The database's URL, which may hold a password, is better given as $OPSPROOF_DATABASE_URL or in a file
+($OPSPROOF_DATABASE_URL_FILE, --database-file): every user of a machine can read a command line.
 """
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,7 +56,13 @@ _PATH: Any = click.Path(path_type=Path)
 
 _COMMON = (
     click.option("--profile", required=True, type=_PATH, help="The business system's profile."),
-    click.option("--database", envvar=ENV_DATABASE, required=True, help="SQLAlchemy URL."),
+    click.option("--database", envvar=ENV_DATABASE, help=f"SQLAlchemy URL; also ${ENV_DATABASE}."),
+    click.option(
+        "--database-file",
+        envvar=f"{ENV_DATABASE}_FILE",
+        type=_PATH,
+        help="File that holds it, password and all.",
+    ),
     click.option("--work", required=True, type=_PATH, help="Folder of this correction."),
     click.option(
         "--certificates", multiple=True, type=_PATH, help="Signers and issuers (PEM, DER)."
@@ -68,8 +77,19 @@ _COMMON = (
 _BASE = (
     click.option("--base", multiple=True, type=_PATH, help="Base data (.csv .jsonl .xlsx)."),
     click.option("--base-encoding", default="utf-8-sig", help="Code page of CSV and JSON lines."),
+    click.option("--base-sheet", help="Sheet of a workbook that has several."),
     click.option("--base-query", type=_PATH, help="File with the SELECT that gives base data."),
-    click.option("--base-database", help="Where that query runs; default: --database."),
+    click.option(
+        "--base-database",
+        envvar=ENV_BASE_DATABASE,
+        help=f"Where that query runs; also ${ENV_BASE_DATABASE}; default: --database.",
+    ),
+    click.option(
+        "--base-database-file",
+        envvar=f"{ENV_BASE_DATABASE}_FILE",
+        type=_PATH,
+        help="File that holds this URL.",
+    ),
 )
 _SIGNING = (
     click.option("--signing-url", help="The signing service, for fresh signatures."),
@@ -264,6 +284,7 @@ def sign_ticket(ticket: Path, signature: Path | None) -> ExitCode:
     "--damaged", default=10, type=click.IntRange(0, 100), help="Percent of wrong records."
 )
 @click.option("--database", help="Another database than SQLite in the folder.")
+@click.option("--database-file", type=_PATH, help="File that holds its URL.")
 def drill(
     folder: Path,
     records: int,
@@ -271,7 +292,7 @@ def drill(
     family: str,
     shape: str,
     damaged: int,
-    database: str | None,
+    **options: Any,
 ) -> ExitCode:
     """Make a damaged data set with known truth for drills: database, base data, keys, profile."""
     if family == "sm2" and not sm2.available():
@@ -282,7 +303,7 @@ def drill(
         lab,
         records=records,
         seed=seed,
-        url=database,
+        url=database_url(options, "database"),
         form=shape,
         flavour="chinese" if family == "sm2" else "international",
         damaged_percent=damaged,
@@ -294,9 +315,14 @@ def drill(
 
 def _settings(options: dict[str, Any]) -> Settings:
     query = options.get("base_query")
+    database = database_url(options, "database", ENV_DATABASE)
+    if database is None:
+        raise UsageError(
+            f"name the database: ${ENV_DATABASE}, --database-file FILE or --database URL"
+        )
     return Settings(
         profile=options["profile"],
-        database=options["database"],
+        database=database,
         work=options["work"],
         now=datetime.now(UTC),
         certificates=options["certificates"],
@@ -305,7 +331,8 @@ def _settings(options: dict[str, Any]) -> Settings:
         require_revocation=options["require_revocation"],
         base=options.get("base", ()),
         base_encoding=options.get("base_encoding", "utf-8-sig"),
-        base_database=options.get("base_database"),
+        base_sheet=options.get("base_sheet"),
+        base_database=database_url(options, "base_database", ENV_BASE_DATABASE),
         base_query=None if query is None else query.read_text(encoding="utf-8"),
         workers=options["workers"],
         logs=options.get("log", ()),

@@ -5,19 +5,21 @@ A row that is not right is named with file and line and is never guessed at.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
 from opsproof.signatures import sheets
 from opsproof.signatures.database import make_engine, reading
-from opsproof.signatures.errors import SourceError
+from opsproof.signatures.errors import DeliveryError, SourceError
 from opsproof.signatures.model import BaseRecord, key_text
 from opsproof.signatures.profile import Field, Profile
 from opsproof.signatures.values import ValueProblemError, normalise
@@ -40,32 +42,54 @@ class Delivered:
     record: BaseRecord
 
 
+Line: TypeAlias = tuple[int, Mapping[str, Any] | list[str] | str]
+"""Line and cells by column, or what is wrong with it; a list are the columns that all rows have."""
+
+_MOST_NAMED: Final = 30
+
+
 def read(
-    path: Path, profile: Profile, *, encoding: str = "utf-8-sig"
+    path: Path, profile: Profile, *, encoding: str = "utf-8-sig", sheet: str | None = None
 ) -> Iterator[Delivered | BadRow]:
     """All rows of a file; its suffix says what it is (.csv .xlsx .jsonl).
 
+    ``sheet`` names the one of a workbook; without it the profile does, else there must be only one.
+
     Raises:
-        SourceError: the file cannot be read or lacks a column.
+        SourceError: the file cannot be read.
+        DeliveryError: it lacks a column that is needed, or does not say which sheet is meant.
     """
-    readers = {".csv": _csv, ".jsonl": _json_lines, ".xlsx": _xlsx}
+    readers: dict[str, Callable[[], Iterator[Line]]] = {
+        ".csv": lambda: _csv(path, encoding),
+        ".jsonl": lambda: _json_lines(path, encoding),
+        ".xlsx": lambda: sheets.rows(path, sheet or profile.base.sheet),
+    }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise SourceError("base data is .csv, .jsonl or .xlsx", where=str(path))
     try:
-        yield from _rows(profile, reader(path, encoding), path.name)
+        codecs.lookup(encoding)
+        yield from _rows(profile, reader(), path.name, str(path))
+    except LookupError as error:
+        raise DeliveryError(f"there is no code page {encoding!r}", where=str(path)) from error
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
 
 
 def query(url: str, statement: str, profile: Profile) -> Iterator[Delivered | BadRow]:
-    """All rows of a SELECT in a database of the business system."""
+    """All rows of a SELECT in a database of the business system.
+
+    Raises:
+        SourceError: the database does not answer it.
+        DeliveryError: it lacks a column that is needed.
+    """
     engine = make_engine(url)
     try:
         with reading(engine) as connection:
             result = connection.execution_options(yield_per=2000).execute(sa.text(statement))
             rows = ((number, dict(row)) for number, row in enumerate(result.mappings(), 1))
-            yield from _rows(profile, rows, "query")
+            lines: Iterator[Line] = chain([(0, list(result.keys()))], rows)
+            yield from _rows(profile, lines, "query", "the query for base data")
     finally:
         engine.dispose()
 
@@ -88,13 +112,21 @@ class _Names:
 
 
 def _rows(
-    profile: Profile, rows: Iterable[tuple[int, Mapping[str, Any] | str]], origin: str
+    profile: Profile, lines: Iterable[Line], origin: str, source: str
 ) -> Iterator[Delivered | BadRow]:
     names = _Names(profile)
-    for line, cells in rows:
+    never, seen = set(names.needed), set[str]()
+    for line, cells in lines:
         where = f"{origin}:{line}"
         if isinstance(cells, str):
             yield BadRow(where, cells)
+            continue
+        if never:  # until each was there once
+            seen.update(cells)
+            never.difference_update(cells)
+        if isinstance(cells, list):
+            if never:
+                raise _lacking(names, never, cells, f"{source}:{line}" if line else source)
             continue
         missing = [name for name in names.needed if name not in cells]
         if missing:
@@ -104,6 +136,19 @@ def _rows(
             yield Delivered(where, *_record(names, cells))
         except ValueProblemError as error:
             yield BadRow(where, str(error))
+    if never and seen:
+        raise _lacking(names, never, sorted(seen), source)
+
+
+def _lacking(names: _Names, never: set[str], there: Sequence[str], where: str) -> DeliveryError:
+    missing = ", ".join(repr(name) for name in dict.fromkeys(names.needed) if name in never)
+    shown = ", ".join(repr(name) for name in there[:_MOST_NAMED])
+    more = f" and {len(there) - _MOST_NAMED} more" if len(there) > _MOST_NAMED else ""
+    return DeliveryError(
+        f"there is no column {missing}",
+        where=where,
+        remedy=f"its columns are {shown}{more}; base.columns of the profile names them",
+    )
 
 
 def _record(names: _Names, cells: Mapping[str, Any]) -> tuple[str, BaseRecord]:
@@ -161,17 +206,18 @@ def _moment(cells: Mapping[str, Any], name: str | None) -> str | None:
     return str(value)
 
 
-def _csv(path: Path, encoding: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+def _csv(path: Path, encoding: str) -> Iterator[Line]:
     with path.open(encoding=encoding, errors="strict", newline="") as stream:
         reader = csv.reader(stream, strict=True)
         try:
             header = next(reader)
         except StopIteration:
-            return
+            raise DeliveryError("is empty: it has no header", where=str(path)) from None
         except (UnicodeDecodeError, csv.Error) as error:
             raise SourceError(f"is not CSV in {encoding}: {error}", where=f"{path}:1") from error
         if len(set(header)) != len(header):
             raise SourceError("a column name is there twice", where=f"{path}:1")
+        yield 1, header
         while True:
             line = reader.line_num + 1  # where a row begins: its cells may hold line breaks
             try:
@@ -195,7 +241,7 @@ def _csv(path: Path, encoding: str) -> Iterator[tuple[int, Mapping[str, Any] | s
                 yield line, dict(zip(header, cells, strict=True))
 
 
-def _json_lines(path: Path, encoding: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+def _json_lines(path: Path, encoding: str) -> Iterator[Line]:
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if not line.strip():
@@ -213,7 +259,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError
     return found
-
-
-def _xlsx(path: Path, _: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    return sheets.rows(path)

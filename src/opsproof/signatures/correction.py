@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +66,7 @@ class Settings:
     require_revocation: bool = False
     base: tuple[Path, ...] = ()
     base_encoding: str = "utf-8-sig"
+    base_sheet: str | None = None
     base_database: str | None = field(default=None, repr=False)
     base_query: str | None = None
     workers: int = 1
@@ -133,26 +135,33 @@ class Correction:
 
         Raises:
             SourceError: the database or base data cannot be read.
+            DeliveryError: base data is not what the profile asks for.
             CertificateError: a certificate or what revokes them cannot.
             RefusedError: another analysis is under way in this folder.
         """
         settings = self.settings
         job = self.job()
         with Workbook.replacing(job.workbook) as partial:
-            workbook = Workbook(partial, fresh=True)
-            try:
-                for path in settings.base:
-                    workbook.add_base(
-                        basedata.read(path, self.profile, encoding=settings.base_encoding)
-                    )
-                if settings.base_query is not None:
-                    source = settings.base_database or settings.database
-                    workbook.add_base(basedata.query(source, settings.base_query, self.profile))
-            finally:
-                workbook.close()
+            with closing(Workbook(partial, fresh=True)) as workbook:
+                self._deliver(workbook)
             return analysis_of.analyse(
                 replace(job, workbook=partial), workers=settings.workers, progress=progress
             )
+
+    def _deliver(self, workbook: Workbook) -> None:
+        """Take the base data in."""
+        settings, profile = self.settings, self.profile
+        books = [path for path in settings.base if path.suffix.lower() == ".xlsx"]
+        if settings.base_sheet is not None and not books:
+            raise UsageError("a sheet is named, but no base data is a workbook (.xlsx)")
+        for path in settings.base:
+            rows = basedata.read(
+                path, profile, encoding=settings.base_encoding, sheet=settings.base_sheet
+            )
+            workbook.add_base(rows)
+        if settings.base_query is not None:
+            source = settings.base_database or settings.database
+            workbook.add_base(basedata.query(source, settings.base_query, profile))
 
     def plan(self, analysis: Analysis, service: SigningService | None) -> Plan:
         """Write the plan of an analysis that was just made."""

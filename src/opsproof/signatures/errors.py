@@ -13,6 +13,10 @@ class SourceError(OpsproofError):
     """A database or a file cannot be read."""
 
 
+class DeliveryError(UsageError):
+    """Base data as a whole is not what the profile asks for: nothing of it is taken."""
+
+
 class CertificateError(UsageError):
     """A certificate, a CRL or an OCSP response cannot be read."""
 

@@ -114,7 +114,8 @@ class BaseData(_Part, frozen=True):
     """Names of the base data's columns that hold a signature, its certificate and its time.
 
     ``columns`` maps a field to another column name. ``empty`` says what an empty cell of CSV or XLSX
-    is for a text field, which these files cannot tell: the empty text or NULL.
+    is for a text field, which these files cannot tell: the empty text or NULL. ``sheet`` is the one of
+    a workbook that has several.
     """
 
     signature: str | None = None
@@ -122,6 +123,7 @@ class BaseData(_Part, frozen=True):
     signed_at: str | None = None
     columns: dict[str, str] = {}
     empty: Literal["text", "null"] = "text"
+    sheet: str | None = None
 
 
 class Profile(_Part, frozen=True):

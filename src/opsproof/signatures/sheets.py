@@ -8,7 +8,7 @@ a formula is that of the last calculation, whenever that was; merged cells have 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 
-from opsproof.signatures.errors import SourceError
+from opsproof.signatures.errors import DeliveryError, SourceError
 
 _MERGE: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main mergeCell"
 _EXACT: Final = 10**15
@@ -38,20 +38,23 @@ _LONG: Final = Fault(
 )
 
 
-def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    """The rows of the first sheet below its header: number and cells by column, or what is wrong.
+def rows(
+    path: Path, wanted: str | None = None
+) -> Iterator[tuple[int, Mapping[str, Any] | list[str] | str]]:
+    """The header of a sheet, then its rows: number and cells by column, or what is wrong.
+
+    The sheet is the one of the name ``wanted``, else the only one that is not empty.
 
     Raises:
         SourceError: it is no workbook, or its header is not one name a column.
+        DeliveryError: it does not say which sheet is meant.
     """
     try:
         book = load_workbook(path, read_only=True)
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError) as error:
         raise SourceError("is not an XLSX workbook", where=str(path)) from error
     try:
-        if not book.worksheets:
-            raise SourceError("has no sheet", where=str(path))
-        sheet = book.worksheets[0]
+        sheet = _chosen(book.worksheets, wanted, path)
         part = sheet._worksheet_path  # noqa: SLF001 - the reader that streams does not tell of merged cells
         try:
             merged = _merged_rows(path, part)
@@ -61,6 +64,7 @@ def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
             raise SourceError("the header has merged cells", where=f"{path}:1")
         cells = iter(sheet.iter_rows())
         header = _header([cell.value for cell in next(cells, ())], path)
+        yield 1, header
         for number, row in enumerate(cells, 2):
             found = [_content(cell) for cell in row]
             while found and found[-1] == "":
@@ -74,6 +78,32 @@ def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
                 yield number, dict(zip(header, found, strict=True))
     finally:
         book.close()
+
+
+def _chosen(there: Sequence[Any], wanted: str | None, path: Path) -> Any:
+    """Of several sheets, hidden ones too, nobody guesses which was delivered; empty ones do not count."""
+    if not there:
+        raise SourceError("has no sheet", where=str(path))
+    named = [sheet for sheet in there if sheet.title == wanted]
+    found = named if wanted is not None else list(filter(_filled, there))
+    if len(found) == 1:
+        return found[0]
+    titles = ", ".join(repr(sheet.title) for sheet in there)
+    if wanted is not None:
+        raise DeliveryError(
+            f"there is no sheet {wanted!r}", where=str(path), remedy=f"its sheets are {titles}"
+        )
+    if not found:
+        raise DeliveryError("is empty: it has no header", where=str(path))
+    raise DeliveryError(
+        f"has {len(found)} sheets with content",
+        where=str(path),
+        remedy=f"name one of {titles} with --base-sheet, or as base.sheet in the profile",
+    )
+
+
+def _filled(sheet: Any) -> bool:
+    return any(cell is not None for row in sheet.iter_rows(values_only=True) for cell in row)
 
 
 def _header(names: list[Any], path: Path) -> list[str]:
