@@ -185,6 +185,31 @@ def test_two_workers_find_the_same(drill: Drill) -> None:
     assert one == two
 
 
+def test_a_plan_is_shown_to_those_who_approve_it(drill: Drill) -> None:
+    invoke(drill, "plan", *base(drill))
+    plan = load_plan(drill.folder / "work/plan.jsonl")
+
+    def show(*words: str) -> str:
+        words = ("signatures", "show", "--work", str(drill.folder / "work"), *words)
+        result = CliRunner().invoke(cli, words, standalone_mode=False)
+        assert result.return_value == ExitCode.OK
+        return result.stdout
+
+    table = show()
+    assert f"SHA-256 {plan.sha256}" in table
+    assert f"write {plan.footer.actions['write']}" in table
+    rows = list(csv.DictReader(show("--format", "csv").splitlines()))
+    entries = list(plan.entries())
+    assert [row["key"] for row in rows] == [str(one.key[0]) for one in entries]
+    assert [json.loads(row["changes"] or "{}") for row in rows] == [one.changes for one in entries]
+    written = json.loads(show("--format", "json", "--action", "write"))
+    assert len(written["items"]) == plan.footer.actions["write"]
+    assert written["summary"]["plan_sha256"] == plan.sha256
+    one = rows[0]["class"]
+    chosen = list(csv.DictReader(show("--class", one, "--format", "csv").splitlines()))
+    assert chosen == [row for row in rows if row["class"] == one]
+
+
 def logs(drill: Drill) -> list[str]:
     folder = drill.folder
     words = ["--log", str(folder / "sign_interface.csv"), "--log-encoding", "gb18030"]
@@ -222,7 +247,7 @@ def test_simulate_counts_what_it_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["analyse", "plan", "apply", "rollback", "verify", "simulate", "link"]
+    "verb", ["analyse", "plan", "show", "apply", "rollback", "verify", "simulate", "link"]
 )
 def test_every_verb_has_help(verb: str) -> None:
     result = CliRunner().invoke(cli, ["signatures", verb, "--help"])

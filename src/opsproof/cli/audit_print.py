@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from opsproof.cli.output import envelope
-from opsproof.cli.terminal import harmless
+from opsproof.cli.terminal import harmless, inert
 from opsproof.evidence.model import Severity
 from opsproof.logs.model import FAULTS, AuditReport, Count, Hit, Reason, RuleRun, Traffic
 
@@ -132,15 +132,10 @@ def _csv(report: AuditReport) -> None:
     writer.writerow((*_COLUMNS, "sha256", "rule", "demands", "attack", "id"))
     for row, hit in zip(_rows(report), report.hits, strict=True):
         extra = (hit.sha256, hit.rule, " ".join(hit.demands), " ".join(hit.attack), hit.id)
-        writer.writerow([_inert(value) for value in (*row, *extra)])
+        writer.writerow([inert(value) for value in (*row, *extra)])
     click.echo(out.getvalue(), nl=False)
     for line in _nothing(report):
         click.echo(line, err=True)
-
-
-def _inert(value: str) -> str:
-    """A cell that a spreadsheet does not run (OWASP, "CSV Injection"): logs are written by others."""
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 PRINTERS: Final = {"table": _table, "json": _json, "csv": _csv}

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 import msgspec
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from opsproof.cli.bar import Bar
 from opsproof.cli.output import envelope
 from opsproof.cli.secrets import database_url
+from opsproof.cli.signatures_plan import print_plan
 from opsproof.cli.signatures_print import interface_code, print_facts, print_interface
 from opsproof.cli.terminal import harmless
 from opsproof.errors import ExitCode, UsageError, worst
@@ -27,7 +28,8 @@ from opsproof.evidence.keys import keys_folder, load_certificates
 from opsproof.run.gates import load_ticket
 from opsproof.signatures import simulate, sm2
 from opsproof.signatures.correction import Approval, Correction, Settings
-from opsproof.signatures.model import RecordClass
+from opsproof.signatures.model import Action, RecordClass
+from opsproof.signatures.plan import load_plan
 from opsproof.signatures.signing import HttpSigningService
 from opsproof.signatures.ticket import ticket_bytes
 from opsproof.workers import cores
@@ -211,6 +213,25 @@ def verify(**options: Any) -> ExitCode:
             f"{standing.other} are other"
         )
     return ExitCode.FINDINGS if standing.as_before or standing.other else ExitCode.OK
+
+
+@command.command()
+@click.option("--work", required=True, type=_PATH, help="Folder of a planned correction.")
+@click.option(
+    "--class", "classes", multiple=True, type=click.Choice([one.value for one in RecordClass])
+)
+@click.option("--action", "actions", multiple=True, type=click.Choice(get_args(Action)))
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
+def show(work: Path, classes: tuple[str, ...], actions: tuple[str, ...], form: str) -> ExitCode:
+    """Show the plan record by record: class, what would change, why that verifies."""
+    made = load_plan(work / "plan.jsonl")
+    entries = (
+        one
+        for one in made.entries()
+        if (not classes or one.record_class in classes) and (not actions or one.action in actions)
+    )
+    print_plan(form, made, entries)
+    return ExitCode.OK
 
 
 @command.command()

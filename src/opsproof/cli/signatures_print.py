@@ -14,6 +14,7 @@ from opsproof.cli.terminal import harmless
 from opsproof.errors import ExitCode
 from opsproof.evidence.schemas.signatures import InterfaceFacts, RecordSetFacts
 from opsproof.signatures.basedata import BadRow
+from opsproof.signatures.links import SHOWN
 from opsproof.signatures.plan import Plan
 
 
@@ -46,11 +47,11 @@ def print_facts(
     for line in lines:
         click.echo(harmless(line))
     if facts.interface is not None:
-        print_interface(facts.interface)
+        print_interface(facts.interface, shown=5)
 
 
-def print_interface(found: InterfaceFacts) -> None:
-    """Counts of failures by kind, and the records that are not right."""
+def print_interface(found: InterfaceFacts, *, shown: int = SHOWN) -> None:
+    """Counts of failures by kind, and the first of the records that are not right."""
     lines = [
         f"{found.lines} lines of {found.files} data logs, {found.unreadable} of them not readable"
     ]
@@ -60,13 +61,16 @@ def print_interface(found: InterfaceFacts) -> None:
         f"the table, {one.not_verifiable} not verifiable here"
         for name, one in (("verification", found.verification), ("signing", found.signing))
     ]
-    for link in found.links:
+    for link in found.links[:shown]:
         times = f", {link.first} to {link.last}" if link.first else ""
         named = f" ({link.record_class})" if link.record_class else ""
         lines.append(
             f"  {link.file}:{link.line}: {link.kind}: record {link.record}: "
             f"{link.standing}{named}, {link.lines} lines{times}"
         )
+    more = len(found.links) - shown
+    if more > 0:
+        lines.append(f"  {more} more: opsproof signatures link")
     for line in lines:
         click.echo(harmless(line))
 
