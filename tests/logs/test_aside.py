@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opsproof.logs import aside
-from opsproof.logs.aside import Blobs, ScratchError, Sorter, Vector
+from opsproof.logs.aside import AsideError, Blobs, Sorter, Vector
 
 FOLDER = aside.folder()
 
@@ -77,7 +77,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "pwrite", full)
     blobs = Blobs(tmp_path)
-    with pytest.raises(ScratchError, match=f"{tmp_path}: .*No space left on device .*TMPDIR"):
+    with pytest.raises(AsideError, match=f"{tmp_path}: .*No space left on device .*TMPDIR"):
         blobs.append(bytes(1 << 21))
 
 

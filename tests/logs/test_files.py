@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cabarchive
 import pytest
 
+from opsproof import cabinets
 from opsproof.evidence.canonical import canonical
+from opsproof.logs.aside import AsideError
 from opsproof.logs.audit import Options, audit
 from opsproof.logs.files import READERS, collected
 from opsproof.logs.model import Kind
@@ -130,3 +134,46 @@ def test_a_name_in_other_bytes_than_utf_8_stands_in_the_report(
     report = audit([tmp_path], rules)
     assert report.sources[0].file.endswith("/x\\udcff.log")
     assert canonical(report)
+
+
+def test_of_a_damaged_cabinet_all_is_read_that_is_there(tmp_path: Path, rules: RuleSet) -> None:
+    archive = cabarchive.CabArchive()
+    archive["a.log"] = cabarchive.CabFile(REQUEST.format(1).encode())
+    archive["b.log"] = cabarchive.CabFile((REQUEST.format(2) + "\n" * 50_000).encode())
+    archive["c.log"] = cabarchive.CabFile(REQUEST.format(3).encode())
+    data = bytearray(archive.save(compress=False))
+    data[-200] ^= 1
+    (tmp_path / "host.cab").write_bytes(data)
+    report = audit([tmp_path / "host.cab"], rules)
+    assert {hit.file for hit in report.hits} == {"host.cab!a.log", "host.cab!b.log"}
+    told = {place.file: place.what for place in report.unreadable}
+    assert told.keys() == {"host.cab!b.log", "host.cab!c.log"}
+    assert (
+        "of its 50082 bytes could be unpacked: the checksum of its block 1"
+        in told["host.cab!b.log"]
+    )
+
+
+def test_a_cabinet_that_unpacks_to_too_much_is_told(tmp_path: Path, rules: RuleSet) -> None:
+    archive = cabarchive.CabArchive()
+    archive["a.log"] = cabarchive.CabFile(REQUEST.format(1).encode())
+    archive["b.log"] = cabarchive.CabFile(REQUEST.format(2).encode() * 2000)
+    (tmp_path / "host.cab").write_bytes(archive.save(compress=True))
+    report = audit([tmp_path / "host.cab"], rules, options=Options(unpacked=50_000))
+    assert {hit.file for hit in report.hits} == {"host.cab!a.log", "host.cab!b.log"}
+    (place,) = (one for one in report.unreadable if "could be unpacked" in one.what)
+    assert "host.cab!b.log: 3" in str(place)
+    assert "holds more than the 50000 bytes it may unpack to" in str(place)
+
+
+def test_a_full_disk_ends_the_audit_with_one_line(
+    tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "host.cab").write_bytes(b"MSCF")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cabinets, "unpack", full)
+    with pytest.raises(AsideError, match=r"No space left on device .*TMPDIR"):
+        audit([tmp_path / "host.cab"], rules)

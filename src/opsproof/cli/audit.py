@@ -125,6 +125,14 @@ class _Zone(click.ParamType[ZoneInfo]):
     help="Worker processes for large logs; the report does not depend on it.",
 )
 @click.option(
+    "--unpacked",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    metavar="GB",
+    help="Gigabytes that one cabinet may unpack to; what is beyond is reported as unreadable.",
+)
+@click.option(
     "--scheduler", metavar="ADDRESS", help="Dask scheduler: tls://, or tcp:// on loopback."
 )
 @click.option("--tls-ca", type=click.Path(path_type=Path, exists=True), metavar="FILE")
@@ -274,6 +282,7 @@ def _options(
     suppress: tuple[Path, ...],
     retention: int | None,
     processes: int,
+    unpacked: int,
     alias: tuple[str, ...],
     shown: int | None,
 ) -> Options:
@@ -289,6 +298,7 @@ def _options(
         suppressions=load_suppressions(suppress),
         today=now.date(),
         processes=processes,
+        unpacked=unpacked * 10**9,
         aliases=checked(dict(_old_and_new(one) for one in alias)),
         retained_since=None if retention is None else (until or now) - timedelta(days=retention),
     )

@@ -36,8 +36,17 @@ _LEAST: Final = 64
 """Rows of each sorted run that are read together, however many runs there are."""
 
 
-class ScratchError(OpsproofError):
+class AsideError(OpsproofError):
     """There is no room for what an audit keeps on disk while it runs."""
+
+    @classmethod
+    def at(cls, place: Path, error: OSError) -> AsideError:
+        """What went wrong in this folder."""
+        return cls(
+            f"what the audit has to put aside cannot be written: {error.strerror}",
+            where=str(place),
+            remedy="name a folder with more room by TMPDIR, or audit fewer files at a time",
+        )
 
 
 def folder() -> Path:
@@ -55,11 +64,7 @@ def _room(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ScratchError(
-            f"what the audit has to put aside cannot be written: {error.strerror}",
-            where=str(place),
-            remedy="name a folder with more room by TMPDIR, or audit fewer files at a time",
-        ) from error
+        raise AsideError.at(place, error) from error
 
 
 class Blobs:
@@ -74,7 +79,7 @@ class Blobs:
         """Bytes so far."""
 
     def append(self, data: bytes | memoryview) -> int:
-        """Add a piece; returns where it begins. Raises :class:`ScratchError` where the disk is full."""
+        """Add a piece; returns where it begins. Raises :class:`AsideError` where the disk is full."""
         begin = self.size
         if self._file is None and begin + len(data) <= _KEPT:
             self._kept += data

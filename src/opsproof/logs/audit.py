@@ -78,9 +78,10 @@ def audit(
     Raises :class:`opsproof.errors.UsageError` where a path or the rules do not exist.
     """
     loaded = rules if isinstance(rules, RuleSet) else load(list(rules), cache or default_cache())
-    run = _Run(loaded, options or Options(since=since, until=until), cluster)
+    asked = options or Options(since=since, until=until)
+    run = _Run(loaded, asked, cluster)
     tell = progress or (lambda _: None)
-    with collected(paths) as files, closing(run):
+    with collected(paths, asked.unpacked) as files, closing(run):
         run.begin(files)
         for number, file in enumerate(files, 1):
             tell(Step("files", file.name, number, len(files)))
@@ -131,6 +132,10 @@ class _Run:
         except OSError as error:
             self._damage(file.name, "", Damage(f"it cannot be read: {error.strerror}"))
             return
+        if file.fault:
+            self._damage(file.name, identity.sha256, Damage(file.fault))
+            if not identity.size:
+                return
         names = self._names.setdefault(identity.sha256, [])
         names.append(file.name)
         if len(names) > 1:

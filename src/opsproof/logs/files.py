@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -13,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from opsproof import cabinets
 from opsproof.errors import UsageError
+from opsproof.logs.aside import AsideError
 from opsproof.logs.model import Kind
 from opsproof.logs.readers import data, evtx, iis_native, ncsa, w3c
 from opsproof.logs.readers.base import Cut, Reader
-from opsproof.logs.readers.lines import as_utf_8, is_utf_16
+from opsproof.logs.readers.lines import as_utf_8, decode, is_utf_16
 from opsproof.logs.schema import Schema, schema_for
 from opsproof.logs.scratch import scratch
 
@@ -31,15 +34,28 @@ READERS: Final[dict[Kind, Reader]] = {
 
 _HEAD: Final = 1 << 16
 _BLOCK: Final = 1 << 22
-_CABINET: Final = b"MSCF"
+
+UNPACKED: Final = 16_000_000_000
+"""Bytes that one cabinet may unpack to, where nobody says otherwise."""
+
+_SMALL: Final = 1 << 28
+_RATIO: Final = 200
+"""Times its own size that a cabinet may unpack to, from 256 MiB on. Logs are packed to a tenth or a
+fiftieth; MSZIP packs one byte again and again to a thousandth.
+"""
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One file to audit. ``name`` is what reports call it; ``path`` is where it is now."""
+    """One file to audit. ``name`` is what reports call it; ``path`` is where it is now; ``fault`` what
+    was wrong before anybody looked into it.
+    """
 
     name: str
     path: Path
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +73,19 @@ class Identity:
 
 
 @contextmanager
-def collected(paths: Sequence[Path]) -> Iterator[list[LogFile]]:
+def collected(paths: Sequence[Path], unpacked: int = UNPACKED) -> Iterator[list[LogFile]]:
     """The files of the paths, sorted by name; what cabinets hold is unpacked for the while.
 
     A folder that cannot be listed is among them: opening it fails, so the audit reports it like a
-    file that cannot be read. Raises :class:`UsageError` where a path does not exist.
+    file that cannot be read. A cabinet may unpack to ``unpacked`` bytes. Raises :class:`UsageError`
+    where a path does not exist, and :class:`AsideError` where there is no room to unpack.
     """
     with ExitStack() as stack:
         found: list[LogFile] = []
         for file in _named(paths):
-            if _head(file.path).startswith(_CABINET):
+            if _head(file.path).startswith(cabinets.MAGIC):
                 folder = stack.enter_context(scratch())
-                found += unpack(file, folder)
+                found += unpack(file, folder, unpacked)
             else:
                 found.append(file)
         yield sorted(found, key=lambda one: one.name)
@@ -131,30 +148,25 @@ def _may_be_file(path: Path) -> bool:
         return True
 
 
-def unpack(cabinet: LogFile, folder: Path) -> list[LogFile]:
-    """The files of a Microsoft cabinet ([MS-CAB]), written to ``folder``.
+def unpack(cabinet: LogFile, folder: Path, most: int = UNPACKED) -> list[LogFile]:
+    """The files of a Microsoft cabinet, written to ``folder``: ``most`` bytes of them, and not out of
+    all proportion to the cabinet.
 
     A cabinet that cannot be read is returned as it is: the audit then reports it as unreadable.
     """
-    # cabarchive is imported where a cabinet is met: most audits meet none.
-    import cabarchive
-
     try:
-        archive = cabarchive.CabArchive(cabinet.path.read_bytes())
-    except (
-        cabarchive.CorruptionError,
-        cabarchive.NotSupportedError,
-        IndexError,
-        OSError,
-        ValueError,
-    ):
+        size = cabinet.path.stat().st_size
+        members = cabinets.unpack(cabinet.path, folder, min(most, max(_SMALL, size * _RATIO)))
+    except cabinets.CabinetError:
         return [cabinet]
-    members = []
-    for number, (name, file) in enumerate(sorted(archive.items())):
-        place = folder / f"{number:05d}"
-        place.write_bytes(file.buf or b"")
-        members.append(LogFile(f"{cabinet.name}!{name.replace(chr(92), '/')}", place))
-    return members
+    except OSError as error:
+        if error.errno in _FULL:
+            raise AsideError.at(folder, error) from error
+        return [cabinet]
+    return [
+        LogFile(f"{cabinet.name}!{decode(one.name).replace(chr(92), '/')}", one.path, one.fault)
+        for one in members
+    ]
 
 
 def identify(file: LogFile, schemas: Sequence[Schema], part: int) -> Identity:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, tzinfo
 
 from opsproof import workers
 from opsproof.logs import times
+from opsproof.logs.files import UNPACKED
 from opsproof.logs.schema import Schema
 from opsproof.logs.suppress import Suppression
 
@@ -36,7 +37,8 @@ class Options:
     say (IIS native). ``suppressions`` hold until they expire; ``today`` None: for ever.
     ``retained_since``: every log must reach back to it. ``processes`` read large logs side by side,
     in parts of ``part_bytes``; the report depends on neither. ``aliases`` are former names of
-    computers (:func:`opsproof.logs.aliases.checked`).
+    computers (:func:`opsproof.logs.aliases.checked`). A cabinet may unpack to ``unpacked`` bytes; what
+    is beyond is told as damage.
     """
 
     since: datetime | None = None
@@ -49,6 +51,7 @@ class Options:
     retained_since: datetime | None = None
     processes: int = field(default_factory=cores)
     part_bytes: int = 1 << 25
+    unpacked: int = UNPACKED
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
