@@ -10,9 +10,12 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
+from datetime import datetime
 from typing import Any
 
 Event = dict[str, str]
+
+_TIME_PARTS = ("minute", "hour", "day", "week", "month", "year")
 
 
 def matches(detection: dict[str, Any], event: Event) -> bool:
@@ -83,12 +86,24 @@ def _value(found: str | None, value: Any, modifiers: list[str], event: Event) ->
     for name in ("lt", "lte", "gt", "gte"):
         if name in modifiers:
             return _compares(found, name, value)
+    for name in _TIME_PARTS:
+        if name in modifiers:
+            return bool(_time_part(found, name) == value)
     front = ".*" if "contains" in modifiers or "endswith" in modifiers else ""
     back = ".*" if "contains" in modifiers or "startswith" in modifiers else ""
     return any(
         _text(one, found, front, back, cased="cased" in modifiers)
         for one in _expanded(str(value), modifiers)
     )
+
+
+def _time_part(text: str, name: str) -> int | None:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    found: int = when.isocalendar().week if name == "week" else getattr(when, name)
+    return found
 
 
 def _reference(text: str, other: str, modifiers: list[str]) -> bool:
@@ -121,13 +136,14 @@ def _compares(text: str, name: str, limit: int) -> bool:
 
 def _expanded(value: str, modifiers: list[str]) -> list[str]:
     """The texts that base64, base64offset and windash make of one value."""
+    data = _bytes(value, modifiers)
     if "base64" in modifiers:
-        return [base64.b64encode(value.encode()).decode()]
+        return [base64.b64encode(data).decode()]
     if "base64offset" in modifiers:
         shifted = []
         for offset in range(3):
-            encoded = base64.b64encode(b" " * offset + value.encode()).decode()
-            tail = (len(value) + offset) % 3
+            encoded = base64.b64encode(b" " * offset + data).decode()
+            tail = (len(data) + offset) % 3
             end = {0: len(encoded), 1: -3, 2: -2}[tail]
             shifted.append(encoded[{0: 0, 1: 2, 2: 3}[offset] : end])
         return shifted
@@ -141,6 +157,14 @@ def _expanded(value: str, modifiers: list[str]) -> list[str]:
             variants = [variant + choice for variant in variants for choice in choices]
         return variants
     return [value]
+
+
+def _bytes(value: str, modifiers: list[str]) -> bytes:
+    """What is encoded; ``utf16`` begins with a byte-order mark."""
+    codecs = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be"}
+    if "utf16" in modifiers:
+        return b"\xff\xfe" + value.encode("utf-16-le")
+    return value.encode(next((codecs[name] for name in modifiers if name in codecs), "utf-8"))
 
 
 def _word(character: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import uuid
 from typing import Any
 
@@ -148,6 +149,23 @@ _TEXTS = (
     *("", "-", "a", "b", "ab", "ba", "AB", "aab", "a.b", "a\nb", "a*b", "a\\b", "ü", "Üa", "xYWJh", "YWIx"),
     *("-a", "/a", "\u2013a", "x -a", "x-a", "1", "07", "3", "30", "-3", "10.1.2.3", "fe80::1"),
 )  # fmt: skip
+_WIDE = ("wide", "utf16le", "utf16be", "utf16")
+# What PowerShell's -EncodedCommand holds: a value at each of the three places within base64.
+_ENCODED = (
+    base64.b64encode(b"ab").decode(),
+    *(
+        base64.b64encode(b"x" * shift + mark + text.encode(codec) + b"zz").decode()
+        for codec, mark in (
+            ("utf-8", b""),
+            ("utf-16-le", b""),
+            ("utf-16-be", b""),
+            ("utf-16-le", b"\xff\xfe"),
+        )
+        for text in ("ab", "考a")
+        for shift in range(3)
+    ),
+)
+_MOMENTS = ("2026-01-05T10:20:30Z", "2025-12-29T23:59:59Z", "2026-02-01 00:00:00")
 _ASKED: tuple[tuple[str, tuple[Any, ...]], ...] = (
     *(
         (modifier, ("a", "b", "ab", "A", "a*", "?b", "a*b", "a\\*b", "ü"))
@@ -157,7 +175,12 @@ _ASKED: tuple[tuple[str, tuple[Any, ...]], ...] = (
         )
     ),
     *((modifier, ("-a", "/a")) for modifier in ("windash", "contains|windash", "endswith|windash")),
-    *((f"{modifier}|contains", ("ab", "a")) for modifier in ("base64", "base64offset")),
+    *((f"{modifier}|contains", ("ab", "a", "考a")) for modifier in ("base64", "base64offset")),
+    *((f"{wide}|base64offset|contains", ("ab", "考a")) for wide in _WIDE),
+    *(
+        (part, (0, 1, 5, 10, 20, 59, 2026))
+        for part in ("minute", "hour", "day", "week", "month", "year")
+    ),
     *((modifier, (1, 3, 7, -3)) for modifier in ("lt", "lte", "gt", "gte", "")),
     *(
         (modifier, ("^a", "b$", "a.b", "A"))
@@ -174,7 +197,9 @@ _ASKED: tuple[tuple[str, tuple[Any, ...]], ...] = (
 def test_every_modifier_on_every_text() -> None:
     """One test of one field a rule: nothing else can hide what a modifier does."""
     events: list[Event] = [
-        {"Alpha": text, "beta": other} for text in _TEXTS for other in ("a", "ab")
+        {"Alpha": text, "beta": other}
+        for text in (*_TEXTS, *_ENCODED, *_MOMENTS)
+        for other in ("a", "ab")
     ]
     events += [{}, {"beta": "a"}, {"Gamma": "a"}]
     rules = [
@@ -187,3 +212,10 @@ def test_every_modifier_on_every_text() -> None:
     for rule, ours, theirs in zip(rules, found, expected, strict=True):
         assert ours == theirs, rule
     assert sum(map(any, expected)) > len(rules) // 2
+    told = {modifier for modifier, _ in _ASKED}
+    hit = {
+        next(iter(rule["one"])).partition("|")[2]
+        for rule, row in zip(rules, expected, strict=True)
+        if any(row)
+    }
+    assert hit == told

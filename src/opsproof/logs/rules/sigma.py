@@ -16,6 +16,7 @@ from opsproof.logs.model import Reason, RuleNotRun
 from opsproof.logs.rules import correlations
 from opsproof.logs.rules.compile import Atoms, UnsupportedError, compile_rule
 from opsproof.logs.rules.compiled import Correlation, Meta, Needs, Rule, RuleSet
+from opsproof.logs.rules.encodings import use_ours
 from opsproof.logs.rules.logsource import select
 
 _SEVERITY = {
@@ -29,6 +30,7 @@ _SEVERITY = {
 
 def compile_all(digest: str, texts: Sequence[tuple[str, bytes]]) -> RuleSet:
     """Every rule of the texts, compiled or rejected with the reason."""
+    use_ours()
     builder = _Builder()
     for name, content in texts:
         builder.read(name, content)
