@@ -68,14 +68,44 @@ def _rule(rules: RuleSet, rule: Rule) -> list[str]:
 def _correlation(rules: RuleSet, correlation: Correlation) -> list[str]:
     titles = {rule.meta.id: rule.meta.title["en"] for rule in rules.rules}
     titles.update((one.meta.id, one.meta.title["en"]) for one in rules.correlations)
+    names = [titles.get(one.rule, one.rule) for one in correlation.inputs]
     lines = [f"{correlation.type} within {correlation.span // 1_000_000} s, ends included, of"]
-    lines += [f"  {titles.get(one.rule, one.rule)}" for one in correlation.inputs]
+    lines += [f"  {name}" for name in names]
     if correlation.group:
         lines.append(f"with the same {', '.join(correlation.group)}")
-    if correlation.expression is None and correlation.type not in {"temporal", "temporal_ordered"}:
-        counted = f" of {', '.join(correlation.fields)}" if correlation.fields else ""
-        operation = _OPERATIONS.get(correlation.op, "=")
-        lines.append(f"{correlation.type}{counted} {operation} {correlation.count}")
+        lines += [
+            f"  called {', '.join(one.keys)} in {name}"
+            for one, name in zip(correlation.inputs, names, strict=True)
+            if one.keys != correlation.group
+        ]
+    return [*lines, *_condition(correlation, names)]
+
+
+def _condition(correlation: Correlation, names: list[str]) -> list[str]:
+    if correlation.expression is not None:
+        order = correlation.type == "temporal_ordered"
+        return ["where", *_named(correlation.expression, names, order=order, depth=1)]
+    wanted = f"{_OPERATIONS.get(correlation.op, '=')} {correlation.count}"
+    if correlation.type == "temporal_ordered":
+        return ["one after another"]
+    if correlation.type == "temporal":
+        return [f"where the number of these that are found is {wanted}"]
+    what: str = correlation.type
+    if what == "value_percentile":
+        what = f"percentile {correlation.percentile}"
+    counted = f" of {', '.join(correlation.fields)}" if correlation.fields else ""
+    return [f"{what}{counted} {wanted}"]
+
+
+def _named(tree: Tree, names: list[str], *, order: bool, depth: int) -> list[str]:
+    """An extended condition with the titles of the rules; ``&`` in an order is one after another."""
+    indent = "  " * depth
+    if isinstance(tree, int):
+        return [indent + names[tree]]
+    words = {"&": "one after another" if order else "all of", "|": "one of", "!": "not"}
+    lines = [indent + words[tree[0]]]
+    for part in tree[1:]:
+        lines += _named(part, names, order=order, depth=depth + 1)
     return lines
 
 
