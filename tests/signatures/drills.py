@@ -21,25 +21,26 @@ from opsproof.signatures.simulate import Drill, Lab
 from opsproof.signatures.workbook import Workbook
 
 SHAPES = [
-    ("rsa", "raw", "base64", "international"),
-    ("rsa", "cms-detached", "base64", "international"),
-    ("rsa", "raw", "hex-upper", "international"),
-    ("rsa-pss", "raw", "base64", "international"),
-    ("rsa-pss", "raw", "hex-lower", "international"),
-    ("rsa-pss", "cms-detached", "base64", "international"),
-    ("rsa-pss", "cms-attached", "binary", "international"),
-    ("ecdsa", "raw", "base64", "international"),
-    ("ecdsa", "rs", "base64", "international"),
-    ("ecdsa", "cms-attached", "base64", "international"),
-    ("ecdsa", "raw", "binary", "international"),
-    ("sm2", "raw", "base64", "international"),
-    ("sm2", "rs", "hex-lower", "international"),
-    ("sm2", "raw", "binary", "international"),
-    ("sm2", "cms-detached", "base64", "chinese"),
-    ("sm2", "cms-attached", "base64", "chinese"),
-    ("sm2", "cms-attached", "hex-upper", "international"),
+    ("rsa", "raw", "base64", "international", "serial-hex"),
+    ("rsa", "cms-detached", "base64", "international", "embedded"),
+    ("rsa", "raw", "hex-upper", "international", "sha1"),
+    ("rsa-pss", "raw", "base64", "international", "serial-hex"),
+    ("rsa-pss", "raw", "hex-lower", "international", "sha256"),
+    ("rsa-pss", "cms-detached", "base64", "international", "serial-hex"),
+    ("rsa-pss", "cms-attached", "binary", "international", "embedded"),
+    ("ecdsa", "raw", "base64", "international", "serial-hex"),
+    ("ecdsa", "rs", "base64", "international", "serial-decimal"),
+    ("ecdsa", "cms-attached", "base64", "international", "sha256"),
+    ("ecdsa", "raw", "binary", "international", "serial-hex"),
+    ("sm2", "raw", "base64", "international", "serial-hex"),
+    ("sm2", "rs", "hex-lower", "international", "serial-hex"),
+    ("sm2", "raw", "binary", "international", "serial-hex"),
+    ("sm2", "cms-detached", "base64", "chinese", "embedded"),
+    ("sm2", "cms-attached", "base64", "chinese", "serial-hex"),
+    ("sm2", "cms-attached", "hex-upper", "international", "serial-hex"),
 ]
-"""Every kind of stored signature that is read: family, form, encoding, flavour."""
+"""Every kind of stored signature that is read: family, form, encoding, flavour, how its
+certificate is named."""
 
 _labs: dict[str, Lab] = {}
 

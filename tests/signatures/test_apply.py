@@ -258,12 +258,12 @@ def test_nothing_wrong_is_ever_written(
     seed: int,
     base: bool,
     fresh: bool,
-    shape: tuple[str, str, str, str],
+    shape: tuple[str, str, str, str, str],
     tmp_path_factory: pytest.TempPathFactory,
     keys: Keys,
 ) -> None:
     folder = tmp_path_factory.mktemp("drill")
-    family, form, encoding, flavour = shape
+    family, form, encoding, flavour, reference = shape
     drill = simulate.simulate(
         folder,
         drills.lab_of(family),
@@ -272,6 +272,7 @@ def test_nothing_wrong_is_ever_written(
         form=form,
         encoding=encoding,
         flavour=flavour,
+        reference=reference,
         damaged_percent=70,
     )
     before = contents(drill)

@@ -12,9 +12,9 @@ from opsproof.signatures import simulate
 from opsproof.signatures.model import RecordClass
 
 
-@pytest.mark.parametrize(("family", "form", "encoding", "flavour"), drills.SHAPES)
+@pytest.mark.parametrize(("family", "form", "encoding", "flavour", "reference"), drills.SHAPES)
 def test_classes_are_those_that_are_true(
-    family: str, form: str, encoding: str, flavour: str, tmp_path: Path
+    family: str, form: str, encoding: str, flavour: str, reference: str, tmp_path: Path
 ) -> None:
     drill = simulate.simulate(
         tmp_path,
@@ -24,6 +24,7 @@ def test_classes_are_those_that_are_true(
         form=form,
         encoding=encoding,
         flavour=flavour,
+        reference=reference,
         damaged_percent=80,
     )
     job, analysis = drills.analysed(drill)

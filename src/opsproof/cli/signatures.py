@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from opsproof.cli.bar import Bar
 from opsproof.cli.output import envelope
 from opsproof.cli.secrets import database_url
+from opsproof.cli.signatures_drill import drill
 from opsproof.cli.signatures_plan import print_plan
 from opsproof.cli.signatures_print import interface_code, print_facts, print_interface
 from opsproof.cli.terminal import harmless
@@ -26,7 +27,6 @@ from opsproof.errors import ExitCode, UsageError, worst
 from opsproof.evidence.files import write_durably
 from opsproof.evidence.keys import keys_folder, load_certificates
 from opsproof.run.gates import load_ticket
-from opsproof.signatures import simulate, sm2
 from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.model import Action, RecordClass
 from opsproof.signatures.plan import load_plan
@@ -293,45 +293,7 @@ def sign_ticket(ticket: Path, signature: Path | None) -> ExitCode:
     return ExitCode.OK
 
 
-@command.command("simulate")
-@click.argument("folder", type=_PATH)
-@click.option("--records", default=1000, type=click.IntRange(1, 100_000_000))
-@click.option("--seed", default=1)
-@click.option("--family", type=click.Choice(list(simulate.ALGORITHMS)), default="rsa")
-@click.option(
-    "--shape", type=click.Choice(["raw", "rs", "cms-detached", "cms-attached"]), default="raw"
-)
-@click.option(
-    "--damaged", default=10, type=click.IntRange(0, 100), help="Percent of wrong records."
-)
-@click.option("--database", help="Another database than SQLite in the folder.")
-@click.option("--database-file", type=_PATH, help="File that holds its URL.")
-def drill(
-    folder: Path,
-    records: int,
-    seed: int,
-    family: str,
-    shape: str,
-    damaged: int,
-    **options: Any,
-) -> ExitCode:
-    """Make a damaged data set with known truth for drills: database, base data, keys, profile."""
-    if family == "sm2" and not sm2.available():
-        raise UsageError("SM2 needs the extra: pip install 'opsproof[sm2]'", where="--family")
-    lab = simulate.new_lab(family, datetime.now(UTC).replace(microsecond=0))
-    made = simulate.simulate(
-        folder,
-        lab,
-        records=records,
-        seed=seed,
-        url=database_url(options, "database"),
-        form=shape,
-        flavour="chinese" if family == "sm2" else "international",
-        damaged_percent=damaged,
-    )
-    for name, count in made.counts.items():
-        click.echo(f"{count:>10} {name}")
-    return ExitCode.OK
+command.add_command(drill)
 
 
 def _settings(options: dict[str, Any]) -> Settings:

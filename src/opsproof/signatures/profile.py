@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import yaml
@@ -95,10 +95,13 @@ class SignatureColumn(_Part, frozen=True):
     algorithms: tuple[Algorithm, ...] = (Algorithm.RSA_PKCS1_SHA256,)
 
 
+Reference: TypeAlias = Literal["serial-hex", "serial-decimal", "sha1", "sha256", "embedded"]
+
+
 class CertificateReference(_Part, frozen=True):
     """How a record names its signer's certificate; ``embedded`` needs a signed message."""
 
-    by: Literal["serial-hex", "serial-decimal", "sha1", "sha256", "embedded"]
+    by: Reference
     column: str | None = None
     upper: bool = False
 

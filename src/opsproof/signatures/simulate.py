@@ -145,16 +145,22 @@ def simulate(
     form: str = "raw",
     encoding: str = "base64",
     flavour: str = "international",
+    reference: str = "serial-hex",
     damaged_percent: int = 40,
     classes: Sequence[RecordClass] = DAMAGED,
 ) -> Drill:
-    """Make a data set of ``records`` rows, of which about ``damaged_percent`` are wrong."""
+    """Make a data set of ``records`` rows, of which about ``damaged_percent`` are wrong.
+
+    Where messages embed the certificate (``reference``), no record can name a wrong one.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    document = profile_document(lab_keys.family, form, encoding, flavour)
+    document = profile_document(lab_keys.family, form, encoding, flavour, reference)
     path = folder / "profile.yml"
     path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
     maker = _Maker(load_profile(path), lab_keys, random.Random(seed))  # noqa: S311 - drills repeat
     wanted = [one for one in classes if one is not RecordClass.VALID]
+    if reference == "embedded":
+        wanted = [one for one in wanted if one is not RecordClass.WRONG_REFERENCE]
     rows = maker.rows(records, damaged_percent, wanted)
     where = url or f"sqlite:///{folder / 'records.db'}"
     store(where, maker.profile, rows)
@@ -167,8 +173,12 @@ def simulate(
     return Drill(folder, where, maker.profile, lab_keys, maker.truth)
 
 
-def profile_document(family: str, form: str, encoding: str, flavour: str) -> dict[str, Any]:
+def profile_document(
+    family: str, form: str, encoding: str, flavour: str, reference: str = "serial-hex"
+) -> dict[str, Any]:
     """The profile of the drill's business system."""
+    embedded = reference == "embedded"
+    certificate = {"by": reference, "column": "cert_serial", "upper": True}
     return {
         "id": "drill-scores",
         "title": {"zh": "演练成绩库", "en": "Drill score database"},
@@ -206,11 +216,11 @@ def profile_document(family: str, form: str, encoding: str, flavour: str) -> dic
             "flavour": flavour,
             "algorithms": [ALGORITHMS[family].value],
         },
-        "certificate": {"by": "serial-hex", "column": "cert_serial", "upper": True},
+        "certificate": {"by": "embedded"} if embedded else certificate,
         "signed_at": {"column": "signed_at", "zone": "Asia/Shanghai"},
         "base": {
             "signature": "signature",
-            "certificate": "certificate",
+            "certificate": None if embedded else "certificate",
             "signed_at": "signed_at",
         },
     }
