@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
+from opsproof.cli.secrets import database_url
 from opsproof.errors import ExitCode, UsageError
 from opsproof.signatures import simulate, sm2
 from opsproof.signatures.profile import Reference
