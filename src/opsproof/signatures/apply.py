@@ -99,6 +99,7 @@ class Applier:
     def _batch(self, entries: Sequence[Entry], result: Result) -> None:
         keys = [unpacked_key(entry) for entry in entries]
         left: list[str] = []
+        changed: list[str] = []
         already = 0
         image = ""
         with self.database.writing() as connection:
@@ -119,15 +120,17 @@ class Applier:
             if todo:
                 image = write_image(self.folder, self.plan.sha256, self.bureau, todo)
                 self.at("image")
-                self._update(connection, todo)
+                changed = self._update(connection, todo)
+                left += changed
                 self.at("updated")
         self.at("committed")
-        result.written += len(todo)
+        result.written += len(todo) - len(changed)
         result.already += already
         result.left_alone += left
         if image:
             result.images.append(image)
-            line = {"image": image, "written": len(todo), "already": already, "left": len(left)}
+            written = len(todo) - len(changed)
+            line = {"image": image, "written": written, "already": already, "left": len(left)}
             append_durably(self.folder / "journal.jsonl", canonical_line(line))
         self.at("journalled")
 
@@ -154,22 +157,54 @@ class Applier:
             reason = verdict.detail or "it is not what was planned"
             raise PlanError(f"the new value does not verify: {reason}", where=self._where(entry))
 
-    def _update(self, connection: Connection, todo: Sequence[tuple[Entry, dict[str, Any]]]) -> None:
-        keys = []
+    def _update(
+        self, connection: Connection, todo: Sequence[tuple[Entry, dict[str, Any]]]
+    ) -> list[str]:
+        """Write, and look at what is stored then; those that changed since they were read."""
+        written: dict[tuple[Any, ...], Entry] = {}
+        changed = []
         for entry, stored in todo:
             new = {name: unpacked(value) for name, value in entry.changes.items()}
-            before = {name: stored[name] for name in new}
             key = unpacked_key(entry)
-            keys.append(key)
-            changed = self.database.update(connection, key, before, new)
-            if changed != 1:
-                raise PlanError(f"{changed} rows changed instead of one", where=self._where(entry))
-        rows = self.database.fetch(connection, keys)
-        for (entry, _), key in zip(todo, keys, strict=True):
+            if stored_anew(self.database, connection, key, stored, new):
+                written[key] = entry
+            else:
+                changed.append(key_digest(key))
+        rows = self.database.fetch(connection, list(written)) if written else {}
+        for key, entry in written.items():
+            if key not in rows:
+                raise PlanError("the record is gone", where=self._where(entry))
             self._holds(entry, named(self.profile, rows[key]))
+        return changed
 
     def _where(self, entry: Entry) -> str:
         return f"{self.plan.path.name}: record {key_digest(unpacked_key(entry))}"
+
+
+def stored_anew(
+    database: Database,
+    connection: Connection,
+    key: tuple[Any, ...],
+    stored: dict[str, Any],
+    changes: dict[str, Any],
+) -> bool:
+    """Write to the record if it still is as it was read; False when it is another by now.
+
+    A lock keeps it so where the database has row locks; a trigger may still change it.
+
+    Raises:
+        PlanError: the database changed several rows, or none although the record is as it was.
+    """
+    changed = database.update(connection, key, stored, changes)
+    if changed > 1:
+        raise PlanError(f"{changed} rows changed instead of one", where=key_digest(key))
+    if changed == 0:
+        now = database.fetch(connection, [key]).get(key)
+        if now is not None and named(database.profile, now) == stored:
+            raise PlanError(
+                "the database does not find the record by what it holds", where=key_digest(key)
+            )
+    return changed == 1
 
 
 def named(profile: Profile, cells: Sequence[Any]) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mssql
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.elements import ColumnElement
 
+from opsproof.signatures import conditions
 from opsproof.signatures.errors import ProfileError, SourceError
 from opsproof.signatures.model import key_text
 from opsproof.signatures.profile import Profile
@@ -175,32 +175,22 @@ class Database:
         before: Mapping[str, Any],
         changes: Mapping[str, Any],
     ) -> int:
-        """Write ``changes`` to the record if it still holds ``before``; the number of rows changed."""
-        conditions = [self._is(key), *(self._holds(name, value) for name, value in before.items())]
-        values = {self.table.c[name]: self.bound(name, value) for name, value in changes.items()}
-        statement = sa.update(self.table).where(*conditions).values(values)
-        return int(connection.execute(statement).rowcount)
+        """Write ``changes`` to the record if it still holds ``before``; the number of rows changed.
 
-    def _holds(self, name: str, value: Any) -> ColumnElement[bool]:
-        """Whether a column holds exactly this: by its bytes where it is text, whatever the collation.
-
-        SQL Server compares without regard to case, width or trailing blanks as its collation wants,
-        and lets its old text, ntext and image take part in no comparison.
+        ``before`` are cells as the driver gave them; :mod:`conditions` says which cannot be asked for.
         """
-        column: ColumnElement[Any] = self.table.c[name]
-        if value is None:
-            return column.is_(None)
-        kind = self._types[name]
-        if isinstance(value, str) and isinstance(kind, sa.String):
-            if self.dialect == "mssql":
-                column = sa.cast(sa.cast(column, mssql.NVARCHAR(None)), _bytes())
-                value = value.encode("utf-16-le", "surrogatepass")
-            else:
-                column = sa.collate(column, "BINARY" if self.dialect == "sqlite" else "C")
-        elif isinstance(kind, mssql.IMAGE):
-            column = sa.cast(column, _bytes())
-        holds: ColumnElement[bool] = column == value
-        return holds
+        held = (
+            conditions.holds(self.dialect, self.table.c[name], self._types[name], value)
+            for name, value in before.items()
+            if name not in self.profile.key
+        )
+        values = {self.table.c[name]: self.bound(name, value) for name, value in changes.items()}
+        statement = (
+            sa.update(self.table)
+            .where(self._is(key), *(one for one in held if one is not None))
+            .values(values)
+        )
+        return int(connection.execute(statement).rowcount)
 
     def bound(self, column: str, value: Any) -> Any:
         """A value as the driver wants it: times as such, except where the column holds text."""
@@ -346,10 +336,6 @@ def _fits(kind: Any, value: Any, text: str) -> bool:
         finite = isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < 38
         return finite or not isinstance(value, (str, Decimal))
     return len(text) <= _LONGEST_KEY and "\0" not in text
-
-
-def _bytes() -> mssql.VARBINARY:
-    return mssql.VARBINARY("max")  # type: ignore[no-untyped-call]  # it has no annotations
 
 
 def _name(name: str) -> quoted_name:

@@ -15,10 +15,19 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy.engine import Connection
 
 from opsproof.evidence.canonical import canonical_line
 from opsproof.evidence.files import append_durably, locked
-from opsproof.signatures.apply import BATCH, Point, Result, chunks, named, unpacked_key
+from opsproof.signatures.apply import (
+    BATCH,
+    Point,
+    Result,
+    chunks,
+    named,
+    stored_anew,
+    unpacked_key,
+)
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.images import read_images
@@ -89,9 +98,10 @@ class Rollback:
                     already += 1
                 elif now is None or state != row["after_sha256"]:
                     left.append(key_digest(key))
-                else:
-                    self._put_back(connection, key, now, row)
+                elif self._put_back(connection, key, now, row):
                     written += 1
+                else:
+                    left.append(key_digest(key))
             self.at("updated")
         self.at("committed")
         result.written += written
@@ -102,14 +112,16 @@ class Rollback:
         self.at("journalled")
 
     def _put_back(
-        self, connection: Any, key: tuple[Any, ...], now: dict[str, Any], row: dict[str, Any]
-    ) -> None:
+        self, connection: Connection, key: tuple[Any, ...], now: dict[str, Any], row: dict[str, Any]
+    ) -> bool:
+        """False when the record changed since it was read."""
         before = {name: unpacked(value) for name, value in row["before"].items()}
-        current = {name: now[name] for name in before}
-        changed = self.database.update(connection, key, current, before)
+        if not stored_anew(self.database, connection, key, now, before):
+            return False
         [cells] = self.database.fetch(connection, [key]).values()
-        if changed != 1 or image_digest(named(self.profile, cells)) != row["before_sha256"]:
+        if image_digest(named(self.profile, cells)) != row["before_sha256"]:
             raise PlanError("a record did not become what it was", where=key_digest(key))
+        return True
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:
