@@ -27,6 +27,7 @@ from opsproof.collection.home import Store
 from opsproof.collection.look import Channel, read_look
 from opsproof.collection.model import DataSource, State
 from opsproof.collection.pack import pack_command, pack_script, read_pack
+from opsproof.collection.plan import _is_below
 from opsproof.collection.role import Brought, bring
 from opsproof.collection.role import seen as both_answers
 from opsproof.errors import IncompleteError
@@ -175,6 +176,52 @@ def test_a_cut_transfer_is_noticed_and_tried_again(lab: Collector) -> None:
     brought = lab.collect()
     assert (brought.retries, brought.parts_failed, brought.parts_fetched) == (2, 0, 1)
     assert not brought.left
+
+
+def test_a_log_that_was_removed_before_it_came_whole_is_told(lab: Collector) -> None:
+    """Whoever deletes today's log takes what was written since the last collection."""
+    complete, written = (f"{IIS}\\W3SVC{number}\\u_ex261122.log" for number in (1, 2))
+    lab.collect()
+    lab.clock.forward(hours=25)
+    lab.host.files.write(f"{IIS}\\W3SVC1\\u_ex261123.log", web_log("23", 3, lab.clock))
+    lab.host.files.write(written, web_log("23", 3, lab.clock), append=True)
+    lab.collect()
+    assert not lab.plan.gone
+    # A housekeeping script clears away what is complete, a thief what is not.
+    lab.host.files.remove(complete)
+    lab.host.files.remove(written)
+    lab.clock.forward(hours=25)
+    lab.collect()
+    assert lab.plan.gone == (written.lower(),)
+    assert lab.look().gone == ()
+
+
+@pytest.mark.parametrize("hidden", ["folder", "refused"])
+def test_what_nobody_could_list_is_not_gone(lab: Collector, hidden: str) -> None:
+    lab.collect()
+    lab.clock.forward(hours=1)
+    if hidden == "folder":
+        lab.host.files.rmtree(f"{IIS}\\W3SVC1")
+        lab.host.files.rmtree(f"{IIS}\\W3SVC2")
+        lab.host.files.rmtree(IIS)
+    else:
+        lab.host.accounts.create_user("joe", "x")
+        lab.user = "joe"
+    assert lab.look().gone == ()
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "below"),
+    [
+        ("%SystemDrive%\\inetpub\\logs\\LogFiles", "c:\\inetpub\\logs\\logfiles\\w3svc1\\a.log", True),
+        ("D:\\Sign\\", "d:\\sign\\a.csv", True),
+        ("D:\\Sign", "d:\\signatures\\a.csv", False),
+        ("D:\\Sign", "e:\\d:\\sign\\a.csv", False),
+        ("%SystemRoot%\\System32\\LogFiles\\HTTPERR", "c:\\windows\\system32\\logfiles\\other\\a.log", False),
+    ],
+)  # fmt: skip
+def test_which_folder_a_file_is_in(folder: str, path: str, below: bool) -> None:
+    assert _is_below(path, folder) is below
 
 
 def test_what_was_planned_and_never_packed_is_no_empty_log(lab: Collector) -> None:

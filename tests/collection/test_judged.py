@@ -92,6 +92,12 @@ def cut_short(lab: Collector) -> None:
     lab.broken = 99
 
 
+def removed(lab: Collector) -> None:
+    lab.collect()
+    lab.clock.forward(hours=1)
+    lab.host.files.remove(f"{IIS}\\W3SVC1\\u_ex261122.log")
+
+
 def test_a_whole_collection_is_green(lab: Collector) -> None:
     assert len(CONTROLS) > 3
     assert red(lab) == set()
@@ -105,6 +111,7 @@ def test_a_whole_collection_is_green(lab: Collector) -> None:
         (damaged, {"LOG-CHANNEL-001", "LOG-RETENTION-001"}),
         (locked, {"LOG-FILES-001"}),
         (gone, {"LOG-SOURCE-001"}),
+        (removed, {"LOG-GONE-001"}),
         (cut_short, {"LOG-CHANNEL-001", "LOG-FILES-001"}),
     ],
 )

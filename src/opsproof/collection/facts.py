@@ -115,6 +115,7 @@ def _host(
         http_errors_logged=look.httperr,
         sources=(*map(_source, folders), *_hidden(look)),
         unchanged=plan.unchanged + (len(left) - len(real) if left is not None else 0),
+        gone=plan.gone[:LISTED],
         left_count=None if left is None else len(real),
         left=None if left is None else tuple(_left(one) for one in real[:LISTED]),
         file_count=None if brought is None else len(brought.staged),

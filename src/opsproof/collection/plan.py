@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ntpath
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -25,6 +26,9 @@ _RESERVE = 256 << 20
 
 _PACKED_PERCENT = 30
 """What the cabinets of logs take at most; text and event logs compress to a tenth and less."""
+
+_STILL_WRITTEN = timedelta(days=1)
+"""A log that was written this long before a collection may have been written after it."""
 
 _ALWAYS_OPEN = (Kind.IIS, Kind.HTTPERR, Kind.DATA)
 
@@ -58,13 +62,15 @@ class Home(Record, frozen=True, kw_only=True):
 class Plan(Record, frozen=True, kw_only=True):
     """Parts to pack, each a list of items; ``left`` is what cannot be packed, and why.
 
-    ``unchanged`` counts files that are at home as they are.
+    ``unchanged`` counts files that are at home as they are; ``gone`` are the paths of those that were
+    still written when the host was last collected from, and are not there any more.
     """
 
     until: str
     parts: tuple[tuple[Item, ...], ...]
     left: tuple[tuple[Item, State], ...] = ()
     unchanged: int = 0
+    gone: tuple[str, ...] = ()
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -104,7 +110,36 @@ def make_plan(
         parts=tuple(parts),
         left=tuple(left),
         unchanged=unchanged,
+        gone=tuple(_gone(listed, home)),
     )
+
+
+def _gone(listed: Iterable[Listed], home: Home) -> list[str]:
+    """Logs that somebody removed, or renamed, with what was written after the last collection.
+
+    Told for a day: after that the last collection is too late for it.
+    """
+    ends = [*home.channels.values(), *(known.until for known in home.files.values())]
+    if not ends:
+        return []
+    written = moment(max(ends)) - _STILL_WRITTEN
+    looked = [
+        one for one in listed if one.folder.kind in _ALWAYS_OPEN and one.state is State.COLLECTED
+    ]
+    there = {found.path.lower() for one in looked for found in one.files}
+    return sorted(
+        path
+        for path, known in home.files.items()
+        if path not in there
+        and moment(known.modified) >= written
+        and any(_is_below(path, one.folder.path) for one in looked)
+    )
+
+
+def _is_below(path: str, folder: str) -> bool:
+    """Whether a lower-case path is in a folder, which may begin with a variable for its drive."""
+    below = re.sub(r"^%[^%]+%", "", folder.lower()).rstrip("\\") + "\\"
+    return below in path if folder.startswith("%") else path.startswith(below)
 
 
 def _channels(look: Look, home: Home, horizon: str) -> list[Item]:

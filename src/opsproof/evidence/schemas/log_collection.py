@@ -83,6 +83,7 @@ class HostFacts(Record, frozen=True, kw_only=True):
 
     ``collecting_since``: from then on everything came home that could; ``covered_days`` ago.
     ``central_logging`` is None where IIS does not tell. ``unchanged`` files were at home already.
+    ``gone`` were still written when the host was last collected from, and are not there any more.
     ``leftover``: an earlier collection was cut off and had left its folder on the host.
     """
 
@@ -98,6 +99,7 @@ class HostFacts(Record, frozen=True, kw_only=True):
     http_errors_logged: bool
     sources: tuple[LogSource, ...]
     unchanged: int
+    gone: tuple[str, ...]
     left_count: int | None
     left: tuple[LeftLog, ...] | None
     file_count: int | None
