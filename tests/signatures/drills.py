@@ -13,11 +13,11 @@ from tests.signatures.conftest import NOW
 from opsproof.signatures import basedata, simulate
 from opsproof.signatures.algorithms import Algorithm
 from opsproof.signatures.analyse import Analysis, Job, analyse
-from opsproof.signatures.lab import Signer
+from opsproof.signatures.lab import Lab, Signer
 from opsproof.signatures.model import Diagnosis
 from opsproof.signatures.plan import Plan, make_plan
 from opsproof.signatures.signing import Signed
-from opsproof.signatures.simulate import Drill, Lab
+from opsproof.signatures.simulate import Drill
 from opsproof.signatures.workbook import Workbook
 
 SHAPES = [

@@ -68,6 +68,27 @@ class Signer:
         return self.scheme or _DEFAULT[self.key.family]
 
 
+@dataclass(frozen=True)
+class Lab:
+    """Everyone who signs in a drill. ``good`` sign rightly, the others at the wrong time."""
+
+    family: str
+    ca: Signer
+    good: tuple[Signer, ...]
+    expired: Signer
+    future: Signer
+    revoked: Signer
+    untrusted: Signer
+    approver: Signer
+    revoked_at: datetime
+    now: datetime
+
+    @property
+    def certificates(self) -> list[Signer]:
+        """All signers whose certificates are at hand, the untrusted one too."""
+        return [*self.good, self.expired, self.future, self.revoked, self.untrusted]
+
+
 def new_key(family: str, *, bits: int = 2048) -> LabKey:
     """A fresh key; ``bits`` is the RSA modulus's length. SM2 needs the library."""
     if family == "sm2":
