@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench.memory import Memory
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 _SIGMA = DATA / "sigma" / "rules"
@@ -206,6 +207,20 @@ def run(case: str, *arguments: str) -> dict[str, Any]:
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
+
+
+def watched(case: str, *arguments: str) -> dict[str, Any]:
+    """One case in a process of its own; ``megabytes`` is what all its processes together held."""
+    command = [sys.executable, "-m", "bench.logs.cases", case, *arguments]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,
+        Memory(process.pid) as memory,
+    ):
+        told, _ = process.communicate()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    result: dict[str, Any] = json.loads(told)
+    return {**result, "megabytes": memory.peak}
 
 
 def main_case(name: str, *arguments: str) -> None:

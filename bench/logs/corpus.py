@@ -235,6 +235,27 @@ def write_web(path: Path, megabytes: int, seed: int = 1) -> int:
     return lines
 
 
+def write_scan(path: Path, megabytes: int) -> int:
+    """A W3C log in which every line has a path, a query, a client, an agent, a referrer and a time
+    taken of its own, and nothing was found: 20 lines a second. Returns its lines.
+    """
+    size = lines = 0
+    with path.open("wb") as file:
+        size += file.write(f"#Fields: {_FIELDS}\r\n".encode())
+        while size < megabytes * 1_000_000:
+            part = []
+            for number in range(lines, lines + 20_000):
+                moment = _START + timedelta(seconds=number // 20)
+                part.append(
+                    f"{moment:%Y-%m-%d %H:%M:%S} 10.0.0.5 GET /{number:x}.php id={number} 443 - "
+                    f"2001:db8::{number >> 16:x}:{number & 0xFFFF:x} agent/{number:x} "
+                    f"https://{number:x}.example/ 404 0 2 {number}\r\n"
+                )
+            lines += 20_000
+            size += file.write("".join(part).encode())
+    return lines
+
+
 def _request(source: random.Random, moment: datetime, paths: list[str], clients: list[str]) -> str:
     draw = source.random()
     path, query, status = source.choice(paths), "-", "200 0 0"

@@ -11,15 +11,13 @@ makes the workers fresh interpreters, which share less memory than copies do: th
 from __future__ import annotations
 
 import argparse
-import itertools
-import os
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.memory import Memory
 from bench.signatures.tables import repeated
 from bench.signatures.verify_bench import cpu, openssl_script, plain_loop
 
@@ -29,53 +27,6 @@ from opsproof.signatures.workbook import Workbook
 from opsproof.workers import cores
 
 MOST_MB = 400
-
-
-class Memory:
-    """What this process and all below it hold, looked at all the time; ``peak`` in MB."""
-
-    def __init__(self) -> None:
-        """Not yet looking."""
-        self.peak = 0.0
-        self.processes = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> Memory:
-        """Begin to look."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """One last look."""
-        self._stop.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._stop.wait(0.5):
-            sizes = [_pss_kb(process) for process in _family(os.getpid())]
-            self.peak = max(self.peak, sum(sizes) * 1024 / 1e6)
-            self.processes = max(self.processes, len(sizes))
-
-
-def _family(process: int) -> list[int]:
-    """A process and all its descendants."""
-    try:
-        texts = [
-            (task / "children").read_text() for task in Path(f"/proc/{process}/task").iterdir()
-        ]
-    except OSError:
-        return [process]
-    below = [int(word) for text in texts for word in text.split()]
-    return [process, *itertools.chain.from_iterable(map(_family, below))]
-
-
-def _pss_kb(process: int) -> int:
-    try:
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 def progress(begun: float) -> Callable[[int, int], None]:
