@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections import Counter
 from dataclasses import replace
@@ -9,10 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.logs.test_parts import WHOLE
 
 from opsproof.evidence.canonical import canonical
-from opsproof.logs import traffic
+from opsproof.logs import aside, counts, traffic
 from opsproof.logs.audit import audit
 from opsproof.logs.model import Count, Traffic
 from opsproof.logs.rules.load import compile_texts
@@ -69,7 +72,7 @@ def test_everything_is_counted_as_plain_counting_does(tmp_path: Path) -> None:
     assert (found.slow, found.slow_paths) == (len(slow), top([row[3] for row in slow]))
     assert found.slowest_ms == 61_000
     assert found.sent_bytes == sum(int(row[6]) for row in rows if row[6] != "-")
-    assert (found.received_bytes, found.complete) == (0, True)
+    assert found.received_bytes == 0
 
 
 def test_parts_and_time_limits_count_the_same_requests(tmp_path: Path) -> None:
@@ -81,16 +84,34 @@ def test_parts_and_time_limits_count_the_same_requests(tmp_path: Path) -> None:
     )
 
 
-def test_too_many_names_are_let_go_and_that_is_said(
+def test_lists_are_exact_however_many_names_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(traffic, "MOST_NAMES", 20)
-    rows = lines()
-    found = told(tmp_path, rows)
-    assert not found.complete
-    assert found.requests == len(rows)
-    assert found.paths <= 20 < len({row[3] for row in rows})
-    assert found.top_paths[0] == top([row[3] for row in rows])[0]
+    rows = lines(600)
+    whole = canonical(told(tmp_path, rows))
+    monkeypatch.setattr(counts, "_FULL", 1500)
+    monkeypatch.setattr(counts, "_TEXT", 64)
+    assert canonical(told(tmp_path, rows)) == whole
+    assert canonical(told(tmp_path, rows, part_bytes=9_000)) == whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.text("ab\u00e9\ud800", max_size=3), max_size=12), max_size=8))
+def test_names_are_counted_as_a_counter_counts_them(parts: list[list[str]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counts, "_FULL", 700)
+        patch.setattr(aside, "STEP", 3)
+        patch.setattr(aside, "_KEPT", 9)
+        patch.setattr(aside, "_RUN", 200)
+        together = counts.Names()
+        for part in parts:
+            names = counts.Names()
+            names.add((name, 1) for name in part)
+            together.merge(pickle.loads(pickle.dumps(names)))  # noqa: S301 - our own
+        expected = Counter(name for part in parts for name in part)
+        ordered = sorted(expected.items(), key=lambda pair: (-pair[1], pair[0]))
+        for most in (3, 50):
+            assert together.result(most) == (len(expected), ordered[:most])
 
 
 def test_where_no_web_log_is_read_nothing_is_said(tmp_path: Path) -> None:

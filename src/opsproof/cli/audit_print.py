@@ -101,7 +101,6 @@ def _traffic(traffic: Traffic | None) -> list[str]:
     """What the web logs say apart from rules, in a few lines."""
     if traffic is None:
         return []
-    least = "" if traffic.complete else "at least "
     listed = {
         "paths": traffic.top_paths,
         "clients": traffic.top_clients,
@@ -110,8 +109,8 @@ def _traffic(traffic: Traffic | None) -> list[str]:
         "slow": traffic.slow_paths,
     }
     return [
-        f"web: {traffic.requests} requests of {least}{traffic.clients} clients for "
-        f"{least}{traffic.paths} paths; {_named(traffic.classes)}; {_named(traffic.methods)}",
+        f"web: {traffic.requests} requests of {traffic.clients} clients for "
+        f"{traffic.paths} paths; {_named(traffic.classes)}; {_named(traffic.methods)}",
         f"web: {traffic.sent_bytes} bytes sent, {traffic.received_bytes} received; "
         f"{traffic.slow} slow requests, the slowest took {traffic.slowest_ms} ms",
         *(f"web: {name}: {_named(counts[:5])}" for name, counts in listed.items() if counts),

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from opsproof.logs import times
 from opsproof.logs.cluster import Cluster, examined_on
 from opsproof.logs.files import READERS, Identity, LogFile, collected, identify
-from opsproof.logs.gaps import GapFinder
+from opsproof.logs.gaps import MOST_LOGS, GapFinder
 from opsproof.logs.model import AuditReport, Counts, Gap, Kind, Source, Unreadable
 from opsproof.logs.nothing import why_nothing
 from opsproof.logs.options import Limits, Options
@@ -208,6 +208,9 @@ class _Run:
         name, identity = known.file.name, known.identity
         for damage in notes.damage:
             self._damage(name, identity.sha256, damage)
+        if self._finder.crowded:
+            what = f"it is of over {MOST_LOGS} computers and channels: in the others no gaps were sought"
+            self._damage(name, identity.sha256, Damage(what))
         if notes.more:
             self._damage(name, identity.sha256, Damage(f"{notes.more} more places like these"))
         if identity.kind is not Kind.UNKNOWN or not identity.size:
@@ -261,10 +264,12 @@ class _Run:
         """The report of all files."""
         options = self._options
         hits, ran, not_run = self._collector.result()
-        summary = self._summary.result()
+        summary, more = self._summary.result(), self._summary.more_cleared
         accepted = self._collector.suppressions
         gaps = tuple(
-            gap for gap in self._finder.result(summary.log_cleared) if not accepted.accepts(gap)
+            gap
+            for gap in self._finder.result(summary.log_cleared, more)
+            if not accepted.accepts(gap)
         )
         suppressed = accepted.result()
         sources = sorted(self._sources, key=lambda one: (one.file, one.sha256))

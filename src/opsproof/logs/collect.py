@@ -45,6 +45,14 @@ class Collector:
         self._channels: set[str] = set()
         self._fields: dict[str, set[str]] = defaultdict(set)
         self._store = Store(needed(rules))
+        self._asked_fields = frozenset(
+            {atom.field for atom in rules.atoms}.union(
+                *(map(str.lower, rule.fields) for rule in rules.rules)
+            )
+        )
+        self._asked_channels = frozenset(
+            name.lower() for rule in rules.rules for name in rule.needs.channels
+        )
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -97,9 +105,11 @@ class Collector:
         kind, channel = table.columns.get("_kind"), table.columns.get("channel")
         kinds = kinds_of(kind.values if kind is not None else ())
         self._kinds.update(kinds)
+        # Only what rules ask for: a file may be made of any number of fields and channels.
         for one in kinds:
-            self._fields[one].update(table.columns)
-        self._channels.update(name.lower() for name in (channel.occurring() if channel else ()))
+            self._fields[one] |= self._asked_fields & table.columns.keys()
+        found = {name.lower() for name in (channel.occurring() if channel else ())}
+        self._channels |= self._asked_channels & found
         self._seen += table.size
 
     def add(self, rule: Rule, table: Table, rows: Ints) -> None:

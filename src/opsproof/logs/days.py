@@ -45,6 +45,10 @@ _LOG_FOLDERS: Final = re.compile(
 
 _MOST_DAYS: Final = 400
 _DAY: Final = 86_400_000_000
+_FIRST: Final = 20 * 365 * _DAY
+_LAST: Final = 130 * 366 * _DAY
+"""Times from about 1990 to 2100; there is no Windows log of others, but a file may hold any."""
+
 _LONGER_THAN_A_DAY: Final = 26 * 3_600_000_000
 _NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -91,6 +95,9 @@ class Days:
         place, folder = place_of(file), folder_of(file)
         if computer:
             self._computers[place].add(computer.lower())
+        moments = moments[(moments >= _FIRST) & (moments < _LAST)]
+        if not len(moments):
+            return
         low, high = int(moments.min()) // _DAY, int(moments.max()) // _DAY
         days = [low] if low == high else np.unique(moments // _DAY).tolist()
         for day in days:

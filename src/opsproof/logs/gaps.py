@@ -17,6 +17,9 @@ from opsproof.logs.table import Longs, Table
 BACKWARDS: Final = 60_000_000
 """Microseconds that a log's time may go back: records of several threads are not in strict order."""
 
+MOST_LOGS: Final = 1000
+"""Computers and channels that one file may speak of; more are none of a log that anybody writes."""
+
 _Log: TypeAlias = tuple[str, str]
 """The computer that wrote a log, and the channel. Channels are called alike on all computers."""
 
@@ -105,14 +108,19 @@ class GapFinder:
     _block: int | None = None
     _waiting: dict[_Log, list[tuple[Longs, Longs]]] = field(default_factory=dict)
     _oldest: dict[_Log, tuple[int, str, str]] = field(default_factory=dict)
+    _followed: set[_Log] = field(default_factory=set)
     days: Days = field(default_factory=Days)
+    crowded: bool = False
+    """Whether the file at hand is of more logs than are looked at."""
 
     def add(self, table: Table, file: str, sha256: str) -> None:
         """The next batch of the file."""
         if table.block is None or table.block != self._block:
             self._flush()
         self._block = table.block
-        for log, rows in _by_log(table):
+        for log, rows in sorted(_by_log(table), key=lambda pair: int(pair[1][0])):
+            if not self._follows(log):
+                continue
             ids, moments = table.record_ids[rows], table.times[rows]
             self._waiting.setdefault(log, []).append((ids, moments))
             known = moments[moments != times.UNKNOWN]
@@ -122,6 +130,15 @@ class GapFinder:
                 self.days.seen(file, computer, known)
                 key = (computer or folder_of(file), channel)
                 self._oldest[key] = min(self._oldest.get(key, oldest), oldest)
+
+    def _follows(self, log: _Log) -> bool:
+        """Whether the order of a log's records is looked at: of the first logs of a file it is."""
+        if log not in self._followed:
+            if len(self._followed) >= MOST_LOGS:
+                self.crowded = True
+                return False
+            self._followed.add(log)
+        return True
 
     def _flush(self) -> None:
         """Put the records that wait for the rest of their block in order."""
@@ -137,8 +154,10 @@ class GapFinder:
     def merge(self, other: GapFinder) -> None:
         """Take a later part of the same file, or of the next ones."""
         other._flush()
+        self.crowded |= other.crowded
         for log, order in other._orders.items():
-            self._orders.setdefault(log, _Order()).merge(order)
+            if self._follows(log):
+                self._orders.setdefault(log, _Order()).merge(order)
         for key, oldest in other._oldest.items():
             self._oldest[key] = min(self._oldest.get(key, oldest), oldest)
         self.days.merge(other.days)
@@ -166,6 +185,8 @@ class GapFinder:
                 )
                 self._gap("time-backwards", file, sha256, channel, detail)
         self._orders.clear()
+        self._followed.clear()
+        self.crowded = False
 
     def _renamed(self, file: str, sha256: str) -> None:
         """A log that another computer goes on with, id by id: it was renamed, or joined a domain."""
@@ -184,12 +205,16 @@ class GapFinder:
                     )
                     self._gap("computer-renamed", file, sha256, channel, detail)
 
-    def result(self, cleared: tuple[Cleared, ...]) -> tuple[Gap, ...]:
-        """All gaps, sorted."""
+    def result(self, cleared: tuple[Cleared, ...], more: int = 0) -> tuple[Gap, ...]:
+        """All gaps, sorted. Logs were cleared ``more`` times than are listed."""
         for one in cleared:
             who = f" by {one.account}" if one.account else ""
             detail = f"the log was cleared{who}: what it held before is gone"
             self._gap("log-cleared", one.file, one.sha256, one.channel, detail, one.time)
+        if more:
+            last = cleared[-1]
+            detail = f"logs were cleared {more} more times"
+            self._gap("log-cleared", last.file, last.sha256, last.channel, detail)
         self.gaps += self.days.result()
         self._short_retention()
         return tuple(

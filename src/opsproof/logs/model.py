@@ -214,9 +214,7 @@ class Traffic(Record, frozen=True, kw_only=True):
     """What the web logs say apart from rules. Times in milliseconds, lists with the most first.
 
     ``clients`` and ``paths`` are how many there are; ``failed_paths`` those answered with 5xx,
-    ``missed_paths`` with 404; ``slow`` requests took five seconds or more. ``complete`` is False
-    where there were too many distinct names to keep: then those two are lower bounds, and the lists
-    may be counted too low.
+    ``missed_paths`` with 404; ``slow`` requests took five seconds or more.
     """
 
     requests: int
@@ -235,7 +233,6 @@ class Traffic(Record, frozen=True, kw_only=True):
     slowest_ms: int | str
     sent_bytes: int | str
     received_bytes: int | str
-    complete: bool
 
 
 class Cleared(Record, frozen=True, kw_only=True):

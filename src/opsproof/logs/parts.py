@@ -28,6 +28,9 @@ from opsproof.logs.suppress import Suppressions
 from opsproof.logs.table import Mask, Table
 from opsproof.logs.traffic import TrafficCounter, numbers
 
+MOST_CHANNELS = 1000
+"""Channels of one file that are named."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -47,15 +50,21 @@ class Tally:
         if len(known):
             self._stretch(int(known.min()), int(known.max()))
         column = table.columns.get("channel")
-        self.channels.update({table.channel} if column is None else column.occurring())
+        self._name({table.channel} if column is None else column.occurring())
 
     def merge(self, other: Tally) -> None:
         """Take what another part of the file was."""
         self.records += other.records
         self.filtered += other.filtered
-        self.channels |= other.channels
+        self._name(other.channels)
         if other.first is not None and other.last is not None:
             self._stretch(other.first, other.last)
+
+    def _name(self, channels: set[str]) -> None:
+        """Keep the first ones by name: a file may be made to speak of any number."""
+        self.channels |= channels
+        if len(self.channels) > MOST_CHANNELS:
+            self.channels = set(sorted(self.channels)[:MOST_CHANNELS])
 
     @property
     def span(self) -> int:

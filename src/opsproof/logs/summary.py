@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from opsproof.logs import times
+from opsproof.logs.counts import Names
 from opsproof.logs.model import Cleared, Count, EventCount, Logons, Summary, exact
 from opsproof.logs.table import Column, Ints, Mask, Table
 
@@ -32,6 +33,9 @@ WANTED: Final = frozenset(
 MOST: Final = 20
 """Rows of each list."""
 
+MOST_CLEARED: Final = 1000
+"""Times that a log was cleared which are listed; all are counted."""
+
 _CLEARED: Final = {"1102": "security", "104": "system"}
 
 
@@ -41,10 +45,8 @@ class Summarizer:
     def __init__(self) -> None:
         """Nothing counted yet."""
         self._levels: Counter[str] = Counter()
-        self._events: Counter[tuple[str, int]] = Counter()
-        self._accounts: Counter[str] = Counter()
-        self._sources: Counter[str] = Counter()
-        self._failed = 0
+        self._events, self._accounts, self._sources = Names(), Names(), Names()
+        self._failed = self._more_cleared = 0
         self._cleared: list[Cleared] = []
 
     def add(self, table: Table, inside: Mask, file: str, sha256: str) -> None:
@@ -62,11 +64,13 @@ class Summarizer:
     def merge(self, other: Summarizer) -> None:
         """Add what another part of the audit counted."""
         self._levels += other._levels
-        self._events += other._events
-        self._accounts += other._accounts
-        self._sources += other._sources
+        self._events.merge(other._events)
+        self._accounts.merge(other._accounts)
+        self._sources.merge(other._sources)
         self._failed += other._failed
-        self._cleared += other._cleared
+        room = MOST_CLEARED - len(self._cleared)
+        self._more_cleared += other._more_cleared + len(other._cleared[room:])
+        self._cleared += other._cleared[:room]
 
     def result(self) -> Summary:
         """The summary of everything counted so far."""
@@ -74,8 +78,9 @@ class Summarizer:
             critical=self._levels["1"],
             errors=self._levels["2"],
             top=tuple(
-                EventCount(provider=provider, event_id=event, count=count)
-                for (provider, event), count in _most(self._events)
+                EventCount(provider=provider, event_id=int(event), count=count)
+                for name, count in self._events.result(MOST)[1]
+                for provider, _, event in [name.rpartition("\0")]
             ),
             failed_logons=Logons(
                 total=self._failed,
@@ -99,7 +104,7 @@ class Summarizer:
             self._levels[level] += len(rows)
             for (provider, event), count in _kinds(table, rows, "provider_name", "eventid"):
                 number = int(event) if event and event.isdecimal() else 0
-                self._events[provider or "", number] += count
+                self._events.add([(f"{provider or ''}\0{number:020}", count)])
 
     def _failed_logons(self, table: Table, rows: Ints) -> None:
         fields = ("channel", "targetusername", "targetdomainname", "ipaddress", "workstationname")
@@ -107,12 +112,20 @@ class Summarizer:
             if (channel or "").lower() == "security":
                 account = name or "-"
                 known = domain not in {None, "", "-"}
-                self._accounts[f"{domain}\\{account}" if known else account] += count
+                self._accounts.add([(f"{domain}\\{account}" if known else account, count)])
                 source = station if address in {None, "", "-"} else address
-                self._sources[source or "-"] += count
+                self._sources.add([(source or "-", count)])
                 self._failed += count
 
+    @property
+    def more_cleared(self) -> int:
+        """How many more times a log was cleared than are listed."""
+        return self._more_cleared
+
     def _clear(self, table: Table, row: int, file: str, sha256: str) -> None:
+        if len(self._cleared) == MOST_CLEARED:
+            self._more_cleared += 1
+            return
         place = table.place(row)
         # Security 1102 names only its own log; System 104 names the cleared one in "Channel", which
         # is a field of its data and therefore not System's own Channel.
@@ -152,10 +165,5 @@ def _rows(column: Column, value: str, inside: Mask) -> Ints:
     return kept
 
 
-def _most(counter: Counter[tuple[str, int]]) -> list[tuple[tuple[str, int], int]]:
-    return sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST]
-
-
-def _counts(counter: Counter[str]) -> tuple[Count, ...]:
-    ordered = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST]
-    return tuple(Count(name=name, count=count) for name, count in ordered)
+def _counts(names: Names) -> tuple[Count, ...]:
+    return tuple(Count(name=name, count=count) for name, count in names.result(MOST)[1])

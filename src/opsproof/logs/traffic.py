@@ -1,8 +1,7 @@
 """What web logs say apart from rules: how many requests, of what, by whom, with what outcome.
 
-Everything is counted by the numbers of distinct values, so it costs little beside reading. Numbers
-of requests are exact. Lists of names (paths, clients) are exact too up to :data:`MOST_NAMES` distinct
-ones in a part of the logs; beyond that the rarest are let go, and the report says so.
+Everything is counted by the numbers of distinct values, so it costs little beside reading. All of it
+is exact, however many paths and clients there are (:mod:`opsproof.logs.counts`).
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
 
 from opsproof.logs import times
 from opsproof.logs.atoms import number
+from opsproof.logs.counts import Names
 from opsproof.logs.model import Count, Traffic, exact
 from opsproof.logs.parsed import Parsed
 from opsproof.logs.redact import text
@@ -42,9 +41,6 @@ SLOW: Final = 5000
 MOST: Final = 20
 """Rows of each list."""
 
-MOST_NAMES: Final = 1 << 17
-"""Distinct names that a list is made from."""
-
 _MOST: Final = 1 << 62
 
 _DAY: Final = 86_400_000_000
@@ -59,6 +55,7 @@ class TrafficCounter:
         self._requests = self._slow = 0
         self._days: Counter[int] = Counter()
         self._statuses, self._methods = _Names(), _Names()
+        self._classes = _Names(_class)
         self._clients, self._paths = _Names(), _Names()
         self._failed, self._missed, self._slow_paths = _Names(), _Names(), _Names()
         self._slowest = 0
@@ -80,6 +77,7 @@ class TrafficCounter:
         dense = _Dense(table, None if every else inside)
         for name, counted in (
             ("sc-status", self._statuses),
+            ("sc-status", self._classes),
             ("cs-method", self._methods),
             ("c-ip", self._clients),
             ("cs-uri-stem", self._paths),
@@ -98,7 +96,8 @@ class TrafficCounter:
         self._requests += other._requests
         self._slow += other._slow
         self._slowest = max(self._slowest, other._slowest)
-        self._days += other._days
+        self._days.update(other._days)
+        self._latest_days()
         for name, total in other._bytes.items():
             self._bytes[name] += total
         for name, counted in vars(self).items():
@@ -109,30 +108,33 @@ class TrafficCounter:
         """What was counted so far; None where there is no web log."""
         if not self._requests:
             return None
-        statuses = self._statuses.every()
+        clients, top_clients = self._clients.result()
+        paths, top_paths = self._paths.result(_shown)
         return Traffic(
             requests=self._requests,
-            statuses=_counts(statuses),
-            classes=_counts(_classes(statuses)),
-            methods=_counts(self._methods.every()),
+            statuses=self._statuses.result()[1],
+            classes=self._classes.result()[1],
+            methods=self._methods.result()[1],
             days=tuple(
                 Count(name=_day(day), count=count) for day, count in sorted(self._days.items())
             )[-_MOST_DAYS:],
-            clients=len(self._clients.every()),
-            paths=len(self._paths.every()),
-            top_clients=_counts(self._clients.every()),
-            top_paths=_counts(self._paths.every(), shown=_shown),
-            failed_paths=_counts(self._failed.every(), shown=_shown),
-            missed_paths=_counts(self._missed.every(), shown=_shown),
+            clients=clients,
+            paths=paths,
+            top_clients=top_clients,
+            top_paths=top_paths,
+            failed_paths=self._failed.result(_shown)[1],
+            missed_paths=self._missed.result(_shown)[1],
             slow=self._slow,
-            slow_paths=_counts(self._slow_paths.every(), shown=_shown),
+            slow_paths=self._slow_paths.result(_shown)[1],
             slowest_ms=exact(self._slowest) or 0,
             sent_bytes=exact(self._bytes["sc-bytes"]) or 0,
             received_bytes=exact(self._bytes["cs-bytes"]) or 0,
-            complete=not any(
-                counted.lost for counted in vars(self).values() if isinstance(counted, _Names)
-            ),
         )
+
+    def _latest_days(self) -> None:
+        """Let go of days that are not shown: times may be any."""
+        if len(self._days) > 2 * _MOST_DAYS:
+            self._days = Counter(dict(sorted(self._days.items())[-_MOST_DAYS:]))
 
     def _count_days(self, moments: Longs) -> None:
         known = moments[moments != times.UNKNOWN]
@@ -145,6 +147,7 @@ class TrafficCounter:
         else:
             distinct, counts = np.unique(days, return_counts=True)
             self._days.update(dict(zip(distinct.tolist(), counts.tolist(), strict=True)))
+            self._latest_days()
 
     def _count_paths(self, table: Table, dense: _Dense) -> None:
         """Paths of requests that failed, were not found, or took long."""
@@ -200,85 +203,61 @@ class _Dense:
 
 
 class _Names:
-    """How often each name occurred, in bounded memory."""
+    """How often each value of a column occurred."""
 
-    def __init__(self) -> None:
-        self._total: Counter[str] = Counter()
+    def __init__(self, named: Callable[[str], str] = str) -> None:
+        """``named`` gives what a value is counted as."""
+        self._named = named
+        self._names = Names()
         self._column: Column | None = None
         self._counts: Longs = np.zeros(0, dtype=np.int64)
-        self.lost = False
-        """Whether names were let go: the others may be counted too low."""
 
-    def __getstate__(self) -> tuple[Counter[str], bool]:
+    def __getstate__(self) -> tuple[Callable[[str], str], Names]:
         """What there is to merge."""
         self._settle()
-        return self._total, self.lost
+        return self._named, self._names
 
-    def __setstate__(self, state: tuple[Counter[str], bool]) -> None:
+    def __setstate__(self, state: tuple[Callable[[str], str], Names]) -> None:
         """See :meth:`__getstate__`."""
-        self.__init__()  # type: ignore[misc]  # an empty one is filled
-        self._total, self.lost = state
+        self._named, self._names = state
+        self._column, self._counts = None, np.zeros(0, dtype=np.int64)
 
     def add(self, column: Column, codes: Ints) -> None:
-        """Count names by their codes; -1 is none."""
+        """Count values by their codes; -1 is none."""
         if self._column is None or self._column.values is not column.values:
             self._settle()
         self._column = column
         counts = np.bincount(codes + 1, minlength=len(column.values) + 1)[1:]
         counts[: len(self._counts)] += self._counts
         self._counts = counts
-        if len(self._total) + len(column.values) > MOST_NAMES:
-            # Names are let go as soon as there are too many, whatever else the column knows: so
-            # which ones are does not depend on what was read before.
-            self._settle()
 
     def merge(self, other: _Names) -> None:
         """Add what another part counted."""
         other._settle()
         self._settle()
-        self._total.update(other._total)
-        self.lost |= other.lost
-        self._bound()
+        self._names.merge(other._names)
 
-    def every(self) -> Counter[str]:
-        """All names with their counts."""
+    def result(self, shown: Callable[[str], str] = str) -> tuple[int, tuple[Count, ...]]:
+        """How many names there are, and the most frequent ones."""
         self._settle()
-        return self._total
+        distinct, found = self._names.result(MOST)
+        return distinct, tuple(Count(name=shown(name), count=count) for name, count in found)
 
     def _settle(self) -> None:
         if self._column is not None:
             names = self._column.names()
             occurring = np.flatnonzero(self._counts)
             pairs = zip(occurring.tolist(), self._counts[occurring].tolist(), strict=True)
-            self._total.update({names[code]: count for code, count in pairs})
-            self._bound()
+            self._names.add((self._named(names[code]), count) for code, count in pairs)
         self._column, self._counts = None, np.zeros(0, dtype=np.int64)
-
-    def _bound(self) -> None:
-        if len(self._total) > MOST_NAMES:
-            self._total = Counter(dict(_ranked(self._total)[: MOST_NAMES // 2]))
-            self.lost = True
-
-
-def _ranked(counter: Counter[str]) -> list[tuple[str, int]]:
-    """The most frequent first, then by name."""
-    return sorted(sorted(counter.items()), key=itemgetter(1), reverse=True)
-
-
-def _counts(counter: Counter[str], shown: Callable[[str], str] = str) -> tuple[Count, ...]:
-    ordered = _ranked(counter)[:MOST]
-    return tuple(Count(name=shown(name), count=count) for name, count in ordered)
 
 
 def _shown(path: str) -> str:
     return text(path)[0]
 
 
-def _classes(statuses: Counter[str]) -> Counter[str]:
-    classes: Counter[str] = Counter()
-    for status, count in statuses.items():
-        classes[f"{status[:1]}xx" if len(status) == 3 and status.isdecimal() else "other"] += count
-    return classes
+def _class(status: str) -> str:
+    return f"{status[:1]}xx" if len(status) == 3 and status.isdecimal() else "other"
 
 
 def _day(day: int) -> str:
