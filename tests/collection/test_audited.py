@@ -16,7 +16,7 @@ from opsproof.collection.model import Kind
 from opsproof.errors import IncompleteError
 from opsproof.evidence.canonical import canonical, decode
 from opsproof.logs.audit import Limits, Options, audit
-from opsproof.logs.model import AuditReport, Unreadable
+from opsproof.logs.model import AuditReport, Gap, GapKind, Unreadable
 
 RULES = """\
 title: Upload
@@ -166,6 +166,28 @@ def test_logs_without_a_record_of_the_time_asked_for_are_no_all_clear(
     old, new = (facts(staging, report, host) for host in "ab")
     assert (old["audit"]["records"], old["audit"]["examined"], old["by_severity"]) == (1, 0, None)
     assert (new["audit"]["examined"], new["by_severity"]["high"]) == (1, 1)
+
+
+def test_gaps_are_told_once_and_incidents_first(staging: Path, tmp_path: Path) -> None:
+    """Events are exported from an hour earlier: a log cleared then was told by the run before."""
+    hand_over(staging, "a", HEAD + line("10:00:00", "10.0.0.1"), "2026-11-22T09:00:00Z")
+    report = audited(staging, tmp_path)
+    found = decode(report.read_bytes(), AuditReport, where="report")
+    [source] = found.sources
+    told: list[tuple[GapKind, str]] = [
+        ("quiet-day", "2026-11-20T00:00:00.000000Z"),
+        ("log-cleared", "2026-11-22T08:30:00.000000Z"),
+        ("log-cleared", "2026-11-22T09:30:00.000000Z"),
+    ]
+    gaps = tuple(
+        Gap(kind=kind, file=source.file, sha256=source.sha256, channel="x", detail="", first=first)
+        for kind, first in told
+    )
+    report.write_bytes(canonical(msgspec.structs.replace(found, gaps=gaps)))
+    assert [(gap["kind"], gap["first"]) for gap in facts(staging, report, "a")["gaps"]] == [
+        told[2],
+        told[0],
+    ]
 
 
 def test_a_folder_that_cannot_be_listed_is_its_hosts(staging: Path, tmp_path: Path) -> None:

@@ -79,6 +79,12 @@ class _Windows:
             _is_new(hit.burst.last, one) for sha256 in contents for one in self._of(sha256, host)
         )
 
+    def hold(self, gap: Gap, host: str) -> bool:
+        """Whether a gap is of this host and new. A log that was cleared before has been told before."""
+        if gap.kind == "log-cleared":
+            return any(_is_new(gap.first, one) for one in self._of(gap.sha256, host))
+        return _host_of(gap.file) == host
+
     def _of(self, sha256: str, host: str) -> list[_Window]:
         return [one for one in self._by_content.get(sha256, ()) if one.host == host]
 
@@ -167,7 +173,7 @@ def _facts(
         rules=_by_rule(report, hits) if examined else None,
         hits=tuple(_first(sorted(hits, key=_worst_first))) if examined else None,
         unreadable=tuple(unreadable[:_LISTED]),
-        gaps=_gaps(report, mine.host),
+        gaps=_gaps(report, windows, mine.host),
         suppressions=Suppressions(
             hits=report.counts.suppressed,
             expired=tuple(one for one in report.suppressions if one.expired)[:_LISTED],
@@ -175,9 +181,9 @@ def _facts(
     )
 
 
-def _gaps(report: AuditReport, host: str) -> tuple[Gap, ...]:
+def _gaps(report: AuditReport, windows: _Windows, host: str) -> tuple[Gap, ...]:
     """The gaps of a host, incidents first: only so many are listed."""
-    mine = [gap for gap in report.gaps if _host_of(gap.file) == host]
+    mine = [gap for gap in report.gaps if windows.hold(gap, host)]
     return tuple(sorted(mine, key=lambda gap: gap.kind not in INCIDENTS)[:_LISTED])
 
 
