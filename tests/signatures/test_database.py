@@ -15,6 +15,7 @@ from opsproof.signatures import simulate
 from opsproof.signatures.database import Database, after, make_engine, reading
 from opsproof.signatures.errors import SourceError
 from opsproof.signatures.simulate import Drill
+from winlab.server.ports import Fault, FaultKind
 
 
 @pytest.fixture
@@ -58,15 +59,54 @@ def test_old_tls_is_explained(drill: Drill) -> None:
 def test_other_failures_are_not_blamed_on_tls(sql_server: SqlLab) -> None:
     """A refused login ends with the driver's 20002 too, and so does an unknown database."""
     right = sql_server.url()
-    wrong = (right.replace(PASSWORD, "wrong"), sql_server.url("nowhere"))
-    closed = right.replace(f":{sql_server.port}/", ":1/")
-    for url in (*wrong, closed):
+    ways = {
+        right.replace(PASSWORD, "wrong"): "Login failed for user 'sa'",
+        sql_server.url("nowhere"): "DB-Lib error message 20018",
+        right.replace(f":{sql_server.port}/", ":1/"): "server is unavailable or does not exist",
+    }
+    for url, said in ways.items():
         engine = make_engine(url)
         with pytest.raises(SourceError) as caught, reading(engine):
             pass
         engine.dispose()
         assert "TLS" not in caught.value.what
+        assert caught.value.what.startswith("the database answers: ")
+        assert said in caught.value.what
+        assert 'b"' not in caught.value.what
+        assert "b'" not in caught.value.what
         assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.REFUSE, FaultKind.DROP])
+def test_a_connection_that_is_lost_later_is_not_blamed_on_tls(
+    kind: FaultKind, sql_server: SqlLab
+) -> None:
+    engine = make_engine(sql_server.url())
+
+    def lose() -> None:
+        with reading(engine) as connection:
+            connection.exec_driver_sql("SELECT 1").fetchall()
+            sql_server.faults.append(Fault(kind=kind))
+            connection.exec_driver_sql("SELECT 1").fetchall()
+
+    with pytest.raises(SourceError) as caught:
+        lose()
+    engine.dispose()
+    assert sql_server.faults == []
+    assert caught.value.what.startswith("the database answers: DB-Lib error message 20047")
+
+
+@pytest.mark.parametrize("statement", [None, "SELECT 1"])
+def test_an_end_of_the_connection_is_blamed_on_tls_only_while_it_is_made(
+    statement: str | None, drill: Drill
+) -> None:
+    engine = make_engine(drill.url)
+    words = b"DB-Lib error message 20017, severity 9:\nUnexpected EOF from the server"
+    cause = pymssql.OperationalError(20017, words)
+    with pytest.raises(SourceError) as caught, reading(engine):
+        raise sa.exc.OperationalError(statement, None, cause)
+    engine.dispose()
+    assert ("TLS 1.0" in caught.value.what) == (statement is None)
 
 
 def test_a_server_without_tls_1_2_is_explained() -> None:

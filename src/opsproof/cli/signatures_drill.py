@@ -45,7 +45,7 @@ def drill(
 ) -> ExitCode:
     """Make a damaged data set with known truth for drills: database, base data, keys, profile."""
     if family == "sm2" and not sm2.available():
-        raise UsageError("SM2 needs the extra: pip install 'opsproof[sm2]'", where="--family")
+        raise UsageError(sm2.NEEDED, where="--family")
     if reference == "embedded" and not shape.startswith("cms"):
         raise UsageError("only a signed message embeds a certificate", where="--reference")
     lab = simulate.new_lab(family, datetime.now(UTC).replace(microsecond=0))

@@ -33,13 +33,17 @@ _OWNERLESS = frozenset(
 
 @dataclass
 class _Probe:
-    """One unresolved record and everything its stored value may be."""
+    """One unresolved record and everything its stored value may be.
+
+    ``blind``: its signature is over an SM3 digest, which cannot be looked for without the library.
+    """
 
     row: Row
     possible: list[tuple[Reading, Raw | SignedMessage]]
     owner: Row | None = None
     match: Match | None = None
     tried: int = 0
+    blind: bool = False
 
 
 @dataclass
@@ -97,6 +101,7 @@ def _indexed(diagnoser: Diagnoser, probes: list[_Probe]) -> _Index:
             index.by_bytes.setdefault(read.data, []).append(probe)
             for key in _digests(diagnoser, probe.row, found):
                 spoke = True
+                probe.blind = probe.blind or (key[0] == "sm3" and not sm2.available())
                 index.by_digest.setdefault(key, []).append(probe)
         if not spoke:
             index.silent.append(probe)
@@ -229,11 +234,11 @@ def _write_down(
     for probe in probes:
         old = diagnoses[probe.row.key]
         if probe.owner is None or probe.match is None:
+            missed = RecordClass.NOT_VERIFIABLE if probe.blind else RecordClass.NOT_RECOVERABLE
             detail = "no record, certificate or serialisation at hand fits the signature"
-            found = with_class(
-                old, RecordClass.NOT_RECOVERABLE, detail, records_tried=str(probe.tried)
-            )
-            workbook.add_found([found])
+            if probe.blind:
+                detail = f"it is over an SM3 digest: {sm2.NEEDED}"
+            workbook.add_found([with_class(old, missed, detail, records_tried=str(probe.tried))])
             continue
         owner = workbook.found_of(probe.owner.key)
         ownerless = owner is not None and owner.record_class in _OWNERLESS

@@ -351,11 +351,15 @@ def _reason(error: Exception) -> str:
     """The driver's words in one line, without statement and parameters, which hold data."""
     cause = getattr(error, "orig", None) or error
     words = cause.args[-1] if cause.args else b""
+    if isinstance(words, tuple) and words:  # pymssql while connecting: a number and all messages
+        words = words[-1]
     said = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(cause)
     # PostgreSQL's DETAIL shows the row; what it says first does not, but for a value at its end.
     said = getattr(getattr(cause, "diag", None), "message_primary", None) or said
     text = " ".join(_SHOWN.sub(r"\1 ...", said).split())[:300]
-    old = ("Adaptive Server connection failed", "DB-Lib error message 20002", "Unexpected EOF")
+    old = ["Adaptive Server connection failed", "DB-Lib error message 20002"]
+    if getattr(error, "statement", None) is None:  # later on, a server that stopped says so too
+        old.append("Unexpected EOF")
     # 20018 says that the server itself answered, 20009 that nothing listens; a refused login has 20002 too.
     told = any(f"DB-Lib error message {one}" in text for one in (20009, 20018))
     driver = type(cause).__module__.startswith(("pymssql", "_mssql"))

@@ -27,6 +27,7 @@ except ImportError:  # pragma: no cover - the tests take the library away by `li
 library: Any = _gmssl
 """The library, None where the extra ``sm2`` is not installed."""
 
+NEEDED: Final = "SM2 needs the extra: pip install 'opsproof[sm2]'"
 DEFAULT_ID: Final = b"1234567812345678"
 ORDER: Final = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
 _A: Final = "FFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFC"
@@ -111,5 +112,5 @@ def quiet() -> Iterator[None]:
 
 def _need() -> Any:
     if library is None:
-        raise NotVerifiableError("SM2 needs the extra: pip install 'opsproof[sm2]'")
+        raise NotVerifiableError(NEEDED)
     return library
