@@ -109,6 +109,28 @@ def test_ragged_and_broken_csv_is_named(tmp_path: Path) -> None:
     ]
 
 
+def test_a_row_without_end_is_given_up_and_the_next_one_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "_MOST", 100)
+    schema = Schema(product="p", match="*", time=Time("t", "epoch-ms"), columns={"c": "user"})
+    endless = b'1767607200000,"' + b'\n","' * 60 + b'"\n'
+    content = b"t,c\n1767607200000,a\n" + endless + b"1767607200000,b\n" * 200
+    rows, notes = read(tmp_path, schema, content)
+    # Where the quotes of the endless one end nobody can tell: it may take some lines with it.
+    assert [row["user"] for row in rows].count("b") > 190
+    assert any(one.what == "a row is longer than 100 characters" for one in notes.damage)
+    assert all((row["line"] == "2") == (row["user"] == "a") for row in rows)
+
+
+def test_long_rows_make_small_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "_MOST", 1000)
+    schema = Schema(product="p", match="*", time=Time("t", "epoch-ms"), columns={"c": "user"})
+    (tmp_path / "log").write_bytes(b"t,c\n" + (b"1767607200000," + b"x" * 300 + b"\n") * 20)
+    tables = list(data.read(Log(tmp_path / "log", "log", 0, schema=schema), None, Notes()))
+    assert [table.size for table in tables] == [4] * 5
+
+
 def test_line_without_end_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "_LONGEST", 100)
     content = b'{"ts":"2026-01-05","op":"' + b"x" * 1000 + b'"}\n{"ts":"2026-01-05","op":"sign"}\n'

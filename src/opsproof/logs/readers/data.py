@@ -18,6 +18,9 @@ from opsproof.logs.schema import UNITS, Schema
 from opsproof.logs.table import Table, TableBuilder
 
 _BATCH: Final = 50_000
+_MOST: Final = 1 << 23
+"""Characters of a batch: a line may be long, and a row go over many lines."""
+
 _LONGEST: Final = 1 << 20
 """Characters of the longest field or line that is read."""
 
@@ -36,7 +39,7 @@ def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Itera
         rows = _csv_rows(text, schema, notes) if schema.format == "csv" else _json_rows(text, notes)
         for number, row in rows:
             reader.add(number, row)
-            if len(reader.builder) >= _BATCH:
+            if reader.full:
                 yield reader.table()
     if len(reader.builder):
         yield reader.table()
@@ -47,25 +50,55 @@ def _csv_rows(
     text: TextIOWrapper, schema: Schema, notes: Notes
 ) -> Iterator[tuple[int, dict[str, str]]]:
     csv.field_size_limit(_LONGEST)
-    rows = csv.reader(
-        (line.replace("\0", "") for line in _short(text, notes)), delimiter=schema.delimiter
-    )
+    lines = _Lines(_short(text, notes))
+    rows = csv.reader(lines, delimiter=schema.delimiter)
     header: list[str] | None = None
     while True:
+        lines.size = 0
         try:
             row = next(rows)
         except StopIteration:
             return
+        except _EndlessError:
+            # What stood open in the quotes is given up: a new row begins here.
+            rows = csv.reader(lines, delimiter=schema.delimiter)
+            what = f"a row is longer than {_MOST} characters"
+            notes.damaged(Damage(what, record=lines.number, records=1))
+            continue
         except csv.Error as error:
-            notes.damaged(Damage(f"a line is no CSV: {error}", record=rows.line_num, records=1))
+            what = f"a line is no CSV: {error}"
+            notes.damaged(Damage(what, record=lines.number, records=1))
             continue
         if header is None:
             header = [name.strip().removeprefix("\ufeff") for name in row]
         elif len(row) == len(header):
-            yield rows.line_num, dict(zip(header, row, strict=True))
+            yield lines.number, dict(zip(header, row, strict=True))
         elif row:
             what = f"a line has {len(row)} values, not {len(header)}"
-            notes.damaged(Damage(what, record=rows.line_num, records=1))
+            notes.damaged(Damage(what, record=lines.number, records=1))
+
+
+class _EndlessError(Exception):
+    """A row does not end."""
+
+
+class _Lines:
+    """Lines without NUL bytes, for one row after another; ``number`` is that of the last one."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.number = self.size = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        if self.size > _MOST:
+            raise _EndlessError
+        line = next(self._lines)
+        self.number += 1
+        self.size += len(line)
+        return line.replace("\0", "")
 
 
 def _json_rows(text: TextIOWrapper, notes: Notes) -> Iterator[tuple[int, dict[str, str]]]:
@@ -124,6 +157,12 @@ class _Reader:
     def _new_batch(self) -> None:
         self.builder = TableBuilder(self._log.source, self._wanted)
         self._kept: list[dict[str, str]] = []
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time for the next batch."""
+        return len(self._kept) >= _BATCH or self._size > _MOST
 
     def table(self) -> Table:
         """The batch so far; a new one is begun."""
@@ -154,6 +193,7 @@ class _Reader:
         fields[KIND] = f"data:{self._schema.product}"
         self.builder.add(moment, number, fields)
         self._kept.append(shown)
+        self._size += sum(map(len, shown.values()))
 
     def finish(self) -> None:
         """Note what the map did not cover."""

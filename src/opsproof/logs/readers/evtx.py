@@ -77,11 +77,12 @@ def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Itera
                     loader.add(text, number)
                 except (ValueError, msgspec.DecodeError, RecursionError) as error:
                     notes.damaged(Damage(f"a record is no event: {error}", records=1))
-            if loader.full:
-                exported = exported or loader.exported
-                notes.original = not exported
-                yield loader.table()
-                loader = Loader(log.source, wanted)
+                # Looked at after each record: few bytes may refer to a large template again and again.
+                if loader.full:
+                    exported = exported or loader.exported
+                    notes.original = not exported
+                    yield loader.table()
+                    loader = Loader(log.source, wanted)
         if len(loader):
             notes.original = not (exported or loader.exported)
             yield loader.table()
