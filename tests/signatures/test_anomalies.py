@@ -135,6 +135,17 @@ def test_what_cannot_be_told_is_never_settled(
     assert found.lines == len(lines)
 
 
+def test_lines_that_no_pattern_knows_are_no_lines_without_failures(
+    drill: Drill, tmp_path: Path
+) -> None:
+    """The application wrote FAILED once and writes it in another way now."""
+    all_known = FAILED + "- {kind: other, pattern: '^OK'}\n"
+    for text, wanted in (("OK", True), ("Failure of record 7", None)):
+        found = interface(drill, **log_of(tmp_path, "OK", "", text, patterns=all_known))
+        assert found.verification.settled is wanted
+        assert found.unreadable == (wanted is None)
+
+
 def test_an_empty_folder_is_no_log_without_failures(drill: Drill, tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     found = interface(drill, **log_of(tmp_path) | {"logs": (tmp_path / "logs",)})
@@ -178,11 +189,12 @@ def test_without_the_library_nothing_is_called_right(
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("- {kind: other, pattern: '(?P<key>.)'}\n", "Invalid enum value 'other'"),
+        ("- {kind: unknown, pattern: '(?P<key>.)'}\n", "Invalid enum value 'unknown'"),
         ("- {kind: signing-failed, pattern: '(?P<other>.)'}\n", "lacks a group of the key"),
         ("- {kind: signing-failed, pattern: '('}\n", "missing )"),
         ("- {kind: signing-failed, pattern: '(?P<key>.)', zone: Mars}\n", "no time zone 'Mars'"),
-        ("[]\n", "holds no pattern"),
+        ("[]\n", "holds no pattern of a failure"),
+        ("- {kind: other, pattern: '.'}\n", "holds no pattern of a failure"),
         ("{\n", "flow"),
     ],
 )

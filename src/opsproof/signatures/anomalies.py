@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,8 +26,7 @@ from opsproof.errors import UsageError
 from opsproof.evidence.ids import timestamp
 from opsproof.signatures.errors import ProfileError, SourceError
 
-Kind: TypeAlias = Literal["verification-failed", "signing-failed"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+Kind: TypeAlias = Literal["verification-failed", "signing-failed", "other"]
 
 LONGEST_LINE: Final = 1 << 16
 """Characters of a line that are looked at. A longer one is counted as unreadable."""
@@ -36,7 +35,10 @@ _LOST: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One kind of line: a regular expression (RE2) and what it means.
+    """One kind of line: a regular expression (RE2) and what it means; ``other`` is no failure.
+
+    Where there are patterns of the kind ``other``, a line that fits none is as good as unread: the log
+    is not written as it used to be.
 
     The group ``key`` is the value of a key of one column; a key of several has ``key1``, ``key2``
     ... in the profile's order, or groups named as the columns. ``time`` is how the group ``time``
@@ -74,8 +76,9 @@ class Patterns:
             raise ProfileError(f"cannot be read: {error.strerror}", where=str(path)) from error
         except (ValueError, yaml.YAMLError, re2.error) as error:
             raise ProfileError(" ".join(str(error).split()), where=str(path)) from error
-        if not found:
-            raise ProfileError("holds no pattern", where=str(path))
+        if all(one.kind == "other" for one in found):
+            raise ProfileError("holds no pattern of a failure", where=str(path))
+        self.complete = any(one.kind == "other" for one in found)
 
     def match(self, text: str, file: str, line: int) -> Failure | None:
         """What the first pattern that fits says of a line; a key with an empty part is none."""
@@ -97,6 +100,7 @@ class _Matcher:
         names = set(pattern.groupindex)
         ways: list[tuple[str, ...]] = [("key",)] if len(columns) == 1 else []
         ways += [tuple(f"key{place}" for place in range(1, len(columns) + 1)), tuple(columns)]
+        ways += [()] if one.kind == "other" else []
         groups = next((way for way in ways if set(way) <= names), None)
         if groups is None:
             wanted = ", ".join(f"(?P<{name}>...)" for name in ways[0])
@@ -151,10 +155,14 @@ class LogReader:
         while text := stream.readline(LONGEST_LINE):
             number += 1
             whole = len(text) < LONGEST_LINE or text.endswith("\n")
-            self.unreadable += not whole or _LOST in text
             found = self._patterns.match(text.rstrip("\n"), name, number)
-            if found is not None:
-                yield found
+            if found is None:
+                known = not self._patterns.complete or text.isspace()
+            else:
+                known = True
+                if found.kind != "other":
+                    yield found
+            self.unreadable += not (whole and known) or _LOST in text
             while not whole:
                 rest = stream.readline(LONGEST_LINE)
                 whole = not rest or rest.endswith("\n")

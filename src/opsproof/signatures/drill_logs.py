@@ -61,7 +61,8 @@ def write_log(
 
 def _patterns() -> list[dict[str, str]]:
     fields = r"(?:[^,]*,){6}"
-    return [
+    known = [{"kind": "other", "pattern": "^[^,]*,[^,]*,(?:签名|验签),成功,|^时间,"}]
+    return known + [
         {
             "kind": kind,
             "pattern": rf"^(?P<time>[^,]*),[^,]*,{word},失败,{fields}(?P<key>[0-9]*)$",

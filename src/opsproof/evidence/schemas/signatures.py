@@ -54,7 +54,8 @@ class FailureCounts(Record, frozen=True, kw_only=True):
 class InterfaceFacts(Record, frozen=True, kw_only=True):
     """What the data logs of the signing and verification interface say of the table's records.
 
-    ``unreadable`` lines are not in the logs' code page or too long. Of the records that are not right
+    ``unreadable`` lines are not in the logs' code page, too long, or fit none of the patterns that
+    know all lines. Of the records that are not right
     the first are in ``links`` and all are counted.
     """
 
