@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asn1crypto import ocsp, pem
+from asn1crypto import crl, ocsp, pem
 from tests.signatures.conftest import NOW, Pki, pki
 
 from opsproof.signatures import lab, sm2
@@ -210,15 +210,42 @@ def test_openssl_believes_the_same_responses(delegated: bool, any_pki: Pki, tmp_
     else:
         said = openssl(tmp_path, *words, "-noverify")
         basic = ocsp.OCSPResponse.load(told).basic_ocsp_response
-        (tmp_path / "tbs").write_bytes(basic["tbs_response_data"].dump())
-        (tmp_path / "sig").write_bytes(basic["signature"].native)
-        key = openssl(tmp_path, "x509", "-in", "by.pem", "-pubkey", "-noout")
-        (tmp_path / "key.pem").write_text(key)
-        identifier = f"distid:{sm2.DEFAULT_ID.decode()}"
-        proof = ["pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin", "-digest", "sm3"]
-        proof += ["-in", "tbs", "-sigfile", "sig", "-pkeyopt", identifier]
-        assert "Signature Verified Successfully" in openssl(tmp_path, *proof)
+        tbs, signature = basic["tbs_response_data"].dump(), basic["signature"].native
+        assert_openssl_holds_sm2(tmp_path, "by.pem", tbs, signature)
     assert "revoked" in said
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_openssl_believes_the_same_chains_and_lists(any_pki: Pki, tmp_path: Path) -> None:
+    """The option for the signer's identifier is for certificates only, in ``verify`` (OpenSSL 3)."""
+    listed = lab.issue_crl(any_pki.ca, [(7, NOW)], this_update=NOW)
+    (tmp_path / "list.pem").write_bytes(pem.armor("X509 CRL", listed))
+    for name, one in (("ca", any_pki.ca), ("cert", any_pki.signer)):
+        (tmp_path / f"{name}.pem").write_bytes(pem.armor("CERTIFICATE", one.certificate.der))
+    words = ["verify", "-CAfile", "ca.pem", "-attime", str(int(NOW.timestamp()))]
+    if any_pki.family == "sm2":
+        words += ["-vfyopt", DISTINGUISHING]
+        found = crl.CertificateList.load(listed)
+        tbs, signature = found["tbs_cert_list"].dump(), found["signature"].native
+        assert_openssl_holds_sm2(tmp_path, "ca.pem", tbs, signature)
+    else:
+        assert "verify OK" in openssl(
+            tmp_path, "crl", "-in", "list.pem", "-CAfile", "ca.pem", "-noout"
+        )
+    assert "cert.pem: OK" in openssl(tmp_path, *words, "cert.pem")
+
+
+DISTINGUISHING = f"distid:{sm2.DEFAULT_ID.decode()}"
+
+
+def assert_openssl_holds_sm2(folder: Path, signer: str, tbs: bytes, signature: bytes) -> None:
+    (folder / "tbs").write_bytes(tbs)
+    (folder / "sig").write_bytes(signature)
+    key = openssl(folder, "x509", "-in", signer, "-pubkey", "-noout")
+    (folder / "key.pem").write_text(key)
+    words = ["pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin", "-digest", "sm3"]
+    words += ["-in", "tbs", "-sigfile", "sig", "-pkeyopt", DISTINGUISHING]
+    assert "Signature Verified Successfully" in openssl(folder, *words)
 
 
 def openssl(folder: Path, *words: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from asn1crypto import pem
 from tests.signatures.conftest import NOW, pki
 
 from opsproof.errors import ExitCode, UsageError
@@ -133,13 +135,16 @@ def test_each_refusal_says_its_own_reason(
     assert running.lab.signing_ca.token not in str(caught.value)
 
 
-def test_the_labs_server_signs_with_sm2(running: RunningLab) -> None:
+def test_the_labs_server_signs_with_sm2(running: RunningLab, tmp_path: Path) -> None:
     pytest.importorskip("gmssl_pyx", reason="the extra sm2 is not installed")
     signed = running.service("archive-sm2").sign("成绩 1".encode(), SM2, NOW)
     assert signed.certificate == running.service("archive-sm2").certificate()
     assert signed.certificate.algorithm is Algorithm.SM2_SM3
     book = CertificateBook([signed.certificate], load(running.ca))
     assert book.judge(signed.certificate, datetime.now(UTC)).standing is Standing.GOOD
+    (tmp_path / "key.pem").write_bytes(pem.armor("CERTIFICATE", signed.certificate.der))
+    words = ["verify", "-CAfile", str(running.ca), "-vfyopt", "distid:1234567812345678", "key.pem"]
+    subprocess.run(["openssl", *words], cwd=tmp_path, check=True, capture_output=True)
     with pytest.raises(SigningAnswerError, match="does not hold over what was sent"):
         running.service("odd-sm2").sign(b"data", SM2, NOW)
 
