@@ -70,16 +70,18 @@ def slow(asked: Correlation, rows: Sequence[Row]) -> list[set[int]]:
 
 def _holds(asked: Correlation, rows: Sequence[Row], window: list[int]) -> set[int] | None:
     """The part of the window that counts, if it fulfils the condition."""
-    holds = _OPERATORS[asked.op]
+    ends = [(asked.op, asked.count), *([asked.upper] if asked.upper else [])]
+
+    def holds(measured: float) -> bool:
+        return all(_OPERATORS[op](measured, count) for op, count in ends)
+
     values = [rows[number].value for number in window]
     if asked.type == "temporal_ordered":
         return _chain(asked, rows, window)
     if asked.type == "temporal":
         latest = {rows[number].input: number for number in window}
-        if asked.expression is not None:
-            good = _true(asked.expression, set(latest))
-        else:
-            good = holds(len(latest), asked.count)
+        tree = asked.expression
+        good = holds(len(latest)) if tree is None else _true(tree, set(latest))
         return set(range(min(latest.values()), window[-1] + 1)) if good else None
     measured = {
         "event_count": len(window),
@@ -90,7 +92,7 @@ def _holds(asked: Correlation, rows: Sequence[Row], window: list[int]) -> set[in
             max(1, math.ceil(asked.percentile * len(values) / 100)) - 1
         ],
     }[asked.type]
-    return set(window) if holds(measured, asked.count) else None
+    return set(window) if holds(measured) else None
 
 
 def _true(tree: Any, present: set[int]) -> bool:
@@ -169,14 +171,17 @@ _rows = st.lists(
     max_size=25,
 ).map(sorted)
 _counted = st.builds(
-    lambda kind, op, count, span, percentile: correlation(
-        kind, inputs=3, op=op, count=count, span=span, percentile=percentile
+    lambda kind, op, count, span, percentile, upper: correlation(
+        kind, inputs=3, op=op, count=count, span=span, percentile=percentile, upper=upper
     ),
-    st.sampled_from(["event_count", "value_count", "value_sum", "value_avg", "value_percentile"]),
+    st.sampled_from(
+        ["event_count", "value_count", "value_sum", "value_avg", "value_percentile", "temporal"]
+    ),
     st.sampled_from(sorted(_OPERATORS)),
     st.integers(0, 8),
     st.integers(0, 12),
     st.sampled_from([0, 1, 50, 90, 99, 100]),
+    st.none() | st.tuples(st.sampled_from(["lt", "le"]), st.integers(0, 8)),
 )
 _expressions = st.sampled_from(
     [None, ["&", 0, 1], ["|", ["&", 0, 1], 2], ["&", 0, ["!", 2]], ["&", ["|", 0, 1], ["!", 2]]]
@@ -322,6 +327,31 @@ def test_order_is_that_of_the_expression() -> None:
     plain = _compiled("temporal_ordered", "c and b and a")
     assert isinstance(plain, Correlation)
     assert [one.rule for one in plain.inputs] == names
+
+
+def test_a_range_is_two_criteria_side_by_side() -> None:
+    """The specification's own example, "101 to 200"."""
+    found = _compiled("event_count", "{gt: 100, lte: 200}", "[a]")
+    assert isinstance(found, Correlation)
+    assert (found.op, found.count, found.upper) == ("gt", 100, ("le", 200))
+    rows = [Row(0, 0, 0, 0)] * 250
+    [burst] = told(correlation("event_count", span=0, op="gt", count=100, upper=("le", 200)), rows)
+    assert (burst.start, burst.stop, burst.peak) == (0, 200, 200)
+
+
+@pytest.mark.parametrize(
+    ("kind", "condition", "why"),
+    [
+        ("temporal_ordered", "{gte: 1, lte: 2}", "a range of how many rules come in order"),
+        ("event_count", "{gte: 1, gt: 2}", "exactly one condition item"),
+        ("event_count", "{gte: 1, lte: many}", "exactly one condition item"),
+        ("event_count", "{gte: 1, eq: 2}", "exactly one condition item"),
+    ],
+)
+def test_two_criteria_that_are_no_range_are_refused(kind: str, condition: str, why: str) -> None:
+    refused = _compiled(kind, condition)
+    assert isinstance(refused, str)
+    assert why in refused
 
 
 def test_some_of_the_rules_in_their_order() -> None:

@@ -63,8 +63,9 @@ def explained(correlation: str) -> list[str]:
              "percentile 95 of time-taken >= 1000"],
         ),
         (
-            "correlation: {type: event_count, rules: [a, b], timespan: 5m, condition: {gt: 9}}",
-            ["event_count within 300 s, ends included, of", "  Upload", "  Logon", "event_count > 9"],
+            "correlation: {type: event_count, rules: [a, b], timespan: 5m, condition: {gt: 9, lte: 20}}",
+            ["event_count within 300 s, ends included, of", "  Upload", "  Logon",
+             "event_count > 9 and <= 20"],
         ),
     ],
 )  # fmt: skip

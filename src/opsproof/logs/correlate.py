@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import msgspec
 import numpy as np
 
 from opsproof.logs import aside
@@ -216,6 +217,20 @@ def _groups(entries: Entries) -> Iterator[tuple[int, int]]:
 
 
 def _look(correlation: Correlation, entries: Entries, starts: Vector) -> _Look:
+    if correlation.upper is None:
+        return _one(correlation, entries, starts)
+    op, count = correlation.upper
+    end = msgspec.structs.replace(correlation, op=op, count=count)
+    lower, upper = (_one(one, entries, starts) for one in (correlation, end))
+
+    def look(block: Block) -> Seen:
+        seen = lower(block)
+        return Seen(seen.start, seen.value, seen.holds & upper(block).holds)
+
+    return look
+
+
+def _one(correlation: Correlation, entries: Entries, starts: Vector) -> _Look:
     holds = _HOLDS[correlation.op]
     if correlation.type == "temporal_ordered":
         return InOrder(correlation)

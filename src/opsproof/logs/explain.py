@@ -85,7 +85,11 @@ def _condition(correlation: Correlation, names: list[str]) -> list[str]:
     if correlation.expression is not None:
         order = correlation.type == "temporal_ordered"
         return ["where", *_named(correlation.expression, names, order=order, depth=1)]
-    wanted = f"{_OPERATIONS.get(correlation.op, '=')} {correlation.count}"
+    ends = [
+        (correlation.op, correlation.count),
+        *([correlation.upper] if correlation.upper else []),
+    ]
+    wanted = " and ".join(f"{_OPERATIONS.get(op, '=')} {count}" for op, count in ends)
     if correlation.type == "temporal_ordered":
         return ["one after another"]
     if correlation.type == "temporal":

@@ -77,8 +77,9 @@ class Correlation(msgspec.Struct, frozen=True):
     """A rule on several records within ``span`` microseconds, both ends included.
 
     ``op`` (lt le gt ge eq ne) compares the counted quantity with ``count``. ``fields`` are the
-    fields that are counted or summed. ``expression`` is a tree over indices of ``inputs`` for
-    extended conditions.
+    fields that are counted or summed. ``upper``, where given, is the other end of a range: an operator
+    and a number for the same quantity. ``expression`` is a tree over indices of ``inputs`` for extended
+    conditions.
     """
 
     meta: Meta
@@ -99,6 +100,7 @@ class Correlation(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] = ()
     percentile: int = 50
     expression: Tree = None
+    upper: tuple[str, int] | None = None
 
 
 class RuleSet(msgspec.Struct, frozen=True):

@@ -49,9 +49,12 @@ def references(rule: SigmaCorrelationRule) -> list[str]:
 
 
 def compile_correlation(
-    meta: Meta, rule: SigmaCorrelationRule, known: dict[str, str]
+    meta: Meta,
+    rule: SigmaCorrelationRule,
+    known: dict[str, str],
+    upper: tuple[str, int] | None = None,
 ) -> Correlation:
-    """``known`` gives the id of every rule by name and id.
+    """``known`` gives the id of every rule by name and id, ``upper`` is that of :func:`split_range`.
 
     Raises :class:`UnsupportedError` where the rule asks for what the specification does not define.
     """
@@ -61,6 +64,8 @@ def compile_correlation(
         names = list(dict.fromkeys(_named(rule.condition.parsed)))
     inputs = tuple(Input(known[name], _keys(rule, name)) for name in names)
     condition = rule.condition
+    if upper is not None and rule.type is SigmaCorrelationType.TEMPORAL_ORDERED:
+        raise UnsupportedError("a range of how many rules come in order is not evaluated")
     percentile = _MEDIAN
     op, count = "ge", 1
     fields: tuple[str, ...] = ()
@@ -93,7 +98,25 @@ def compile_correlation(
         fields=fields,
         percentile=percentile,
         expression=expression,
+        upper=upper,
     )
+
+
+def split_range(condition: Any) -> tuple[Any, tuple[str, int] | None]:
+    """A condition without the upper end of its range, and that.
+
+    "To define a range", says the specification ("Sigma Correlation Rules", Condition), two criteria
+    stand side by side; pySigma 1 takes one.
+    """
+    if not isinstance(condition, dict):
+        return condition, None
+    lower, upper = (
+        [key for key in keys if key in condition] for keys in (("gt", "gte"), ("lt", "lte"))
+    )
+    if len(lower) != 1 or len(upper) != 1 or type(condition[upper[0]]) is not int:
+        return condition, None
+    rest = {key: value for key, value in condition.items() if key != upper[0]}
+    return rest, (_OPERATORS[upper[0].upper()], condition[upper[0]])
 
 
 def _fields(condition: SigmaCorrelationCondition) -> tuple[str, ...]:

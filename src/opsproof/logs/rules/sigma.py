@@ -43,6 +43,7 @@ class _Builder:
         self._parsed: list[tuple[str, SigmaRuleBase]] = []
         self._filters: list[SigmaFilter] = []
         self._rejected: dict[str, RuleNotRun] = {}
+        self._upper: dict[str, tuple[str, int]] = {}
 
     def read(self, name: str, content: bytes) -> None:
         """The documents of one file."""
@@ -63,6 +64,7 @@ class _Builder:
     def _document(self, where: str, document: dict[str, Any]) -> None:
         title = str(document.get("title") or "")
         key = str(document.get("id") or where)
+        document = self._one_condition(where, document)
         try:
             collection = SigmaCollection.from_dicts(
                 [document], collect_errors=True, collect_filters=True, resolve_references=False
@@ -75,6 +77,17 @@ class _Builder:
             return
         self._filters.extend(collection.filters)
         self._parsed.extend((where, rule) for rule in collection.rules)
+
+    def _one_condition(self, where: str, document: dict[str, Any]) -> dict[str, Any]:
+        """The document as pySigma takes it; the upper end of a range is kept for the compiler."""
+        asked = document.get("correlation")
+        if not isinstance(asked, dict):
+            return document
+        condition, upper = correlations.split_range(asked.get("condition"))
+        if upper is None:
+            return document
+        self._upper[where] = upper
+        return {**document, "correlation": {**asked, "condition": condition}}
 
     def finish(self, digest: str) -> RuleSet:
         """Compile what was read. Filters apply first, correlations come last."""
@@ -147,7 +160,9 @@ class _Builder:
                     left.append((meta, parsed))
                     continue
                 try:
-                    compiled = correlations.compile_correlation(meta, parsed, known)
+                    compiled = correlations.compile_correlation(
+                        meta, parsed, known, self._upper.get(meta.file)
+                    )
                 except UnsupportedError as error:
                     self._reject(
                         meta.file, meta.id, meta.title["en"], Reason.UNSUPPORTED, str(error)
