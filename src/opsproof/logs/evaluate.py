@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from opsproof.logs.keywords import FieldKeywords, Keywords, TextKeywords, own
 from opsproof.logs.readers.base import KIND, kinds_of
 from opsproof.logs.readers.evtx_fields import OWN
 from opsproof.logs.rules.compiled import Atom, Rule, RuleSet, Tree
-from opsproof.logs.table import RAW, Forms, Ints, Mask, Table
+from opsproof.logs.table import RAW, Forms, Ints, Mask, Recent, Table
 
 
 class Evaluator:
@@ -28,8 +29,8 @@ class Evaluator:
                 by_field[atom.field].append((number, atom))
         self._by_field = by_field
         self._ready: dict[str, FieldAtoms] = {}
-        self._findings: dict[str, Findings] = {}
-        self._searched: dict[int, Findings] = {}
+        self._findings: dict[str, Recent[Findings]] = defaultdict(Recent)
+        self._searched: tuple[dict[int, Findings], ...] = ({}, {})
         self._rules: dict[str, list[tuple[Rule, Tree]]] = defaultdict(list)
         for rule in rules.rules:
             self._rules[rule.needs.kind].append((rule, _ordered(rule.tree, rules.atoms)))
@@ -71,9 +72,7 @@ class Evaluator:
         for name, column in table.columns.items():
             atoms = self._field(name)
             if atoms is not None:
-                found = self._findings.get(name)
-                if found is None or found.values is not column.values:
-                    found = self._findings[name] = Findings(atoms, column)
+                found = self._findings[name].of(column, partial(Findings, atoms, column))
                 found.see(column)
                 seen[name] = found
         return seen
@@ -89,13 +88,14 @@ class Evaluator:
         searched = {}
         for column in table.parts:
             key = id(column.values)
-            found = self._searched.get(key)
+            found = next((known[key] for known in self._searched if key in known), None)
             if found is None or found.values is not column.values:
                 found = Findings(atoms, column)
             found.see(column)
             searched[key] = found
-        # What is no longer there is forgotten: memory must not grow with the files.
-        self._searched = searched
+        # What is no longer there is forgotten: memory must not grow with the files. Lines of usual
+        # form take turns with others, so it is kept for one batch more.
+        self._searched = searched, self._searched[0]
         parts = [(column, searched[id(column.values)]) for column in table.parts]
         return FieldKeywords(atoms, parts, table.size)
 

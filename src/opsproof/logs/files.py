@@ -180,17 +180,19 @@ def identify(file: LogFile, schemas: Sequence[Schema], part: int) -> Identity:
     kind: Kind | None = None
     schema = schema_for(file.name, schemas)
     lines = w3c.Cutter(part)
-    # Hashing and looking for lines both leave the interpreter to others: they go side by side.
+    # Hashing leaves the interpreter to others: looking for lines and reading go beside it.
     with file.path.open("rb") as binary, ThreadPoolExecutor(1) as beside:
-        while block := binary.read(_BLOCK):
+        following = binary.read(_BLOCK)
+        while block := following:
             hashing = beside.submit(total.update, block)
             if kind is None:
                 kind = _kind(block[:_HEAD]) if schema is None else Kind.DATA
                 cut = kind is Kind.W3C and not is_utf_16(block)
             if cut:
                 lines.feed(block)
-            hashing.result()
             size += len(block)
+            following = binary.read(_BLOCK)
+            hashing.result()
     kind = kind or (Kind.UNKNOWN if schema is None else Kind.DATA)
     cuts: tuple[Cut, ...] = (Cut(),)
     if kind is Kind.EVTX:

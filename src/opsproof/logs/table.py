@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +81,28 @@ class Column:
     def code_array(self) -> Ints:
         """``codes`` as numpy sees them, without a copy."""
         return np.asarray(self.codes, dtype=np.int32)
+
+
+T = TypeVar("T")
+
+
+class Recent(Generic[T]):
+    """What is known of the values of a field: those of the last columns, and of those before them.
+
+    In one log the lines of usual form, whose values go on from batch to batch, take turns with others.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._known: list[tuple[dict[str, int], T]] = []
+
+    def of(self, column: Column, make: Callable[[], T]) -> T:
+        """What is known of the values of a column; made where that is nothing."""
+        known = [one for one in self._known if one[0] is column.values]
+        others = [one for one in self._known if one[0] is not column.values]
+        newest = known[0] if known else (column.values, make())
+        self._known = [newest, *others[:1]]
+        return newest[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,10 +139,13 @@ def blocks(
     offset, number, reach = begin.offset, begin.line, BLOCK
     stop = (1 << 62) if stop is None else stop
     while offset < stop:
-        # Each block is read from where the last line broke off: no bytes are put together.
+        # Each block is read from where the last line broke off: no bytes are put together. The last
+        # one of a part is not to be a few lines only: what is left over goes with it.
+        left = stop - offset
+        size = left if left < reach + BLOCK // 4 else reach
         file.seek(offset)
-        padded = file.read(min(reach, stop - offset) + PADDING)
-        size = min(reach, len(padded), stop - offset)
+        padded = file.read(size + PADDING)
+        size = min(size, len(padded))
         end = padded.rfind(b"\n", 0, size) + 1
         if end:
             reach = BLOCK
@@ -155,7 +158,7 @@ def blocks(
             note_long(offset, number, notes)
             offset = _skip(file, offset + size, stop)
             number += 1
-        elif size == reach:
+        elif reach <= size < left:
             reach *= 2
         elif size:
             padded = b"".join((padded[:size], b"\n", bytes(PADDING)))
@@ -167,8 +170,12 @@ def blocks(
 
 def feeds(data: npt.NDArray[np.uint8]) -> int:
     """The number of line feeds."""
-    steps = range(0, len(data), _COUNTED)
-    return sum(int(np.count_nonzero(data[at : at + _COUNTED] == _FEED)) for at in steps)
+    found = np.empty(_COUNTED, dtype=np.bool_)
+    count = 0
+    for at in range(0, len(data), _COUNTED):
+        piece = data[at : at + _COUNTED]
+        count += int(np.count_nonzero(np.equal(piece, _FEED, out=found[: len(piece)])))
+    return count
 
 
 def note_long(offset: int, number: int, notes: Notes) -> None:

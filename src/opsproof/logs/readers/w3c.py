@@ -90,7 +90,7 @@ class Cutter:
             if self._open.endswith(b"\n"):
                 self._directive(self._open)
                 self._open = b""
-        marks = np.flatnonzero(array == _HASH) if b"#" in block else np.zeros(0, dtype=np.int64)
+        marks = _marks(block, array)
         before = array[marks - 1]
         before[marks == 0] = self._last
         marks = marks[(before == _FEED) & (marks >= begin)]
@@ -130,6 +130,18 @@ class Cutter:
     def cuts(self, size: int) -> tuple[Cut, ...]:
         """The cuts of the whole file, of ``size`` bytes."""
         return tuple(cut for cut in self._cuts if not cut.offset or cut.offset < size)
+
+
+def _marks(block: bytes, array: np.ndarray) -> Longs:
+    """Where number signs stand. Mostly they are few, and each is found sooner than all of them."""
+    found: list[int] = []
+    at = block.find(b"#")
+    while at != -1:
+        found.append(at)
+        if len(found) > _FEW:
+            return np.flatnonzero(array == _HASH)
+        at = block.find(b"#", at + 1)
+    return np.array(found, dtype=np.int64)
 
 
 def _first_fields(log: Log) -> tuple[str, ...]:
