@@ -17,9 +17,10 @@ from opsproof.logs import audit as audit_module
 from opsproof.logs import counts, distinct, store
 from opsproof.logs.audit import Limits, Options, audit
 from opsproof.logs.parts import Examiner, Part, Unit
-from opsproof.logs.readers import dictionary, lines, w3c
+from opsproof.logs.readers import dictionary, evtx_load, lines, w3c
 from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import compile_texts
+from winlab.host.events import named
 from winlab.host.evtx_writer import evtx_bytes
 
 WHOLE = Options(processes=1, part_bytes=1 << 40, limits=Limits(hits_per_rule=50, members=5))
@@ -92,9 +93,23 @@ def said(part: Part) -> tuple[object, ...]:
     return part.tally, part.traffic.result(), part.collector.result()
 
 
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[Unit]:
+    """Every part is examined by who has seen those before it and by who has not: they say the same."""
+    examine, parts = Examiner.examine, []
+
+    def twice(own: Examiner, unit: Unit) -> Part:
+        parts.append(unit)
+        assert said(examine(own, unit)) == said(examine(Examiner(own._rules, own._options), unit))
+        return examine(own, unit)
+
+    monkeypatch.setattr(Examiner, "examine", twice)
+    return parts
+
+
 @pytest.mark.parametrize("full", [500, 1 << 22])
 def test_what_was_read_before_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: list[Unit], full: int
 ) -> None:
     source = random.Random(3)  # noqa: S311 - test data, no secret
     for number in range(3):
@@ -110,18 +125,9 @@ def test_what_was_read_before_changes_nothing(
     monkeypatch.setattr(w3c, "_FEW", 1)
     monkeypatch.setattr(lines, "BLOCK", 1_000)
     monkeypatch.setattr(dictionary, "MOST_VALUES", 12)
-    examine, parts = Examiner.examine, 0
-
-    def twice(own: Examiner, unit: Unit) -> Part:
-        nonlocal parts
-        parts += 1
-        assert said(examine(own, unit)) == said(examine(Examiner(own._rules, own._options), unit))
-        return examine(own, unit)
-
-    monkeypatch.setattr(Examiner, "examine", twice)
     asked = compile_texts([("rules.yml", SPELLINGS.encode())])
     report = audit([tmp_path], asked, options=replace(WHOLE, part_bytes=5_000))
-    assert parts == 12
+    assert len(parts) == 12
     assert {hit.title for hit in report.hits} == {"Failed request", "Guessing"}
     assert [one.channels for one in report.sources] == [(f"W3SVC{one}",) for one in range(3)]
 
@@ -153,6 +159,34 @@ def copies_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Worker processes that are copies of this one, with all that was changed here."""
     monkeypatch.setattr(audit_module, "SIDE_BY_SIDE", 0)
     monkeypatch.setattr(workers, "_may_fork", lambda: True)
+
+
+@pytest.mark.parametrize("own", [20_000, 1 << 24])
+def test_events_read_before_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: list[Unit], own: int
+) -> None:
+    monkeypatch.setattr(evtx_load, "BATCH_OWN", own)
+    names = ["anna", "ANNA", "eve", "Eve", "EVE"]
+    starts = [
+        record(number, number, event_id=4688, data=named(NewProcessName=f"C:\\{number % 3}.exe"))
+        for number in range(1, 1001)
+    ]
+    logons = [
+        record(number, number, data=named(TargetUserName=names[number * number % 5]))
+        for number in range(1001, 2601)
+    ]
+    events = [replace(one, process_id=4, thread_id=8) for one in (*starts, *logons, *starts[:9])]
+    (tmp_path / "a.evtx").write_bytes(evtx_bytes(events))
+    rule = """\
+title: Started
+id: 00000000-0000-0000-0000-000000000021
+logsource: {product: windows, service: security}
+detection: {s: {NewProcessName|endswith: 1.exe}, condition: s}
+"""
+    texts = [("rules.yml", RULES.encode()), ("started.yml", rule.encode())]
+    report = audit([tmp_path], compile_texts(texts), options=PARTS)
+    assert len(parts) > 3
+    assert {hit.title for hit in report.hits} == {"Failed", "Burst", "Started"}
 
 
 @pytest.fixture(params=[True, False], ids=["copies", "fresh interpreters"])

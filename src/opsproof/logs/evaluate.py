@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import numpy as np
@@ -30,6 +30,7 @@ class Evaluator:
         self._by_field = by_field
         self._ready: dict[str, FieldAtoms] = {}
         self._findings: dict[str, Recent[Findings]] = defaultdict(Recent)
+        self._known: tuple[Forms, list[tuple[Rule, Mask]]] | None = None
         self._searched: tuple[dict[int, Findings], ...] = ({}, {})
         self._rules: dict[str, list[tuple[Rule, Tree]]] = defaultdict(list)
         for rule in rules.rules:
@@ -51,13 +52,24 @@ class Evaluator:
         chosen = [pair for kind in sorted(kinds_of(kinds)) for pair in self._rules.get(kind, ())]
         if not chosen:
             return
+        for rule, mask in self._masks(forms, chosen):
+            rows = np.flatnonzero(mask if of is None else mask[of])
+            if len(rows):
+                yield rule, rows.astype(np.int32)
+
+    def _masks(
+        self, forms: Table | Forms, chosen: list[tuple[Rule, Tree]]
+    ) -> Iterable[tuple[Rule, Mask]]:
+        """What of the batch each rule describes, if any; of forms that come again it is known."""
+        if self._known is not None and self._known[0] is forms:
+            return self._known[1]
         batch = _Batch(self._atoms, self._seen(forms), self._keywords(forms), forms)
-        for rule, tree in chosen:
-            if batch.possible(tree):
-                mask = batch.mask(tree)
-                rows = np.flatnonzero(mask if of is None else mask[of])
-                if len(rows):
-                    yield rule, rows.astype(np.int32)
+        found = ((rule, batch.mask(tree)) for rule, tree in chosen if batch.possible(tree))
+        if not isinstance(forms, Forms):
+            return found
+        masks = [(rule, mask) for rule, mask in found if mask.any()]
+        self._known = forms, masks
+        return masks
 
     def _field(self, name: str) -> FieldAtoms | None:
         """The atoms of a field, made ready when a log first has it."""

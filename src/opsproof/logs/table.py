@@ -142,9 +142,9 @@ class Forms:
 class Spread(Mapping[str, Column]):
     """Columns of forms as columns of the records that have them; made when they are asked for."""
 
-    def __init__(self, columns: Mapping[str, Column], of: Ints, forms: int) -> None:
-        """``of`` gives the form of each record, ``forms`` is how many there are."""
-        self._columns, self._of, self._forms = columns, of, forms
+    def __init__(self, columns: Mapping[str, Column], of: Ints, used: Mask) -> None:
+        """``of`` gives the form of each record, ``used`` tells which forms any of them has."""
+        self._columns, self._of, self._used = columns, of, used
         self._made: dict[str, Column] = {}
 
     def __getitem__(self, name: str) -> Column:
@@ -152,19 +152,22 @@ class Spread(Mapping[str, Column]):
         made = self._made.get(name)
         if made is None:
             base = self._columns[name]
-            codes = base.dense(self._forms)[self._of]
+            if not self._used[base.row_array()].any():
+                raise KeyError(name)
+            codes = base.dense(len(self._used))[self._of]
             rows = np.flatnonzero(codes >= 0).astype(np.int32)
             made = Column(values=base.values, rows=rows, codes=codes[rows], forms=base.forms)
             self._made[name] = made
         return made
 
     def __iter__(self) -> Iterator[str]:
-        """The names of the fields."""
-        return iter(self._columns)
+        """The names of the fields that any record has."""
+        used = self._used
+        return (name for name, base in self._columns.items() if used[base.row_array()].any())
 
     def __len__(self) -> int:
-        """The number of fields."""
-        return len(self._columns)
+        """The number of these fields."""
+        return sum(1 for _ in self)
 
 
 @dataclass(slots=True)

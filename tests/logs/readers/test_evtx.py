@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from opsproof.logs import times
 from opsproof.logs.readers import evtx
-from opsproof.logs.readers.base import Log, Notes
+from opsproof.logs.readers.base import KIND, Log, Notes
 from opsproof.logs.readers.evtx_fields import OWN, flatten, lowered
+from opsproof.logs.readers.evtx_forms import Book
 from opsproof.logs.readers.evtx_load import Loader
 from opsproof.logs.table import RAW, Table
 from winlab.host.events import EventRecord, named, unnamed, user_data
@@ -234,27 +235,36 @@ def _by_row(table: Table) -> list[dict[str, str]]:
 
 
 def _same_both_ways(texts: Iterable[str]) -> None:
-    """All fields, and all but an event's own, where events that are alike are one form."""
+    """All fields, and all but an event's own, where events that are alike are one form; with forms
+    that earlier batches have left as well.
+    """
     texts = [text.replace('": ', '":').replace(', "', ',"') for text in texts]
     names = {name for text in texts for name in lowered(flatten(text))}
     for wanted in (None, frozenset(names - OWN)):
-        loader = Loader(0, wanted)
-        for number, text in enumerate(texts):
-            loader.add(text, number)
-        table = loader.table()
-        for row, (found, text) in enumerate(zip(_by_row(table), texts, strict=True)):
-            long = flatten(text)
-            fields = lowered(long)
-            assert table.raw is not None
-            assert table.raw.read(row) == fields.pop(RAW)
-            assert found == {
-                name: value for name, value in fields.items() if wanted is None or name in wanted
-            }
-            assert table.fields(row) == long.fields
-            assert (int(table.times[row]), int(table.record_ids[row])) == (
-                long.time,
-                long.record_id,
-            )
+        book = Book(wanted)
+        for some in (texts, texts[1:], texts[::-2]):
+            _same_in_batch(some, wanted, book)
+
+
+def _same_in_batch(texts: list[str], wanted: frozenset[str] | None, book: Book) -> None:
+    loader = Loader(0, wanted, book)
+    for number, text in enumerate(texts):
+        loader.add(text, number)
+    table = loader.table()
+    assert all(len(column.rows) for name, column in table.columns.items() if name != KIND)
+    for row, (found, text) in enumerate(zip(_by_row(table), texts, strict=True)):
+        long = flatten(text)
+        fields = lowered(long)
+        assert table.raw is not None
+        assert table.raw.read(row) == fields.pop(RAW)
+        assert found == {
+            name: value for name, value in fields.items() if wanted is None or name in wanted
+        }
+        assert table.fields(row) == long.fields
+        assert (int(table.times[row]), int(table.record_ids[row])) == (
+            long.time,
+            long.record_id,
+        )
 
 
 _value = st.one_of(

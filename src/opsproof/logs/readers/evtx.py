@@ -21,6 +21,7 @@ import evtx
 import msgspec
 
 from opsproof.logs.readers.base import Cut, Damage, Fields, Kept, Log, Notes
+from opsproof.logs.readers.evtx_forms import Book
 from opsproof.logs.readers.evtx_load import Loader
 from opsproof.logs.table import Table
 
@@ -53,7 +54,7 @@ class _Group:
     places: list[int] = field(default_factory=list)
 
 
-def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Iterator[Table]:
+def read(log: Log, wanted: Fields, notes: Notes, kept: Kept | None = None) -> Iterator[Table]:
     """Batches of the live records of one EVTX file, in file order.
 
     Records in slack space (overwritten, no longer part of the log) are not read: they would count
@@ -65,7 +66,8 @@ def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Itera
         if len(header) < HEADER or not is_evtx(header):
             notes.damaged(Damage("not an event log file: its header is cut short", offset=0))
             return
-        loader, exported = Loader(log.source, wanted), False
+        kept = {} if kept is None else kept
+        loader, exported = Loader(log.source, wanted, kept.setdefault(Book, Book(wanted))), False
         # Until a record says otherwise: a part without records must not speak for the others.
         notes.original = True
         first = max(HEADER, log.begin.offset)
@@ -82,10 +84,14 @@ def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Itera
                     exported = exported or loader.exported
                     notes.original = not exported
                     yield loader.table()
-                    loader = Loader(log.source, wanted)
+                    if not loader.pays:
+                        kept[Book] = Book(wanted)
+                    loader = Loader(log.source, wanted, kept[Book])
         if len(loader):
             notes.original = not (exported or loader.exported)
             yield loader.table()
+        if not loader.pays:
+            del kept[Book]
 
 
 def cuts(size: int, part: int) -> tuple[Cut, ...]:
