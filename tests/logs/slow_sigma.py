@@ -58,6 +58,9 @@ def _item(key: str, value: Any, event: Event) -> bool:
     name, *modifiers = key.split("|")
     lowered = {field.lower(): text for field, text in event.items()}
     found = lowered.get(name.lower())
+    if not name:
+        # Keywords with modifiers: anywhere in the record's text.
+        found, modifiers = "\n".join(event.values()), [*modifiers, "contains"]
     values = value if isinstance(value, list) else [value]
     results = [_value(found, one, modifiers, lowered) for one in values]
     result = all(results) if "all" in modifiers else any(results)

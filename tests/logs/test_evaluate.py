@@ -84,7 +84,14 @@ def _keyed(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _mapping = st.lists(items(), min_size=1, max_size=3).map(_keyed)
-_keywords = st.lists(_pattern.filter(str.strip) | _number, min_size=1, max_size=2)
+_words = st.lists(_pattern.filter(str.strip), min_size=1, max_size=2)
+_keywords = (
+    st.lists(_pattern.filter(str.strip) | _number, min_size=1, max_size=2)
+    | st.tuples(st.sampled_from(["|all", "|cased", "|cased|all"]), _words).map(
+        lambda one: {one[0]: one[1]}
+    )
+    | st.sampled_from([{"|re": "a.b"}, {"|re|i": ["^A", "b.a"]}, {"|re|all": ["a", "b"]}])
+)
 _selection = _mapping | _mapping | st.lists(_mapping, min_size=1, max_size=2) | _keywords
 _condition = st.sampled_from(
     [
