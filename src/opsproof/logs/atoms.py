@@ -248,7 +248,13 @@ def expression(pattern: str, flags: str) -> re2._Regexp[str]:
 
 def _expression(pattern: str, flags: str) -> Predicate:
     search = expression(pattern, flags).search
-    return lambda text: search(text) is not None
+    if "$" not in pattern:
+        return lambda text: search(text) is not None
+    # RE2's "$" is the very end; that of PCRE, which the specification means, also stands before a
+    # last line feed. Script blocks end with one.
+    return lambda text: (
+        search(text) is not None or (text.endswith("\n") and search(text[:-1]) is not None)
+    )
 
 
 def address(text: str) -> _Address | None:
