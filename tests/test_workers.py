@@ -40,10 +40,10 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("copies")
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_answers_come_in_the_order_of_the_units(count: int) -> None:
+@pytest.mark.parametrize(("count", "handed"), [(0, 1), (1, 1), (3, 1), (2, 3)])
+def test_answers_come_in_the_order_of_the_units(count: int, handed: int) -> None:
     interval = sys.getswitchinterval()
-    with Workers(work_of(hex), count) as side:
+    with Workers(work_of(hex), count, handed=handed) as side:
         assert list(side.done(iter(UNITS), hex)) == WANTED
         assert list(side.done([], hex)) == []
         assert list(side.done([7], hex)) == ["0x7"]
@@ -55,7 +55,7 @@ def test_the_work_is_shared_and_none_is_an_answer() -> None:
     def pid_of_odd(unit: int) -> int | None:
         return os.getpid() if unit % 2 else None
 
-    with Workers(work_of(pid_of_odd), 2) as side:
+    with Workers(work_of(pid_of_odd), 2, handed=2) as side:
         found = list(side.done(range(200), pid_of_odd))
     assert found[::2] == [None] * 100
     assert len(set(found[1::2])) > 1
@@ -63,13 +63,14 @@ def test_the_work_is_shared_and_none_is_an_answer() -> None:
 
 @pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("died_at", [0, 5, 19])
-def test_a_killed_workers_unit_is_done_here(died_at: int) -> None:
+@pytest.mark.parametrize("handed", [1, 2])
+def test_a_killed_workers_unit_is_done_here(died_at: int, handed: int) -> None:
     def killed_at(unit: int) -> str:
         if unit >= died_at and os.getpid() != HERE:
             os.kill(os.getpid(), signal.SIGKILL)
         return hex(unit)
 
-    with Workers(work_of(killed_at), 2) as side:
+    with Workers(work_of(killed_at), 2, handed=handed) as side:
         assert list(side.done(UNITS, killed_at)) == WANTED
 
 

@@ -83,16 +83,20 @@ class _Asked(Generic[Unit, Answer]):
 class Workers(Generic[Unit, Answer]):
     """Some worker processes; they get ready while this one goes on."""
 
-    def __init__(self, work: Work[Unit, Answer], count: int) -> None:
-        """Start ``count`` processes that do ``work``; with 0 this process does all of it."""
-        self._ahead = 2 * (count + 1)
+    def __init__(self, work: Work[Unit, Answer], count: int, *, handed: int = 1) -> None:
+        """Start ``count`` processes that do ``work``; with 0 this process does all of it.
+
+        Each has up to ``handed`` units at a time: with 2 it need not wait for the next one, with 1 this
+        process can take what would wait. Small units want 2.
+        """
+        self._ahead = (1 + handed) * (count + 1)
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         self._workers: list[_Worker] = []
         forks = _may_fork()
         for _ in range(count):
             self._workers.append(_forked(work, self._workers) if forks else _started())
-        self._pool = ThreadPoolExecutor(count) if count else None
-        for worker in self._workers:
+        self._pool = ThreadPoolExecutor(count * handed) if count else None
+        for worker in self._workers * handed:
             if forks or self._pool is None:
                 self._idle.put(worker)
             else:
@@ -108,7 +112,7 @@ class Workers(Generic[Unit, Answer]):
 
     def _begin(self, worker: _Worker, work: Work[Unit, Answer]) -> None:
         try:
-            worker.send(work)
+            worker.begin(work)
         finally:
             self._idle.put(worker)
 
@@ -162,21 +166,35 @@ class Workers(Generic[Unit, Answer]):
 
 
 class _Worker:
-    """One worker process, seen from here."""
+    """One worker process, seen from here. Several threads may ask at a time."""
 
     def __init__(self, requests: IO[bytes], answers: IO[bytes], wait: Callable[[], object]) -> None:
         self._requests, self._answers, self._wait = requests, answers, wait
-        self._alive = True
+        self._alive, self._begun = True, False
+        self._sending, self._receiving = threading.Lock(), threading.Lock()
+
+    def begin(self, work: Work[Any, Any]) -> None:
+        """Tell a fresh interpreter, once, what its work is."""
+        with self._sending:
+            if not self._begun:
+                self._begun = True
+                self._send(work)
 
     def ask(self, unit: Any) -> _Got[Any] | None:
         """The answer to a unit; None where the worker is dead."""
-        if self._alive:
-            self.send(unit)
-        if self._alive:
+        with self._sending:
+            if self._alive:
+                self._send(unit)
+            # Taken before the next may send: answers are received in the order of what was asked.
+            self._receiving.acquire()
+        try:
+            if not self._alive:
+                return None
             got = _receive(self._answers)
             self._alive = got is not None
             return got
-        return None
+        finally:
+            self._receiving.release()
 
     def end(self) -> None:
         """No more units: the worker ends by itself."""
@@ -191,7 +209,7 @@ class _Worker:
         """This process's ends of the pipes."""
         return self._requests.fileno(), self._answers.fileno()
 
-    def send(self, value: Any) -> None:
+    def _send(self, value: Any) -> None:
         """Send a value; whether it arrived is told by the next answer."""
         try:
             _transmit(self._requests, value)

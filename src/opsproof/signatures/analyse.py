@@ -27,7 +27,7 @@ from opsproof.signatures.revocation import load_revocations
 from opsproof.signatures.workbook import Workbook
 from opsproof.workers import Workers, seldom_collected
 
-_BATCHES = 3
+_BATCHES = 2
 """Batches of one unit of work."""
 _JSON = msgspec.json.Encoder()
 
@@ -95,7 +95,7 @@ def analyse(
         SourceError: the database cannot be read.
     """
     with (
-        Workers(partial(_opened, job, batch), workers - 1) as side,
+        Workers(partial(_opened, job, batch), workers - 1, handed=2) as side,
         closing(_Worker(job, batch)) as here,
         seldom_collected(),
     ):
