@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from opsproof.cli.audit import command
-from opsproof.errors import ExitCode, UsageError
+from opsproof.errors import ExitCode, OpsproofError, UsageError
+from opsproof.logs import aside
 from opsproof.logs.audit import Options, Step, audit
 from opsproof.logs.rules.load import compile_texts
 from winlab.host.events import EventRecord
@@ -52,6 +55,21 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_exit_code_is_the_worst(log: Path, text: str, code: ExitCode) -> None:
     log.write_text(text)
     assert run(log)[0] is code
+
+
+def test_a_full_disk_is_one_line_and_could_not_be_evaluated(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log.write_text(CLEAN + CLEAN.splitlines()[1].replace(" 200", " 404\n") * 3)
+    monkeypatch.setattr(aside, "_KEPT", 1)
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OpsproofError, match="No space left on device") as error:
+        run(log)
+    assert error.value.exit_code is ExitCode.NOT_EVALUATED
+    assert str(error.value).count("\n") == 0
 
 
 def test_logs_that_are_not_whole_are_findings(tmp_path: Path) -> None:
