@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from opsproof.logs.audit import Options, audit
 from opsproof.logs.files import READERS
 from opsproof.logs.model import Kind, Reason
 from opsproof.logs.readers.base import MOST_DAMAGE, Log, Notes
+from opsproof.logs.redact import text
 from opsproof.logs.rules import load as loading
 from opsproof.logs.rules import sigma
 from opsproof.logs.rules.compiled import RuleSet
@@ -77,6 +79,16 @@ def test_hits_of_huge_fields_stay_small(tmp_path: Path) -> None:
     )
     (hit,) = audit([log], compiled(GOOD)).hits
     assert len(str(hit)) < 3000
+
+
+def test_long_values_are_not_remembered_whole() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            text(f"{number}{'x' * 300_000}", "cs-uri-query")
+        assert tracemalloc.get_traced_memory()[0] < 3_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_cache_that_is_damaged_or_cannot_be_written_only_costs_time(tmp_path: Path) -> None:

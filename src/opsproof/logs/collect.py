@@ -18,6 +18,9 @@ from opsproof.logs.store import Store
 from opsproof.logs.suppress import Suppression, Suppressions
 from opsproof.logs.table import RAW, Ints, Place, Table
 
+_MOST_TEXTS = 1 << 14
+"""Texts of hits that are remembered to be kept once."""
+
 _LONGEST_NAME = 256
 """Characters of a channel's or computer's name that a hit shows."""
 
@@ -38,6 +41,7 @@ class Collector:
         self._most_hits, self._most_members = most_hits, most_members
         self._files: list[tuple[str, str]] = []
         self._hits: list[Hit] = []
+        self._texts: dict[str, str] = {}
         self._counts: dict[str, int] = defaultdict(int)
         self._shown: dict[str, int] = defaultdict(int)
         self._seen = 0
@@ -66,7 +70,7 @@ class Collector:
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the rules: who takes a part in has them."""
-        return {**self.__dict__, "_rules": None}
+        return {**self.__dict__, "_rules": None, "_texts": {}}
 
     def merge(self, other: Collector, base: int) -> None:
         """Take what a later part of the same audit found. ``other`` is used up.
@@ -221,6 +225,10 @@ class Collector:
 
     def _hit(self, rule: Rule, table: Table, row: int) -> Hit:
         fields, removed = redact(_ordered(table.fields(row), rule.fields))
+        if len(self._texts) > _MOST_TEXTS:
+            self._texts.clear()
+        # A record that was made to hit all rules must not be kept once for each.
+        fields = {name: self._texts.setdefault(value, value) for name, value in fields.items()}
         place = table.place(row)
         return self._make(rule.meta, int(table.times[row]), place, fields, removed)
 

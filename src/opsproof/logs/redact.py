@@ -36,14 +36,19 @@ def redact(fields: dict[str, str]) -> tuple[dict[str, str], int]:
     return shown, removed
 
 
-@lru_cache(maxsize=1 << 15)
 def text(value: str, name: str = "") -> tuple[str, int]:
     """One value without secrets, cut to size, and how many were removed.
 
     ``name`` is its field's: a field called ``password`` is a secret whatever it holds.
     """
-    # Cut before searching as well: time must not depend on how long an attacker's URL is.
-    clean, counts = _REDACTOR.value({name: value[: LONGEST * 4]})
+    # Cut before searching as well: time, and what is remembered, must not depend on how long an
+    # attacker's URL is.
+    return _text(value[: LONGEST * 4], name)
+
+
+@lru_cache(maxsize=1 << 12)
+def _text(value: str, name: str) -> tuple[str, int]:
+    clean, counts = _REDACTOR.value({name: value})
     cut = str(next(iter(clean.values())))
     if len(cut) > LONGEST:
         cut = cut[:LONGEST] + "…"
