@@ -15,7 +15,7 @@ from opsproof.signatures.database import Database
 from opsproof.signatures.errors import MalformedError
 from opsproof.signatures.model import RecordClass
 from opsproof.signatures.profile import SignatureColumn
-from opsproof.signatures.quick import _decoder
+from opsproof.signatures.quick import compile_decoder
 
 
 @pytest.mark.parametrize("family", ["rsa", "ecdsa", "sm2"])
@@ -64,7 +64,7 @@ def strictly(cell: Any) -> bytes | None:
 
 def test_base64_is_taken_only_as_it_is_written() -> None:
     """Cells alone and beside a right one, whole columns and damaged ones."""
-    decode = _decoder(SignatureColumn(column="x"))
+    decode = compile_decoder(SignatureColumn(column="x"))
     cells = [one for size in range(9) for one in ways_to_write(bytes(range(200, 200 + size)))]
     right = [strictly(one) for one in cells]
     assert None in right

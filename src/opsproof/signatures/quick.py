@@ -72,7 +72,7 @@ class Quick:
         self._signer_id = profile.signer_id.encode()
         self._book = book
         self._resolve = resolve
-        self._decode = _decoder(profile.signature)
+        self._decode = compile_decoder(profile.signature)
         self._signers: dict[str, _Signer | None] = {}
 
     def right(self, batch: Sequence[Cells]) -> list[bool]:
@@ -160,7 +160,7 @@ def _moment(cell: Any, zone: ZoneInfo) -> datetime | None:
         return None
 
 
-def _decoder(column: SignatureColumn) -> Decode:
+def compile_decoder(column: SignatureColumn) -> Decode:
     """:func:`encodings.decode` of many cells, quick for base64."""
     encoding = column.encoding
 
