@@ -84,10 +84,14 @@ def test_manifest_prefers_workers_but_does_not_depend_on_them(
     assert together.counts.files == 2
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 def test_parts_of_a_killed_worker_are_run_again(
-    folder: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+    folder: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    """A worker process that has parts to do is killed; nothing is lost and nothing counts twice."""
+    """A worker process that has parts to do is killed; nothing is lost and nothing counts twice.
+
+    With the only one everything is gone that was in the memory of any.
+    """
     killed: list[int] = []
 
     def examined(*asked: Any) -> Iterator[Part]:
@@ -104,7 +108,7 @@ def test_parts_of_a_killed_worker_are_run_again(
     monkeypatch.setattr(audit_module, "examined_on", examined)
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as local,
         distributed.Client(local.scheduler_address, set_as_default=False) as client,
     ):

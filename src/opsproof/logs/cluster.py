@@ -95,7 +95,8 @@ def examined_on(
     try:
         common = pickle.dumps((rules, options))
         key = hashlib.sha256(common).hexdigest()
-        sent = client.scatter(common, broadcast=True, hash=False)
+        # The result of a task and not scattered data: that is gone with the worker that has it.
+        sent = client.submit(bytes, common, retries=_RETRIES, pure=False)
         ahead = _AHEAD * max(1, sum(client.nthreads().values()))
         waiting: list[Any] = []
         for unit in units:
