@@ -94,7 +94,10 @@ def test_damaged_cabinets_cost_no_more_than_their_members(tmp_path: Path) -> Non
 
 
 def cabinet(
-    blocks: list[tuple[bytes, int]], files: list[tuple[bytes, int, int, int]], folders: int = 1
+    blocks: list[tuple[bytes, int]],
+    files: list[tuple[bytes, int, int, int]],
+    folders: int = 1,
+    method: int = 1,
 ) -> bytes:
     """A cabinet of MSZIP whose folders all have these blocks (data and stated size), without checksums.
     Files are name, size, offset and folder.
@@ -110,7 +113,7 @@ def cabinet(
         "<4sIIIIIBBHHHHH",
         *(b"MSCF", 0, data_at + len(data), 0, files_at, 0, 3, 1, folders, len(files), 0, 0, 0),
     )
-    return head + struct.pack("<IHH", data_at, len(blocks), 1) * folders + listed + data
+    return head + struct.pack("<IHH", data_at, len(blocks), method) * folders + listed + data
 
 
 def deflated(data: bytes) -> bytes:
@@ -122,13 +125,25 @@ ZEROS = (deflated(bytes(32768)), 32768)
 
 
 def test_a_bomb_is_stopped_where_there_is_no_more_room(tmp_path: Path) -> None:
-    files = [(f"f{number}".encode(), 100 * 32768, 0, number) for number in range(50)]
-    bomb = cabinet([ZEROS] * 100, files, folders=50)
-    assert len(bomb) < 10_000
+    size = 100 * 32768
+    files = [(b"f%d" % number, size, number * size, 0) for number in range(4)]
+    bomb = cabinet([ZEROS] * 400, files)
+    assert len(bomb) < 30_000
     found = unpacked(bomb, tmp_path, 5_000_000)
-    assert sum(one.path.stat().st_size for one in found) <= 5_000_000
-    assert [bool(one.fault) for one in found].count(False) == 1
-    assert "may unpack to" in found[-1].fault
+    assert [one.path.stat().st_size for one in found] == [size, 52 * 32768, 0, 0]
+    assert [bool(one.fault) for one in found] == [False, True, True, True]
+    assert "may unpack to" in found[1].fault
+
+
+def test_folders_that_share_blocks_or_have_empty_ones_cost_no_time(tmp_path: Path) -> None:
+    shared = cabinet([ZEROS] * 20, [(b"%d" % one, 9, 600_000, one) for one in range(400)], 400)
+    found = unpacked(shared, tmp_path)
+    assert 1 <= sum(not one.fault for one in found) < 100
+    assert "those of another folder too" in found[-1].fault
+    files = [(b"%d" % one, 1, 0, one) for one in range(300)]
+    empty = cabinet([(b"", 0)] * 5000, files, folders=300, method=0)
+    found = unpacked(empty, tmp_path)
+    assert all(one.fault for one in found)
 
 
 def test_members_that_lie_on_one_another_are_not_written_again_and_again(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ unpacks says how much room there is.
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -93,7 +94,7 @@ def unpack(cabinet: Path, target: Path, room: int) -> list[Member]:
     """
     with cabinet.open("rb") as file:
         folders, entries, reserved = _listed(file, cabinet)
-        left = _Room(room)
+        left = _Room(room, os.fstat(file.fileno()).st_size)
         members = []
         by_folder: dict[int, list[_Entry]] = {}
         for entry in entries:
@@ -104,16 +105,23 @@ def unpack(cabinet: Path, target: Path, room: int) -> list[Member]:
                 fault = f"it is, or goes on, in {where}"
                 members += [_nothing(entry, target, fault) for entry in inside]
                 continue
-            stream = _blocks(file, folders[number], reserved)
+            stream = _blocks(file, folders[number], reserved, left)
             members += _written(stream, inside, target, left)
     return sorted(members, key=lambda one: (one.name, one.path.name))
 
 
 class _Room:
-    """What may still be written."""
+    """What may still be unpacked, and how many bytes of the cabinet are not read yet."""
 
-    def __init__(self, room: int) -> None:
+    def __init__(self, room: int, packed: int) -> None:
         self._room = self._left = room
+        self._packed = packed
+
+    def read(self, size: int) -> None:
+        """So many bytes of the cabinet were read: of a sound one none is read twice."""
+        self._packed -= size
+        if self._packed < 0:
+            raise _DamageError("its blocks are those of another folder too")
 
     def take(self, size: int) -> None:
         if size > self._left:
@@ -168,7 +176,7 @@ def _name(file: BinaryIO) -> bytes:
     return name
 
 
-def _blocks(file: BinaryIO, folder: _Folder, reserved: int) -> Iterator[bytes]:
+def _blocks(file: BinaryIO, folder: _Folder, reserved: int, room: _Room) -> Iterator[bytes]:
     """The content of a folder. Raises :class:`_DamageError` where it goes on no further."""
     method = folder.method & 0xF
     if method > 1:
@@ -179,6 +187,7 @@ def _blocks(file: BinaryIO, folder: _Folder, reserved: int) -> Iterator[bytes]:
         file.seek(at)
         head = _exactly(file, _BLOCK.size + reserved)
         stated, packed, unpacked = _BLOCK.unpack_from(head)
+        room.read(len(head) + packed)
         data = _exactly(file, packed)
         at = file.tell()
         if stated and stated != checksum(head[4:], checksum(data)):
@@ -225,6 +234,7 @@ def _written(
                     while written < entry.size:
                         # What lies before the member is of none, and passed by.
                         passed = min(len(waiting), max(0, entry.offset - at))
+                        room.take(passed)
                         waiting, at = waiting[passed:], at + passed
                         piece = waiting[: entry.size - written] if at >= entry.offset else b""
                         room.take(len(piece))
