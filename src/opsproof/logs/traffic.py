@@ -224,17 +224,20 @@ class _Names:
 
     def add(self, column: Column, codes: Ints) -> None:
         """Count values by their codes; -1 is none."""
+        self._count(column, np.bincount(codes + 1, minlength=len(column.values) + 1)[1:])
+
+    def _count(self, column: Column, counts: Longs) -> None:
+        """Add counts by codes. They become names where another column comes, or at the end."""
         if self._column is None or self._column.values is not column.values:
             self._settle()
-        self._column = column
-        counts = np.bincount(codes + 1, minlength=len(column.values) + 1)[1:]
-        counts[: len(self._counts)] += self._counts
-        self._counts = counts
+        more, fewer = sorted((counts, self._counts), key=len, reverse=True)
+        more[: len(fewer)] += fewer
+        self._column, self._counts = column, more
 
     def merge(self, other: _Names) -> None:
-        """Add what another part counted."""
-        other._settle()
-        self._settle()
+        """Add what another part counted. ``other`` is used up."""
+        if other._column is not None:
+            self._count(other._column, other._counts)
         self._names.merge(other._names)
 
     def result(self, shown: Callable[[str], str] = str) -> tuple[int, tuple[Count, ...]]:
@@ -247,8 +250,12 @@ class _Names:
         if self._column is not None:
             names = self._column.names()
             occurring = np.flatnonzero(self._counts)
-            pairs = zip(occurring.tolist(), self._counts[occurring].tolist(), strict=True)
-            self._names.add((self._named(names[code]), count) for code, count in pairs)
+            found = map(names.__getitem__, occurring.tolist())
+            pairs = zip(found, self._counts[occurring].tolist(), strict=True)
+            if self._named is str:
+                self._names.take(dict(pairs))
+            else:
+                self._names.add((self._named(name), count) for name, count in pairs)
         self._column, self._counts = None, np.zeros(0, dtype=np.int64)
 
 
