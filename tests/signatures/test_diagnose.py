@@ -19,7 +19,7 @@ def test_classes_are_those_that_are_true(
     drill = simulate.simulate(
         tmp_path,
         drills.lab_of(family),
-        records=60,
+        records=40 if family == "sm2" else 60,  # a verification of SM2 takes a millisecond
         seed=7,
         form=form,
         encoding=encoding,
@@ -36,7 +36,7 @@ def test_classes_are_those_that_are_true(
         is not one.record_class
     ]
     assert wrong == []
-    assert sum(analysis.classes.values()) == analysis.records == 60
+    assert sum(analysis.classes.values()) == analysis.records == len(drill.truth)
     assert analysis.classes == Counter(one.record_class for one in drill.truth) | {
         RecordClass.VALID: sum(one.record_class is RecordClass.VALID for one in drill.truth)
     }
