@@ -34,7 +34,6 @@ SHAPES = [
     ("ecdsa", "raw", "binary", "international", "serial-hex"),
     ("sm2", "raw", "base64", "international", "serial-hex"),
     ("sm2", "rs", "hex-lower", "international", "serial-hex"),
-    ("sm2", "raw", "binary", "international", "serial-hex"),
     ("sm2", "cms-detached", "base64", "chinese", "embedded"),
     ("sm2", "cms-attached", "base64", "chinese", "serial-hex"),
     ("sm2", "cms-attached", "hex-upper", "international", "serial-hex"),
