@@ -164,7 +164,7 @@ def test_a_folder_is_read_whole(drill: Drill, tmp_path: Path) -> None:
     (tmp_path / "logs/b").mkdir(parents=True)
     given = log_of(tmp_path) | {"logs": (tmp_path / "logs",)}
     key = key_of(drill, RecordClass.VALID)
-    for name in ("a.log", "b/c.log"):
+    for name in ("a.log", "b/\udcff.log"):  # any bytes can name a file
         (tmp_path / "logs" / name).write_text(line(key) + "\n")
     found = interface(drill, **given)
     assert (found.files, found.verification.lines, found.verification.right) == (2, 2, 1)
@@ -213,6 +213,7 @@ def test_what_is_missing_is_said_at_once(drill: Drill, tmp_path: Path) -> None:
     for changes, wanted in (
         ({"logs": (tmp_path / "none.log",)}, "there is no such log"),
         ({"log_encoding": "no-such"}, "is no code page"),
+        ({"log_encoding": "hex"}, "is no code page"),
         ({"log_patterns": None}, "data logs need a file of patterns"),
     ):
         with pytest.raises(UsageError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,6 +13,8 @@ from typing import Any
 
 import pytest
 from asn1crypto import crl, ocsp, pem
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.signatures.conftest import NOW, Pki, pki
 
 from opsproof.signatures import lab, sm2
@@ -176,6 +180,24 @@ def test_what_is_no_answer_is_named(
     with pytest.raises(CertificateError) as caught:
         Revocations().add(tmp_path / "o")
     assert word in str(caught.value)
+
+
+@given(seed=st.integers(0, 2**32))
+def test_other_bytes_are_named_and_never_break(
+    seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rng, one = random.Random(seed), pki("ecdsa")  # noqa: S311 - any bytes will do
+    genuine = [
+        answer(one, revoked_at=NOW, nonce=b"\x04\x01n"),
+        lab.issue_crl(one.ca, [], this_update=NOW),
+    ]
+    data = bytearray(rng.choice(genuine))
+    for _ in range(rng.randint(1, 3)):
+        data[rng.randrange(len(data))] = rng.randrange(256)
+    path = tmp_path_factory.getbasetemp() / "other"
+    path.write_bytes(data)
+    with contextlib.suppress(CertificateError):
+        Revocations().add(path)
 
 
 def test_without_the_library_an_sm2_answer_is_not_taken_for_silence(

@@ -143,9 +143,11 @@ class PublicKey:
         key, digest = self.key, HASHES[algorithm.digest]
         if not isinstance(key, rsa.RSAPublicKey) or len(signature) != self.size:
             return False
+        if not 0 <= length <= self.size:
+            return False
         try:
             key.verify(signature, message, padding.PSS(padding.MGF1(digest), length), digest)
-        except (InvalidSignature, ValueError):  # longer than the modulus allows
+        except (InvalidSignature, ValueError):  # ValueError: the modulus has no room for the salt
             return False
         return True
 

@@ -7,7 +7,6 @@ read is counted, so that it never looks like a log without failures.
 
 from __future__ import annotations
 
-import codecs
 import glob
 import os
 from collections.abc import Iterator, Sequence
@@ -130,7 +129,7 @@ class LogReader:
             UsageError: there is no such file or folder, or no such code page.
         """
         try:
-            codecs.lookup(encoding)
+            "".encode(encoding)  # of code pages only, not of all codecs
         except LookupError as error:
             raise UsageError("is no code page", where=encoding) from error
         self._files = [file for one in logs for file in _files(one)]
@@ -143,7 +142,8 @@ class LogReader:
         for path in self._files:
             try:
                 with path.open(encoding=self._encoding, errors="replace") as stream:
-                    yield from self._of(stream, path.name)
+                    name = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+                    yield from self._of(stream, name)
             except (OSError, UnicodeError) as error:
                 # UTF-16 without its byte order mark is an error that nothing can be put in place of.
                 reason = getattr(error, "strerror", None) or f"is not {self._encoding}"

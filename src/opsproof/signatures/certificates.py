@@ -33,6 +33,8 @@ SIGNATURE_OIDS: Final = {
 }
 _PSS_OID: Final = "1.2.840.113549.1.1.10"
 _EC_OID: Final = "1.2.840.10045.2.1"
+UNREADABLE: Final = (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError)
+"""What ``asn1crypto`` raises, as it happens, for bytes that are not what they are taken for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ def parse(der: bytes) -> Certificate:
     """A certificate in DER. Raises :class:`MalformedError`: it is none."""
     try:
         return _parse(x509.Certificate.load(der, strict=True))
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
+    except UNREADABLE as error:
         raise MalformedError(f"not an X.509 certificate: {error}") from error
 
 

@@ -17,7 +17,13 @@ from typing import Any, Final
 from asn1crypto import crl, ocsp
 
 from opsproof.signatures import sm2
-from opsproof.signatures.certificates import Certificate, parse, pem_or_der, signature_algorithm
+from opsproof.signatures.certificates import (
+    UNREADABLE,
+    Certificate,
+    parse,
+    pem_or_der,
+    signature_algorithm,
+)
 from opsproof.signatures.errors import CertificateError, MalformedError
 
 SM3_OID: Final = "1.2.156.10197.1.401"
@@ -93,10 +99,10 @@ class Revocations:
         try:
             for der in pem_or_der(data, "X509 CRL"):
                 self.lists.append(_list(der, path.name))
-        except (ValueError, TypeError, KeyError) as first:
+        except UNREADABLE as first:
             try:
                 self.responses.append(_response(data, path.name))
-            except (ValueError, TypeError, KeyError) as error:
+            except UNREADABLE as error:
                 raise CertificateError(
                     f"is no CRL ({first}) and no OCSP response ({error})", where=str(path)
                 ) from error
