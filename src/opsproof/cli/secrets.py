@@ -49,7 +49,7 @@ def database_url(options: dict[str, Any], name: str, variable: str | None = None
 
 def _line_of(file: Path) -> str:
     try:
-        lines = file.read_text(encoding="utf-8").split()
+        lines = file.read_text(encoding="utf-8-sig").split()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise UsageError(f"cannot be read: {reason}", where=str(file)) from error

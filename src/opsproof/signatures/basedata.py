@@ -46,6 +46,8 @@ Line: TypeAlias = tuple[int, Mapping[str, Any] | list[str] | str]
 """Line and cells by column, or what is wrong with it; a list are the columns that all rows have."""
 
 _MOST_NAMED: Final = 30
+_MOST_SEEN: Final = 10_000
+"""Names of columns kept for an error: JSON lines may have others in every line."""
 
 
 def read(
@@ -122,7 +124,8 @@ def _rows(
             yield BadRow(where, cells)
             continue
         if never:  # until each was there once
-            seen.update(cells)
+            if len(seen) < _MOST_SEEN:
+                seen.update(cells)
             never.difference_update(cells)
         if isinstance(cells, list):
             if never:
