@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Images for containers often forbid it; every process would then compile all it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test lint bench bench-hardening clean lock
+.PHONY: setup demo test lint lint-ansible lint-rest bench bench-hardening clean lock
 
 setup: .venv/.ready
 
@@ -25,11 +25,16 @@ demo: setup
 	$(BIN)/python scripts/demo.py
 
 lint: setup
+	$(MAKE) --no-print-directory -j2 --output-sync=target lint-ansible lint-rest
+
+lint-ansible: setup
+	$(BIN)/ansible-lint --offline --strict --profile production
+
+lint-rest: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
-	$(BIN)/ansible-lint --offline --strict --profile production
 
 test: setup lint
 	mkdir -p build

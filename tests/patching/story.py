@@ -14,6 +14,9 @@ from typing import Any
 import yaml
 from tests.patching.hosts import ESTATE
 
+from winlab.estate.control import ask
+from winlab.estate.state import StateFolder
+
 PROJECT = Path(__file__).resolve().parents[2]
 CANARIES = ("canary", "canary-2019")
 APPROVED = [
@@ -129,6 +132,6 @@ class Stories:
         return found
 
     def dump(self, host: str) -> dict[str, Any]:
-        ran = self.run("winlab", "dump", host)
-        model: dict[str, Any] = json.loads(ran.stdout)[host]
+        control = StateFolder(self.root / "state").control
+        model: dict[str, Any] = ask(control, {"do": "dump", "hosts": [host]})[host]
         return model

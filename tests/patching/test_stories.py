@@ -262,6 +262,8 @@ def test_how_each_story_ends(stories: Stories, told: Facts, host: str) -> None:
 MUTATED = """
 - hosts: "{{ mutants | list }}"
   gather_facts: false
+  # Each host has a role of its own: in step, one would wait for the tasks of all others.
+  strategy: ansible.builtin.free
   vars: {patching_wave: canary}
   tasks:
     - ansible.builtin.include_role: {name: "{{ mutants[inventory_hostname] }}"}

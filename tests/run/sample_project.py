@@ -12,6 +12,7 @@ action_plugins = action_plugins
 roles_path = roles
 inventory_ignore_patterns = ^(schedule|calendar|waivers|register)\.ya?ml$, ^approvers\.pem$
 gathering = explicit
+internal_poll_interval = 0.01
 """
 
 EVIDENCE = """\
@@ -19,6 +20,7 @@ EVIDENCE = """\
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -35,7 +37,9 @@ class ActionModule(ActionBase):
             {"run": str((task_vars or {})["opsproof_run_id"]), **record}
             for record in self._task.args["observations"]
         ]
-        files = self._task.args.get("files", [])
+        files = [dict(file) for file in self._task.args.get("files", [])]
+        for file in files:
+            Path(file["path"]).write_text(file.pop("text"))
         return {"changed": False, "opsproof_evidence": {"observations": records, "files": files}}
 """
 
@@ -91,18 +95,11 @@ PROBE_ROLE = r"""---
   changed_when: false
   check_mode: false
 
-- name: Keep the log
-  ansible.builtin.copy:
-    content: "raw log of {{ inventory_hostname }}\n"
-    dest: "{{ opsproof_staging }}/{{ inventory_hostname }}.log"
-    mode: "0600"
-  changed_when: false
-  check_mode: false
-
 - name: Hand over
   evidence:
     files:
       - path: "{{ opsproof_staging }}/{{ inventory_hostname }}.log"
+        text: "raw log of {{ inventory_hostname }}\n"
         sha256: "{{ ('raw log of ' ~ inventory_hostname ~ '\n') | hash('sha256') }}"
     observations:
       - id: "OBS-{{ inventory_hostname }}"
