@@ -134,7 +134,7 @@ def material(folder: Path) -> None:
 def test_every_module_over_both_transports(tmp_path: Path, hosts: list[OneHost]) -> None:
     material(tmp_path)
     (tmp_path / "hosts.ini").write_text(inventory(hosts))
-    (tmp_path / "ansible.cfg").write_text("[defaults]\n")
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ninternal_poll_interval = 0.01\n")
     command = [
         str(Path(sys.executable).with_name("ansible-playbook")),
         "-i",
