@@ -15,7 +15,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import evtx
 import msgspec
@@ -37,7 +37,7 @@ _MAGIC = b"ElfFile\0"
 _CHUNK_MAGIC = b"ElfChnk\0"
 _RECORD_MAGIC = b"**\0\0"
 _FAILED = re.compile(r"record number (\d+): (.*)", re.DOTALL)
-_START, _SIZE, _NUMBER = struct.Struct("<4sI"), struct.Struct("<I"), struct.Struct("<Q")
+_START, _SIZE = struct.Struct("<4sIQ"), struct.Struct("<I")
 
 
 def is_evtx(head: bytes) -> bool:
@@ -162,8 +162,8 @@ def _walk(
     closed: bytes | bytearray = chunk
     at = RECORDS_AT
     while at < free:
-        size = _record_size(chunk, at, free)
-        if size is None:
+        record = _record(chunk, at, free)
+        if record is None:
             end = _next_record(chunk, at, free)
             notes.damaged(
                 Damage(f"{end - at} bytes of a chunk are no record", offset=base + at, records=1)
@@ -172,9 +172,9 @@ def _walk(
             _close(closed, at, end)
             at = end
         else:
-            group.numbers.append(_NUMBER.unpack_from(chunk, at + 8)[0])
+            group.numbers.append(record[1])
             group.places.append(base + at)
-            at += size
+            at += record[0]
     return closed
 
 
@@ -182,21 +182,21 @@ def _stored_sum(chunk: bytes) -> int:
     return int(struct.unpack_from("<I", chunk, 52)[0])
 
 
-def _record_size(chunk: bytes, at: int, free: int) -> int | None:
-    """The size of the record at ``at``; None where there is none. It is stored at both ends."""
+def _record(chunk: bytes, at: int, free: int) -> tuple[int, int] | None:
+    """Size and number of the record at ``at``; None where there is none. Its size is at both ends."""
     if at + _SMALLEST_RECORD > free:
         return None
-    magic, size = _START.unpack_from(chunk, at)
+    magic, size, number = _START.unpack_from(chunk, at)
     if magic != _RECORD_MAGIC or size < _SMALLEST_RECORD or at + size > free:
         return None
-    return int(size) if _SIZE.unpack_from(chunk, at + size - 4)[0] == size else None
+    return (size, number) if _SIZE.unpack_from(chunk, at + size - 4)[0] == size else None
 
 
 def _next_record(chunk: bytes, at: int, free: int) -> int:
     """Where the next sound record begins, or the end of the chunk's records."""
     found = at
     while (found := chunk.find(_RECORD_MAGIC, found + 4, free)) != -1:
-        if _record_size(chunk, found, free) is not None:
+        if _record(chunk, found, free) is not None:
             return found
     return free
 
@@ -230,7 +230,7 @@ def _parse(group: _Group, memory: BinaryIO, notes: Notes) -> Iterator[tuple[int,
     records = iter(parser.records_json())
     while True:
         try:
-            record = cast("dict[str, Any]", next(records))
+            record: Any = next(records)
         except StopIteration:
             break
         except (RuntimeError, OSError, ValueError) as error:
