@@ -150,6 +150,8 @@ def test_an_empty_folder_is_no_log_without_failures(drill: Drill, tmp_path: Path
     (tmp_path / "logs").mkdir()
     found = interface(drill, **log_of(tmp_path) | {"logs": (tmp_path / "logs",)})
     assert (found.files, found.verification.settled) == (0, None)
+    empty = interface(drill, **log_of(tmp_path))
+    assert (empty.files, empty.lines, empty.signing.settled) == (1, 0, None)
 
 
 def test_a_name_that_fits_nothing_is_no_log_without_failures(drill: Drill, tmp_path: Path) -> None:

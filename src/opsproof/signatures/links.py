@@ -193,7 +193,7 @@ def interface_facts(
             links.judge(database, checker, analysed)
     else:
         links.judge(database, checker, None)
-    complete = reader.files > 0 and reader.unreadable == 0
+    complete = reader.lines > 0 and reader.unreadable == 0
     return InterfaceFacts(
         files=reader.files,
         lines=reader.lines,

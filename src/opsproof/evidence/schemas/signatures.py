@@ -35,8 +35,8 @@ class FailureCounts(Record, frozen=True, kw_only=True):
     """Failures of one kind: ``lines``, the ``records`` they name, and how these stand now.
 
     ``nameless`` lines name no record. ``settled``: whether every record is right; None where that
-    cannot be told, because a record is absent or cannot be verified, a line names none, or not all of
-    the logs could be read.
+    cannot be told, because a record is absent or cannot be verified, a line names none, not all of the
+    logs could be read, or nothing was in them.
     """
 
     lines: int
