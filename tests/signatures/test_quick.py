@@ -73,3 +73,14 @@ def test_base64_is_taken_only_as_it_is_written() -> None:
     for cell, found in zip(cells, right, strict=True):
         assert list(decode([cell])) == [found]
         assert list(decode([cell, "QUJD", cell])) == [found, b"ABC", found]
+
+
+@pytest.mark.parametrize("text", ["QUJDRA==", "QUJDREU=", "QUJDREVG"])
+def test_no_other_character_is_taken_for_one_of_base64(text: str) -> None:
+    decode = compile_decoder(SignatureColumn(column="x"))
+    others = [*range(0x180), 0x2028, 0xD800, 0xFF21, 0x1F600]
+    for place in range(len(text)):
+        for cell in (text[:place] + chr(one) + text[place + 1 :] for one in others):
+            assert list(decode([cell])) == [strictly(cell)], (place, cell)
+            longer = text[:place] + cell[place] + text[place:]
+            assert list(decode([longer])) == [strictly(longer)], (place, longer)
