@@ -26,10 +26,10 @@ Rows = npt.NDArray[Any]
 STEP: Final = 1 << 16
 """Rows that are looked at together."""
 
-_KEPT: Final = 1 << 20
+_KEPT: Final = 1 << 18
 """Bytes up to which a file stays in memory."""
 
-_RUN: Final = 1 << 24
+_RUN: Final = 1 << 23
 """Bytes of rows that are sorted in memory."""
 
 _LEAST: Final = 64

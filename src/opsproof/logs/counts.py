@@ -20,7 +20,7 @@ import numpy as np
 from opsproof.logs.aside import Blobs, Rows, Sorter, Vector, folder
 from opsproof.logs.table import Longs
 
-_FULL: Final = 1 << 22
+_FULL: Final = 1 << 20
 """Bytes that the names in memory may take."""
 
 _PER_NAME: Final = 200

@@ -12,10 +12,10 @@ from opsproof.logs.aside import Blobs, folder
 from opsproof.logs.series import Pool, Series
 from opsproof.logs.table import Ints, Longs, Table
 
-_FULL: Final = 1 << 23
+_FULL: Final = 1 << 22
 """Bytes from which on a segment is put aside."""
 
-_PIECE: Final = 1 << 22
+_PIECE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,10 @@ _WORD: Final = 8
 _LONGEST: Final = PADDING // 2
 """Bytes up to which numpy, word by word, is faster than a dictionary of Python."""
 
-MOST_VALUES: Final = 1 << 15
+MOST_VALUES: Final = 1 << 14
 """Distinct values of a field from which on a new dictionary is begun."""
 
-_MOST_BYTES: Final = 1 << 22
+_MOST_BYTES: Final = 1 << 20
 
 _ROOM: Final = 8
 """Slots for each short value: nearly all values stand in the first slot that is looked at."""

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from opsproof.logs.readers.base import Cut, Damage, Notes
 
-BLOCK: Final = 1 << 21
+BLOCK: Final = 1 << 20
 LONGEST: Final = 1 << 20
 """Bytes of the longest line that is read. HTTP.sys refuses requests far shorter than that."""
 
