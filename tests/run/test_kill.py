@@ -144,10 +144,17 @@ def test_killed_at_random_moments_the_reports_stay_verifiable(project: Path) -> 
 
 
 def test_two_runs_of_one_inventory_exclude_each_other(slow: Path) -> None:
+    # The first is at work until the second has ended, however long that takes.
+    (slow / "inventory" / "group_vars" / "all.yml").write_text(
+        json.dumps(
+            {"probe_command": f"touch {slow}/reached; until test -e {slow}/go; do sleep 0.1; done"}
+        )
+    )
     first = start(slow)
     wait_for(lambda: at_work(slow))
     second = start(slow)
     _, err = second.communicate()
+    (slow / "go").touch()
     first.communicate()
     assert second.returncode == 4
     assert f"another run holds this inventory: process {first.pid} of " in err
