@@ -227,3 +227,9 @@ def test_every_modifier_on_every_text() -> None:
         if any(row)
     }
     assert hit == told
+
+
+def test_numbers_are_compared_as_long_as_counters_are() -> None:
+    texts = (str(2**64 - 1), "9" * 40, "-" + "9" * 30, "1" * 41, "0xffffffffffffffff")
+    rule = {"one": {"Alpha|gt": 2**63}, "condition": "one"}
+    assert engine([rule], [{"Alpha": text} for text in texts]) == [[True, True, False, False, True]]

@@ -19,10 +19,8 @@ from opsproof.logs.rules.compiled import RuleSet
 from opsproof.logs.rules.load import compile_texts, load
 
 HEAD = "logsource: {category: webserver}\n"
-GOOD = (
-    f"title: Good\nid: 00000000-0000-0000-0000-0000000000aa\n{HEAD}"
-    "detection: {s: {cs-method: GET}, condition: s}\n"
-)
+GOOD_ID = "00000000-0000-0000-0000-0000000000aa"
+GOOD = f"title: Good\nid: {GOOD_ID}\n{HEAD}detection: {{s: {{cs-method: GET}}, condition: s}}\n"
 
 
 def compiled(*texts: str) -> RuleSet:
@@ -48,10 +46,30 @@ def compiled(*texts: str) -> RuleSet:
         ("title: x\nname: a\ncorrelation: {type: temporal, rules: [a], timespan: 1m}", Reason.REFERENCE),
         ("title: x\ncorrelation: {type: event_count, rules: [], timespan: 1m}", Reason.INVALID),
         ("title: x\ncorrelation: 7", Reason.INVALID),
+        (f"title: x\n{HEAD}detection: {{s: {{a|gt: 1.0e-7}}, condition: s}}", Reason.UNSUPPORTED),
+        (f"title: x\n{HEAD}detection: {{s: {{a|lt: 1{'0' * 40}}}, condition: s}}", Reason.UNSUPPORTED),
+        (f"title: x\n{HEAD}detection: {{s: {{a: 1}}, condition: s}}\nopsproof: {{demands: 5}}",
+         Reason.INVALID),
+        (f"title: x\n{HEAD}detection: {{s: {{a: 1}}, condition: s}}\nopsproof: {{clauses: C-2}}",
+         Reason.INVALID),
+        *(
+            (f"title: x\ncorrelation: {{type: event_count, rules: [{rule}], {asked}}}", Reason.UNSUPPORTED)
+            for rule, asked in (
+                ("", "timespan: 1m, condition: {gte: 1}"),
+                (GOOD_ID, "timespan: 1m, condition: {gte: 9223372036854775808}"),
+                (GOOD_ID, "timespan: 1m, condition: {gte: 1, lte: 9223372036854775808}"),
+                (GOOD_ID, "timespan: 999999999999d, condition: {gte: 1}"),
+                (GOOD_ID, "timespan: 1m, condition: {gt: 0.5}"),
+                (GOOD_ID, "timespan: 1m, condition: {gte: true}"),
+            )
+        ),
     ],
 )  # fmt: skip
-def test_faulty_rule_is_listed_and_the_others_run(text: str, reason: Reason) -> None:
-    rules = compiled(text, GOOD)
+def test_faulty_rule_is_listed_and_the_others_run(
+    text: str, reason: Reason, tmp_path: Path
+) -> None:
+    texts = [(name, one.encode()) for name, one in (("0.yml", text), ("1.yml", GOOD))]
+    rules = compile_texts(texts, tmp_path)
     assert [one.reason for one in rules.rejected] == [reason]
     assert [rule.meta.title["en"] for rule in rules.rules] == ["Good"]
 
@@ -60,6 +78,31 @@ def test_two_rules_of_one_id_are_told() -> None:
     rules = compiled(GOOD, GOOD)
     assert len(rules.rules) == 1
     assert "another rule has its id: 0.yml" in rules.rejected[0].detail
+
+
+def test_of_faulty_rules_with_one_id_none_is_lost() -> None:
+    """Nor does one that is faulty hide one that is right, or a correlation another."""
+    bad = [GOOD.replace("cs-method", f"cs-method|{name}") for name in ("one", "two")]
+    twice = (
+        "title: Burst\nid: 00000000-0000-0000-0000-0000000000bb\ncorrelation: {type: event_count, "
+        f"rules: [{GOOD_ID}], timespan: 1m, condition: {{gte: 1}}}}\n"
+    )
+    rules = compiled(*bad, GOOD, twice, twice)
+    assert [rule.meta.file for rule in rules.rules] == ["2.yml"]
+    assert [one.meta.file for one in rules.correlations] == ["3.yml"]
+    assert sorted(one.detail[:5] for one in rules.rejected) == ["0.yml", "1.yml", "4.yml"]
+    assert len({one.rule for one in rules.rejected} - {GOOD_ID}) == 3
+
+
+def test_a_name_that_several_rules_have_is_no_reference() -> None:
+    named = [GOOD.replace("0aa", f"0a{n}").replace("id:", "name: get\nid:") for n in (1, 2)]
+    asked = (
+        "title: Burst\ncorrelation: "
+        "{type: event_count, rules: [get], timespan: 1m, condition: {gte: 1}}\n"
+    )
+    (rejected,) = compiled(*named, asked).rejected
+    assert rejected.reason is Reason.REFERENCE
+    assert rejected.detail.endswith("several rules have the name it refers to: get")
 
 
 def test_expression_made_to_be_slow_is_not(tmp_path: Path) -> None:

@@ -28,7 +28,12 @@ Predicate = Callable[[str], bool]
 SEPARATOR: Final = "\ue003"
 """Between values in the haystack; a character of the private use area, in no pattern."""
 
-_NUMBER: Final = re.compile(r"\s*[-+]?(?:0[xX][0-9a-fA-F]{1,16}|\d{1,18}(?:\.\d{1,18})?)\s*")
+DIGITS: Final = 40
+"""Digits that a number may have before its point, and behind it: a counter of 64 bits has up to 20."""
+
+_NUMBER: Final = re.compile(
+    rf"\s*[-+]?(?:0[xX][0-9a-fA-F]{{1,16}}|\d{{1,{DIGITS}}}(?:\.\d{{1,{DIGITS}}})?)\s*"
+)
 _SEARCHED: Final = frozenset({"sw", "ew", "in"})
 
 

@@ -41,7 +41,7 @@ from sigma.types import (
 
 from opsproof.errors import OpsproofError
 from opsproof.logs import globs
-from opsproof.logs.atoms import expression
+from opsproof.logs.atoms import DIGITS, expression, number
 from opsproof.logs.readers.base import ANY_DATA, KIND
 from opsproof.logs.rules.compiled import Atom, Tree
 from opsproof.logs.rules.logsource import Selection
@@ -63,6 +63,15 @@ _FLAGS = {
 
 class UnsupportedError(OpsproofError):
     """A rule says something that cannot be evaluated here; the text says what."""
+
+
+def _limit(value: float) -> str:
+    """A number as records are compared with."""
+    if number(str(value)) is None:
+        raise UnsupportedError(
+            f"it compares with {value}: over {DIGITS} digits, or with an exponent"
+        )
+    return str(value)
 
 
 class Atoms:
@@ -182,7 +191,7 @@ class _Compiler:
             return self._atom(field, "cidr", str(value.network))
         if isinstance(value, SigmaCompareExpression):
             if value.op in _COMPARE:
-                return self._atom(field, _COMPARE[value.op], str(value.number.number))
+                return self._atom(field, _COMPARE[value.op], _limit(value.number.number))
             return ["!", self._atom(field, "eq", str(value.number.number))]
         if isinstance(value, SigmaFieldReference):
             self.names.setdefault(value.field)

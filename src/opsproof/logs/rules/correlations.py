@@ -37,6 +37,7 @@ _OPERATORS = {"LT": "lt", "LTE": "le", "GT": "gt", "GTE": "ge", "EQ": "eq", "NEQ
 
 _MEDIAN = 50
 _MOST_CHOICES = 200
+_MOST = 1 << 63
 
 
 def references(rule: SigmaCorrelationRule) -> list[str]:
@@ -59,11 +60,17 @@ def compile_correlation(
     Raises :class:`UnsupportedError` where the rule asks for what the specification does not define.
     """
     names = references(rule)
+    if not names:
+        raise UnsupportedError("it refers to no rule")
     if isinstance(rule.condition, SigmaExtendedCorrelationCondition):
         # As they stand in the expression: for what is ordered this is the order.
         names = list(dict.fromkeys(_named(rule.condition.parsed)))
     inputs = tuple(Input(known[name], _keys(rule, name)) for name in names)
     condition = rule.condition
+    span = rule.timespan.seconds * 1_000_000
+    _bound("timespan", span)
+    if upper is not None:
+        _bound("condition", upper[1])
     if upper is not None and rule.type is SigmaCorrelationType.TEMPORAL_ORDERED:
         raise UnsupportedError("a range of how many rules come in order is not evaluated")
     percentile = _MEDIAN
@@ -80,6 +87,7 @@ def compile_correlation(
             _check_order(expression)
     elif isinstance(condition, SigmaCorrelationCondition):
         op, count = _OPERATORS[condition.op.name], condition.count
+        _bound("condition", count)
         fields = _fields(condition)
         if rule.type is SigmaCorrelationType.VALUE_PERCENTILE:
             if condition.percentile is None or not 0 <= condition.percentile <= 100:
@@ -92,7 +100,7 @@ def compile_correlation(
         type=cast("_Type", kind),
         inputs=inputs,
         group=tuple(rule.group_by or ()),
-        span=rule.timespan.seconds * 1_000_000,
+        span=span,
         op=op,
         count=count,
         fields=fields,
@@ -102,18 +110,28 @@ def compile_correlation(
     )
 
 
+def _bound(name: str, value: int) -> None:
+    """Raises :class:`UnsupportedError` for a number that 64 bits do not hold."""
+    if abs(value) >= _MOST:
+        raise UnsupportedError(f"its {name} is out of all measure")
+
+
 def split_range(condition: Any) -> tuple[Any, tuple[str, int] | None]:
     """A condition without the upper end of its range, and that.
 
     "To define a range", says the specification ("Sigma Correlation Rules", Condition), two criteria
-    stand side by side; pySigma 1 takes one.
+    stand side by side; pySigma 1 takes one. It also takes 0.5 for 0 and says nothing: raises
+    :class:`UnsupportedError` for what is no whole number.
     """
     if not isinstance(condition, dict):
         return condition, None
+    for name, value in condition.items():
+        if name != "field" and type(value) is not int:
+            raise UnsupportedError(f"{value!r} in its condition ({name}) is no whole number")
     lower, upper = (
         [key for key in keys if key in condition] for keys in (("gt", "gte"), ("lt", "lte"))
     )
-    if len(lower) != 1 or len(upper) != 1 or type(condition[upper[0]]) is not int:
+    if len(lower) != 1 or len(upper) != 1:
         return condition, None
     rest = {key: value for key, value in condition.items() if key != upper[0]}
     return rest, (_OPERATORS[upper[0].upper()], condition[upper[0]])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
+import msgspec
 import yaml
 from sigma.collection import SigmaCollection
 from sigma.correlations import SigmaCorrelationRule
@@ -37,12 +39,16 @@ def compile_all(digest: str, texts: Sequence[tuple[str, bytes]]) -> RuleSet:
     return builder.finish(digest)
 
 
+class _MetaError(Exception):
+    """What a rule says of itself is not of the form that a report needs."""
+
+
 class _Builder:
     def __init__(self) -> None:
         self._atoms = Atoms()
         self._parsed: list[tuple[str, SigmaRuleBase]] = []
         self._filters: list[SigmaFilter] = []
-        self._rejected: dict[str, RuleNotRun] = {}
+        self._rejected: list[tuple[str, RuleNotRun]] = []
         self._upper: dict[str, tuple[str, int]] = {}
 
     def read(self, name: str, content: bytes) -> None:
@@ -64,11 +70,14 @@ class _Builder:
     def _document(self, where: str, document: dict[str, Any]) -> None:
         title = str(document.get("title") or "")
         key = str(document.get("id") or where)
-        document = self._one_condition(where, document)
         try:
+            document = self._one_condition(where, document)
             collection = SigmaCollection.from_dicts(
                 [document], collect_errors=True, collect_filters=True, resolve_references=False
             )
+        except UnsupportedError as error:
+            self._reject(where, key, title, Reason.UNSUPPORTED, str(error))
+            return
         except Exception as error:  # noqa: BLE001 - whatever a rule file does to the parser, it is that rule's fault
             self._reject(where, key, title, Reason.INVALID, _line(error))
             return
@@ -95,18 +104,33 @@ class _Builder:
         waiting: list[tuple[Meta, SigmaCorrelationRule]] = []
         referred = self._referred()
         for where, parsed in self._parsed:
+            try:
+                meta = _meta(where, parsed, output=not _is(parsed, referred))
+            except _MetaError as error:
+                key = str(parsed.id) if parsed.id else where
+                self._reject(where, key, parsed.title, Reason.INVALID, str(error))
+                continue
             if isinstance(parsed, SigmaCorrelationRule):
-                waiting.append((_meta(where, parsed, output=not _is(parsed, referred)), parsed))
+                waiting.append((meta, parsed))
             elif isinstance(parsed, SigmaRule):
-                self._rule(where, parsed, rules, output=not _is(parsed, referred))
+                self._rule(meta, parsed, rules)
         found = self._correlations(waiting, rules)
         return RuleSet(
             sha256=digest,
             atoms=self._atoms.listed(),
             rules=tuple(rules[key] for key in sorted(rules)),
             correlations=tuple(found),
-            rejected=tuple(self._rejected[key] for key in sorted(self._rejected)),
+            rejected=self._named_apart({*rules, *(one.meta.id for one in found)}),
         )
+
+    def _named_apart(self, taken: set[str]) -> tuple[RuleNotRun, ...]:
+        """What was rejected, under names that nothing else has: several files may give one id."""
+        apart = []
+        for where, one in self._rejected:
+            name = one.rule if one.rule not in taken else f"{one.rule} {where}"
+            taken.add(name)
+            apart.append(msgspec.structs.replace(one, rule=name))
+        return tuple(sorted(apart, key=lambda one: one.rule))
 
     def _referred(self) -> set[str]:
         """Names and ids of rules that only feed a correlation (its ``generate`` is not set)."""
@@ -117,8 +141,8 @@ class _Builder:
             for reference in correlations.references(rule)
         }
 
-    def _rule(self, where: str, parsed: SigmaRule, rules: dict[str, Rule], *, output: bool) -> None:
-        meta = _meta(where, parsed, output=output)
+    def _rule(self, meta: Meta, parsed: SigmaRule, rules: dict[str, Rule]) -> None:
+        where = meta.file
         source = parsed.logsource
         selection = select(source.product, source.category, source.service)
         if selection is None:
@@ -139,8 +163,7 @@ class _Builder:
             self._reject(where, meta.id, meta.title["en"], Reason.INVALID, _line(error))
         else:
             if meta.id in rules:
-                text = f"another rule has its id: {rules[meta.id].meta.file}"
-                self._reject(where, f"{meta.id} {where}", meta.title["en"], Reason.INVALID, text)
+                self._again(meta, rules[meta.id].meta)
                 return
             needs = Needs(selection.kind, selection.channels)
             rules[meta.id] = Rule(meta=meta, needs=needs, tree=tree, fields=tuple(fields))
@@ -151,13 +174,20 @@ class _Builder:
         """Compile correlations until none is left whose inputs are known."""
         known = {name: rule.meta.id for rule in rules.values() for name in _names(rule.meta)}
         found: list[Correlation] = []
-        waiting = sorted(waiting, key=lambda pair: pair[0].id)
+        waiting = self._once(waiting, rules)
+        metas = [*(rule.meta for rule in rules.values()), *(meta for meta, _ in waiting)]
+        often = Counter(name for meta in metas for name in set(_names(meta)))
         while waiting:
             left = []
             for meta, parsed in waiting:
                 missing = [name for name in correlations.references(parsed) if name not in known]
                 if missing:
                     left.append((meta, parsed))
+                    continue
+                unclear = [name for name in correlations.references(parsed) if often[name] > 1]
+                if unclear:
+                    text = f"several rules have the name it refers to: {', '.join(unclear)}"
+                    self._reject(meta.file, meta.id, meta.title["en"], Reason.REFERENCE, text)
                     continue
                 try:
                     compiled = correlations.compile_correlation(
@@ -180,10 +210,27 @@ class _Builder:
                 self._reject(meta.file, meta.id, meta.title["en"], Reason.REFERENCE, text)
         return found
 
+    def _once(
+        self, waiting: list[tuple[Meta, SigmaCorrelationRule]], rules: dict[str, Rule]
+    ) -> list[tuple[Meta, SigmaCorrelationRule]]:
+        """The correlations by id; what has another rule's id is none."""
+        first = {rule.meta.id: rule.meta for rule in rules.values()}
+        left = []
+        for meta, parsed in sorted(waiting, key=lambda pair: (pair[0].id, pair[0].file)):
+            if meta.id in first:
+                self._again(meta, first[meta.id])
+            else:
+                first[meta.id] = meta
+                left.append((meta, parsed))
+        return left
+
+    def _again(self, meta: Meta, first: Meta) -> None:
+        text = f"another rule has its id: {first.file}"
+        self._reject(meta.file, meta.id, meta.title["en"], Reason.INVALID, text)
+
     def _reject(self, where: str, key: str, title: str, reason: Reason, detail: str) -> None:
-        self._rejected[key] = RuleNotRun(
-            rule=key, title=title, reason=reason, detail=f"{where}: {detail}"
-        )
+        rejected = RuleNotRun(rule=key, title=title, reason=reason, detail=f"{where}: {detail}")
+        self._rejected.append((where, rejected))
 
 
 def _names(meta: Meta) -> tuple[str, ...]:
@@ -210,14 +257,21 @@ def _meta(where: str, rule: SigmaRuleBase, *, output: bool) -> Meta:
         author=rule.author or "",
         description=" ".join((rule.description or "").split()),
         advice=_texts(own.get("advice")),
-        demands=tuple(map(str, own.get("demands") or ())),
-        clauses=tuple(map(str, own.get("clauses") or ())),
+        demands=_listed(own, "demands"),
+        clauses=_listed(own, "clauses"),
         attack=tuple(
             sorted(tag.name.upper() for tag in rule.tags if _is_technique(tag.namespace, tag.name))
         ),
         references=tuple(map(str, rule.references or ())),
         output=output,
     )
+
+
+def _listed(own: dict[str, Any], name: str) -> tuple[str, ...]:
+    value = own.get(name) or []
+    if not isinstance(value, list):
+        raise _MetaError(f"opsproof.{name} is no list")
+    return tuple(map(str, value))
 
 
 def _is_technique(namespace: str, name: str) -> bool:
