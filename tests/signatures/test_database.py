@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import pymssql
@@ -13,7 +14,7 @@ from tests.winlab.sql_lab import PASSWORD, SqlLab
 
 from opsproof.signatures import simulate
 from opsproof.signatures.database import Database, after, make_engine, reading
-from opsproof.signatures.errors import SourceError
+from opsproof.signatures.errors import ProfileError, SourceError
 from opsproof.signatures.simulate import Drill
 from winlab.server.ports import Fault, FaultKind
 
@@ -163,3 +164,52 @@ def _run(engine: sa.Engine, statement: str) -> None:
     with reading(engine) as connection:
         connection.execution_options(postgresql_readonly=False)
         connection.exec_driver_sql(statement)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """Of the databases that know partial indexes and many NULL in a unique one."""
+    url = f"sqlite:///{tmp_path}/x.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").new_database()
+    found = make_engine(url)
+    yield found
+    found.dispose()
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ('CREATE UNIQUE INDEX u ON "exam score" (id) WHERE note IS NOT NULL', "is not unique in"),
+        ('ALTER TABLE "exam score" ADD UNIQUE (id)', ""),
+        ('CREATE UNIQUE INDEX u ON "exam score" (id)', "has a record whose key is NULL"),
+    ],
+)
+def test_a_key_that_may_miss_records_is_refused(
+    statement: str, said: str, engine: sa.Engine, drill: Drill
+) -> None:
+    """What a partial index leaves out may be there twice, and nothing comes after NULL in a range."""
+    names = {f'"{one}" text' for one in drill.profile.columns if one != "id"}
+    other = None if "INDEX" in statement else 8
+    with engine.connect() as connection:
+        if statement.startswith("ALTER") and engine.dialect.name == "sqlite":
+            statement = 'CREATE UNIQUE INDEX u ON "exam score" (id)'
+        connection.exec_driver_sql(f'CREATE TABLE "exam score" (id integer, {", ".join(names)})')
+        connection.exec_driver_sql(statement)
+        for key in (7, other):
+            connection.execute(sa.insert(sa.table("exam score", sa.column("id"))), {"id": key})
+        connection.commit()
+    url = engine.url.render_as_string(hide_password=False)
+    if not said:
+        Database(url, drill.profile).close()
+        return
+    with pytest.raises(ProfileError) as caught:
+        Database(url, drill.profile)
+    assert said in caught.value.what
+
+
+def test_passwords_after_the_question_mark_are_not_in_labels() -> None:
+    engine = make_engine("postgresql+psycopg:///x?host=127.0.0.1&port=1&user=a&password=secret")
+    with pytest.raises(SourceError) as caught, reading(engine):
+        pass
+    assert "secret" not in str(caught.value)

@@ -68,7 +68,11 @@ class Database:
             # The driver would make an empty database of a name that was mistyped.
             raise SourceError("there is no such database file", where=self.label)
         self.dialect = self.engine.dialect.name
-        self._types = self._check_names()
+        try:
+            self._types = self._check_names()
+        except BaseException:
+            self.engine.dispose()
+            raise
         schema = profile.table.schema
         self.table = sa.table(
             _name(profile.table.name),
@@ -82,7 +86,7 @@ class Database:
     @property
     def label(self) -> str:
         """Where the table is, without a password."""
-        return self.engine.url.render_as_string(hide_password=True)
+        return _shown(self.engine.url)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -246,15 +250,15 @@ class Database:
                     where=self.label,
                     remedy="names are compared as they are, in the case that the database uses",
                 )
-            found = {
-                one["name"]: one["type"] for one in inspector.get_columns(table.name, table.schema)
-            }
+            columns = inspector.get_columns(table.name, table.schema)
+            found = {one["name"]: one["type"] for one in columns}
             missing = [one for one in profile.columns if one not in found]
             if missing:
                 raise ProfileError(
                     f"the table {table.name!r} has no column {missing[0]!r}", where=self.label
                 )
             self._check_key(inspector)
+            self._check_null({one["name"] for one in columns if one.get("nullable", True)})
         except sa.exc.SQLAlchemyError as error:
             raise SourceError(_reason(error), where=self.label) from error
         return found
@@ -272,7 +276,7 @@ class Database:
         unique += [
             [name for name in one["column_names"] if name is not None]
             for one in inspector.get_indexes(table.name, table.schema)
-            if one["unique"] and None not in one["column_names"]
+            if one["unique"] and None not in one["column_names"] and not _is_partial(one)
         ]
         if not any(columns and set(columns) <= wanted for columns in unique):
             raise ProfileError(
@@ -280,6 +284,23 @@ class Database:
                 where=self.label,
                 remedy="name the primary key or the columns of a unique index",
             )
+
+    def _check_null(self, nullable: set[str]) -> None:
+        """Nothing comes after NULL and nothing equals it: such records would not be looked at."""
+        table = self.profile.table
+        parts = [sa.column(_name(one)).is_(None) for one in self.profile.key if one in nullable]
+        if not parts:
+            return
+        schema = None if table.schema is None else _name(table.schema)
+        named = sa.table(_name(table.name), schema=schema)
+        query = sa.select(sa.literal(1)).select_from(named).where(sa.or_(*parts)).limit(1)
+        with reading(self.engine) as connection:
+            if connection.execute(query).first() is not None:
+                raise ProfileError(
+                    f"the table {table.name!r} has a record whose key is NULL",
+                    where=self.label,
+                    remedy="name a key that every record has",
+                )
 
 
 def make_engine(url: str) -> sa.Engine:
@@ -317,8 +338,7 @@ def reading(engine: sa.Engine) -> Iterator[Connection]:
                 if sqlite:
                     connection.exec_driver_sql("PRAGMA query_only = 0")
     except sa.exc.DBAPIError as error:
-        where = engine.url.render_as_string(hide_password=True)
-        raise SourceError(_reason(error), where=where) from error
+        raise SourceError(_reason(error), where=_shown(engine.url)) from error
 
 
 def after(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
@@ -327,6 +347,11 @@ def after(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnEl
     if not rest:
         return sa.and_(first > key[0])
     return sa.or_(first > key[0], sa.and_(first == key[0], after(rest, key[1:])))
+
+
+def _is_partial(index: Mapping[str, Any]) -> bool:
+    """Whether an index is over some records only: it says nothing about the others."""
+    return any(name.endswith("_where") for name in index.get("dialect_options", ()))
 
 
 def _fits(kind: Any, value: Any, text: str) -> bool:
@@ -340,6 +365,11 @@ def _fits(kind: Any, value: Any, text: str) -> bool:
 
 def _name(name: str) -> quoted_name:
     return quoted_name(name, quote=True)
+
+
+def _shown(url: sa.URL) -> str:
+    """A URL without its password, and without what drivers take after "?", which may be one too."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _sqlite_autocommit(connection: Any, _: Any) -> None:
