@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from opsproof import workers
 from opsproof.signatures import analyse as analyse_module
 from opsproof.signatures import simulate
 from opsproof.signatures.analyse import Analysis, Ends, Part, column_bytes
+from opsproof.signatures.errors import CertificateError
 from opsproof.signatures.model import Diagnosis
 from opsproof.signatures.simulate import Drill
 from opsproof.signatures.workbook import Workbook
@@ -89,3 +91,23 @@ def cells() -> Iterator[list[Any]]:
 
 def test_other_cells_are_hashed_as_other_bytes() -> None:
     assert len({column_bytes(one) for one in cells()}) == len(list(cells()))
+
+
+def test_a_list_that_nobody_at_hand_signed_is_not_passed_over(tmp_path: Path) -> None:
+    """It would say nothing, and a signer that it revokes would pass for good."""
+    drill = simulate.simulate(tmp_path, drills.lab_of("ecdsa"), records=1, seed=4)
+    job = drills.job_of(drill)
+    assert job.book().revocations.lists
+    der = (drill.folder / "ca.crl").read_bytes()
+    for name, data in (
+        ("forged", der[:-1] + bytes([der[-1] ^ 1])),
+        ("certificate", (drill.folder / "ca.pem").read_bytes()),
+    ):
+        path = tmp_path / f"{name}.crl"
+        path.write_bytes(data)
+        with pytest.raises(CertificateError) as caught:
+            replace(job, revocations=(*job.revocations, path)).book()
+        assert name in str(caught.value)
+    with pytest.raises(CertificateError) as caught:
+        replace(job, trusted=(), certificates=()).book()
+    assert "ca.crl: is not signed by any issuer at hand" in str(caught.value)

@@ -21,6 +21,7 @@ from opsproof.signatures.certificates import Certificate, load
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import BATCH, Database
 from opsproof.signatures.diagnose import Diagnoser
+from opsproof.signatures.errors import CertificateError
 from opsproof.signatures.model import BaseRecord, Diagnosis, RecordClass, key_text
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.revocation import load_revocations
@@ -53,13 +54,26 @@ class Job:
     base_delivered: bool
 
     def book(self) -> CertificateBook:
-        """The certificates, read from their files."""
-        return CertificateBook(
+        """The certificates, read from their files.
+
+        Raises:
+            CertificateError: a file is not what it is taken for, or nobody at hand signed it.
+        """
+        book = CertificateBook(
             [one for path in self.certificates for one in load(path)],
             [one for path in self.trusted for one in load(path)],
             load_revocations(self.revocations),
             require_revocation=self.require_revocation,
         )
+        with sm2.quiet():
+            unsigned = book.revocations.unsigned(book.issuers(), book.signer_id)
+        for origin in unsigned:
+            raise CertificateError(
+                "is not signed by any issuer at hand, so it says nothing about any certificate",
+                where=origin,
+                remedy="give its issuer's certificate, fetch it again, or leave it out",
+            )
+        return book
 
     def checker(self) -> Checker:
         """The strict verifier."""

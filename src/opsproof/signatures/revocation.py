@@ -8,9 +8,10 @@ the issuer named by the extended key usage ``OCSPSigning``, section 4.2.2.2).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from opsproof.signatures.certificates import (
     pem_or_der,
     signature_algorithm,
 )
-from opsproof.signatures.errors import CertificateError, MalformedError
+from opsproof.signatures.errors import CertificateError, MalformedError, NotVerifiableError
 
 SM3_OID: Final = "1.2.156.10197.1.401"
 
@@ -97,8 +98,10 @@ class Revocations:
         """
         data = path.read_bytes()
         try:
-            for der in pem_or_der(data, "X509 CRL"):
-                self.lists.append(_list(der, path.name))
+            lists = [_list(der, path.name) for der in pem_or_der(data, "X509 CRL")]
+            if not lists:
+                raise CertificateError("holds no CRL", where=str(path))
+            self.lists += lists
         except UNREADABLE as first:
             try:
                 self.responses.append(_response(data, path.name))
@@ -133,6 +136,21 @@ class Revocations:
                         found.append(status.revoked)
         earliest = min(found, key=lambda revoked: revoked.since, default=None)
         return earliest, max(known, default=None)
+
+    def unsigned(self, issuers: Sequence[Certificate], signer_id: bytes) -> list[str]:
+        """Where the lists and responses come from that none of the ``issuers`` signed.
+
+        They would say nothing, and what they revoke would pass for good. Those that need SM2, which
+        is not installed, are not among them: :meth:`status` speaks of these.
+        """
+        found = []
+        for one in self.lists:
+            if not _any(issuers, partial(_signed_list, one, signer_id=signer_id)):
+                found.append(one.origin)
+        for response in self.responses:
+            if not _any(issuers, partial(self._signed_response, response, signer_id=signer_id)):
+                found.append(response.origin)
+        return found
 
     def _signed_response(self, response: Response, issuer: Certificate, signer_id: bytes) -> bool:
         """By the issuer, or by a responder that it named and had not revoked."""
@@ -261,6 +279,14 @@ def _since(revoked_at: datetime, invalidity: Any) -> datetime:
 def _reason(value: Any) -> str:
     native = getattr(value, "native", None)
     return str(native) if native else "unspecified"
+
+
+def _any(issuers: Iterable[Certificate], signed_by: Callable[[Certificate], bool]) -> bool:
+    """Whether one of them did; True as well where that cannot be told without SM2."""
+    try:
+        return any(map(signed_by, issuers))
+    except NotVerifiableError:
+        return True
 
 
 def _signed_list(one: RevocationList, issuer: Certificate, signer_id: bytes) -> bool:
