@@ -253,3 +253,36 @@ def _ocsp(one: Pki, key: object, revoked_at: datetime) -> bytes:
         hashes.SHA256(),
     )
     return response.public_bytes(serialization.Encoding.DER)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_a_ca_that_was_renewed_with_its_key_counts_at_both_times(newest_first: bool) -> None:
+    day, root = timedelta(days=1), pki("ecdsa").ca
+    key = lab.new_key("ecdsa")
+
+    def issuer(serial: int, begin: int, end: int) -> Certificate:
+        return lab.issue(
+            "issuer",
+            key,
+            root,
+            serial=serial,
+            not_before=NOW + begin * day,
+            not_after=NOW + end * day,
+            ca=True,
+        )
+
+    renewed = [issuer(2, -200, -90), issuer(3, -100, 100)]
+    if newest_first:
+        renewed.reverse()
+    signer = lab.issue(
+        "signer",
+        lab.new_key("ecdsa"),
+        lab.Signer(key, renewed[0]),
+        serial=9,
+        not_before=NOW - 190 * day,
+        not_after=NOW + 200 * day,
+    )
+    book = CertificateBook([signer, *renewed], [root.certificate])
+    found = [book.judge(signer, NOW + days * day).standing for days in (-150, -95, 0)]
+    assert found == [Standing.GOOD] * 3
+    assert book.judge(signer, NOW + 101 * day).standing is Standing.EXPIRED

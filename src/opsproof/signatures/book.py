@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice, pairwise
+from typing import TypeAlias
 
 from opsproof.signatures import sm2
 from opsproof.signatures.certificates import Certificate
@@ -18,6 +21,7 @@ from opsproof.signatures.errors import MalformedError, NotVerifiableError
 from opsproof.signatures.revocation import Revocations, holds
 
 _LONGEST_CHAIN = 8
+_MOST_CHAINS = 16
 
 
 class Standing(StrEnum):
@@ -39,6 +43,25 @@ class Judgement:
 
     standing: Standing
     detail: str = ""
+
+
+_Revocation: TypeAlias = tuple[datetime | None, str, datetime | None]
+"""Since when, why, and until when it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A chain up to a trusted certificate, and what is known of each below it."""
+
+    chain: list[Certificate]
+    revoked: list[_Revocation]
+
+    def moments(self) -> set[datetime]:
+        """When its standing can change."""
+        found = {one.not_before for one in self.chain}
+        found |= {_after(one.not_after) for one in self.chain}
+        found |= {since for since, _, _ in self.revoked if since is not None}
+        return found | {_after(until) for _, _, until in self.revoked if until is not None}
 
 
 @dataclass
@@ -89,6 +112,11 @@ class CertificateBook:
         """All certificates whose key may sign data, in the order given."""
         return [one for one in self.certificates if one.may_sign and not one.is_ca]
 
+    def issuers(self) -> list[Certificate]:
+        """All certificates at hand that may issue others or sign lists of revoked ones."""
+        known = dict.fromkeys([*self.trusted, *self.certificates])
+        return [one for one in known if one.may_issue or one.may_sign_crls]
+
     def judge(self, certificate: Certificate, at: datetime) -> Judgement:
         """What the certificate was worth at ``at`` (aware)."""
         known = self._spans.get(certificate.der)
@@ -108,10 +136,12 @@ class CertificateBook:
         return begin, starts[place] if place < len(starts) else None
 
     def _work_out(self, certificate: Certificate) -> tuple[list[datetime], list[Judgement]]:
-        """Moments at which the standing can change, and the standing from each on."""
+        """Moments at which the standing can change, and the standing from each on.
+
+        Of several chains (a CA that was renewed has two certificates for its key) one that holds will do.
+        """
         try:
-            chain = self._chain(certificate)
-            revoked = [self._revocation(chain, place) for place in range(len(chain) - 1)]
+            chains = [_Way(chain, self._revoked(chain)) for chain in self._chains(certificate)]
         except NotVerifiableError as error:
             return [], [Judgement(Standing.NOT_VERIFIABLE, str(error))]
         except MalformedError as error:
@@ -119,73 +149,70 @@ class CertificateBook:
         if not certificate.may_sign or certificate.is_ca:
             detail = "its key usage does not allow signing data"
             return [], [Judgement(Standing.NOT_FOR_SIGNING, detail)]
-        moments = {one.not_before for one in chain}
-        moments |= {_after(one.not_after) for one in chain}
-        moments |= {since for since, _, _ in revoked if since is not None}
-        moments |= {_after(until) for _, _, until in revoked if until is not None}
-        starts = sorted(moments)
+        starts = sorted(set[datetime]().union(*(way.moments() for way in chains)))
         probes = [_before(starts[0]), *starts]
-        return starts, [self._at(chain, revoked, moment) for moment in probes]
+        return starts, [
+            min((self._at(way, moment) for way in chains), key=_rank) for moment in probes
+        ]
 
-    def _at(
-        self,
-        chain: list[Certificate],
-        revoked: list[tuple[datetime | None, str, datetime | None]],
-        moment: datetime,
-    ) -> Judgement:
-        for one in chain:
+    def _at(self, way: _Way, moment: datetime) -> Judgement:
+        for one in way.chain:
             if moment < one.not_before:
                 return Judgement(
                     Standing.NOT_YET_VALID, f"{one.name}: valid only from {one.not_before}"
                 )
             if moment > one.not_after:
                 return Judgement(Standing.EXPIRED, f"{one.name}: expired at {one.not_after}")
-        for one, (since, reason, _) in zip(chain, revoked, strict=False):
+        for one, (since, reason, _) in zip(way.chain, way.revoked, strict=False):
             if since is not None and moment >= since:
                 return Judgement(Standing.REVOKED, f"{one.name}: revoked since {since} ({reason})")
         if self.require_revocation:
-            for one, (_, _, until) in zip(chain, revoked, strict=False):
+            for one, (_, _, until) in zip(way.chain, way.revoked, strict=False):
                 if until is None or moment > until:
                     detail = f"{one.name}: no CRL or OCSP response is as new as the signing"
                     return Judgement(Standing.REVOCATION_UNKNOWN, detail)
         return Judgement(Standing.GOOD)
 
-    def _revocation(
-        self, chain: list[Certificate], place: int
-    ) -> tuple[datetime | None, str, datetime | None]:
-        revoked, until = self.revocations.status(chain[place], chain[place + 1], self.signer_id)
-        if revoked is None:
-            return None, "", until
-        return revoked.since, revoked.reason, until
+    def _revoked(self, chain: list[Certificate]) -> list[_Revocation]:
+        found: list[_Revocation] = []
+        for one, issuer in pairwise(chain):
+            revoked, until = self.revocations.status(one, issuer, self.signer_id)
+            since, reason = (None, "") if revoked is None else (revoked.since, revoked.reason)
+            found.append((since, reason, until))
+        return found
 
-    def _chain(self, certificate: Certificate) -> list[Certificate]:
-        """From the certificate to a trusted one. Raises :class:`MalformedError`: there is no way."""
+    def _chains(self, certificate: Certificate) -> list[list[Certificate]]:
+        """From the certificate to trusted ones. Raises :class:`MalformedError`: there is no way."""
         missing: list[str] = []
-        found = self._climb([certificate], missing)
-        if found is None:
+        found = list(islice(self._climb([certificate], missing), _MOST_CHAINS))
+        if not found:
             raise MalformedError(missing[0] if missing else "no way to a trusted certificate")
         return found
 
-    def _climb(self, chain: list[Certificate], missing: list[str]) -> list[Certificate] | None:
+    def _climb(self, chain: list[Certificate], missing: list[str]) -> Iterator[list[Certificate]]:
         current = chain[-1]
         if current.unknown_critical:
             names = ", ".join(current.unknown_critical)
             missing.append(f"{current.name}: unknown critical extension {names}")
-            return None
+            return
         if current.der in self._anchors:
-            return chain
+            yield chain
+            return
         if len(chain) >= _LONGEST_CHAIN:
             missing.append("the chain is too long")
-            return None
+            return
         for issuer in self._by_subject.get(current.issuer, ()):
             if issuer in chain or not issuer.may_issue or _too_deep(issuer, len(chain) - 1):
                 continue
             if holds(issuer, current.algorithm, current.tbs, current.signature, self.signer_id):
-                found = self._climb([*chain, issuer], missing)
-                if found is not None:
-                    return found
+                yield from self._climb([*chain, issuer], missing)
         missing.append(f"{current.name}: its issuer is not at hand or did not sign it")
-        return None
+
+
+def _rank(judgement: Judgement) -> int:
+    """Which of several chains speaks: one that holds, else one whose certificates were all in time."""
+    order = (Standing.GOOD, Standing.REVOKED, Standing.REVOCATION_UNKNOWN)
+    return order.index(judgement.standing) if judgement.standing in order else len(order)
 
 
 def _too_deep(issuer: Certificate, below: int) -> bool:
