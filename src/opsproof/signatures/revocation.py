@@ -143,14 +143,17 @@ class Revocations:
         They would say nothing, and what they revoke would pass for good. Those that need SM2, which
         is not installed, are not among them: :meth:`status` speaks of these.
         """
-        found = []
-        for one in self.lists:
-            if not _any(issuers, partial(_signed_list, one, signer_id=signer_id)):
-                found.append(one.origin)
-        for response in self.responses:
-            if not _any(issuers, partial(self._signed_response, response, signer_id=signer_id)):
-                found.append(response.origin)
-        return found
+        lists = [
+            one.origin
+            for one in self.lists
+            if not _any(issuers, partial(_signed_list, one, signer_id=signer_id))
+        ]
+        responses = [
+            one.origin
+            for one in self.responses
+            if not _any(issuers, partial(self._signed_response, one, signer_id=signer_id))
+        ]
+        return [*lists, *responses]
 
     def _signed_response(self, response: Response, issuer: Certificate, signer_id: bytes) -> bool:
         """By the issuer, or by a responder that it named and had not revoked."""
