@@ -218,6 +218,13 @@ def test_nothing_to_audit_is_a_usage_error(tmp_path: Path) -> None:
         run(tmp_path / "none")
 
 
+@pytest.mark.parametrize("time", ["2026-01-05T10:00:00+99:00", "2026-01-05T10:00:61"])
+def test_a_time_that_no_clock_shows_is_a_usage_error(log: Path, time: str) -> None:
+    log.write_text(CLEAN)
+    with pytest.raises(click.BadParameter, match="is no time such as"):
+        run(log, "--since", time)
+
+
 def test_wrong_time_is_a_usage_error(log: Path) -> None:
     result = CliRunner().invoke(command, [str(log), "--since", "yesterday"])
     assert result.exit_code == ExitCode.USAGE
@@ -290,6 +297,14 @@ def test_a_baseline_that_is_there_is_not_overwritten(log: Path, tmp_path: Path) 
     who = ("--owner", "li.si", "--reason", "test page", "--expires", tomorrow())
     with pytest.raises(click.UsageError, match="is there already"):
         run(log, "--write-baseline", file, *who)
+
+
+def test_a_baseline_for_no_folder_is_refused_before_anything_is_read(
+    log: Path, tmp_path: Path
+) -> None:
+    who = ("--owner", "li.si", "--reason", "test page", "--expires", tomorrow())
+    with pytest.raises(click.UsageError, match="there is no folder"):
+        run(log, "--write-baseline", tmp_path / "gone" / "accepted.yml", *who)
 
 
 def test_the_rules_that_hit_are_summed_up_worst_first(log: Path) -> None:

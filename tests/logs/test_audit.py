@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -415,6 +415,56 @@ def test_baseline_of_a_report_covers_its_hits_and_no_others(
     new = record(9, 3600, data=named(TargetUserName="eve", IpAddress="10.0.0.9"))
     (folder / "more.evtx").write_bytes(evtx_bytes([new]))
     assert titles(audit([folder], rules, options=options)) == ["Failed"]
+
+
+COMMANDS = """\
+title: Command
+id: 6f1f3c0e-0000-4000-8000-0000000000c0
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4688}, condition: s}
+"""
+
+
+def test_a_baseline_knows_what_a_report_shows_otherwise_and_no_other_command(
+    tmp_path: Path,
+) -> None:
+    """A line feed is a space there, a secret is gone, and what is long is cut."""
+    known = (
+        "one\ntwo\tthree",
+        "sqlcmd -S db -U sa -P 'x' password=Geheim1! -Q go",
+        f"run {'x' * 600} end",
+        "a*b?c[d]",
+    )
+    new = (
+        "one two four",
+        "sqlcmd -S other password=Geheim1! -Q go",
+        f"run {'y' * 600} end",
+        "axbyc[d]",
+    )
+
+    def found(lines: Sequence[str], options: Options | None = None) -> AuditReport:
+        events = [
+            record(number, number, event_id=4688, data=named(CommandLine=line))
+            for number, line in enumerate(lines, 1)
+        ]
+        file = tmp_path / "Security.evtx"
+        file.write_bytes(evtx_bytes(events))
+        return audit([file], compile_texts([("c.yml", COMMANDS.encode())]), options=options)
+
+    made = make_baseline(
+        found(known),
+        owner="li.si",
+        reason="known",
+        expires=date(2026, 12, 31),
+        today=date(2026, 1, 5),
+    )
+    assert "Geheim" not in made.text
+    file = tmp_path / "baseline.yml"
+    file.write_text(made.text, "utf-8")
+    options = Options(suppressions=load_suppressions([file]), today=date(2026, 1, 6))
+    report = found([*known, *new], options)
+    assert [hit.record_id for hit in report.hits] == [5, 6, 7, 8]
+    assert report.counts.suppressed == len(known)
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,8 @@ def _accepting(
         raise click.UsageError(f"--write-baseline needs {', '.join(missing)}")
     if file.exists():
         raise click.UsageError(f"{file} is there already; name another file")
+    if not file.resolve().parent.is_dir():
+        raise click.UsageError(f"there is no folder {file.parent} to write {file.name} into")
     today, last = datetime.now(UTC).date(), expires.date()
     check_baseline(owner, reason, last, today)
 

@@ -6,6 +6,7 @@ expiry, or it is not written: nothing is accepted by nobody, for ever.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -30,6 +31,10 @@ SHOWN: Final = 100_000
 _VOLATILE: Final = (
     "time", "date", "id", "guid", "port", "hash", "bytes", "taken", "status", "binary",
 )  # fmt: skip
+
+
+_REMOVED: Final = re.compile(r"\[redacted[^\]…]*(?:\]|…\Z)|…\Z")
+"""Where a report leaves out part of a value."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def make_baseline(
         {rule.title: rule.hits - rule.shown for rule in report.rules_run if rule.hits > rule.shown}
     )
     for hit in report.hits:
-        match = {name: literal(value) for name, value in sorted(_stable(hit).items())}
+        match = {name: _pattern(value) for name, value in sorted(_stable(hit).items())}
         # Without a field to tell it by, the entry would accept every hit of its rule.
         accept(hit.rule, {"match": match} if match else {"hit": hit.id})
     # Only what may well be in order: a log that was cleared is not accepted in passing.
@@ -130,10 +135,17 @@ def _stable(hit: Hit) -> dict[str, str]:
     if hit.burst is not None:
         return dict(hit.burst.group)
     return {
-        name: value
-        for name, value in hit.fields.items()
-        if not name.lower().endswith(_VOLATILE) and "[redacted" not in value and "…" not in value
+        name: value for name, value in hit.fields.items() if not name.lower().endswith(_VOLATILE)
     }
+
+
+def _pattern(value: str) -> str:
+    """What fits a value that a report shows, also where it was cut or a secret was removed.
+
+    Without such a value the entry would accept every command that the program is ever started with.
+    """
+    left = _REMOVED.split(value)
+    return "*".join(map(literal, left)) + ("*" if len(left) > 1 and left[-1] else "")
 
 
 def literal(value: str) -> str:

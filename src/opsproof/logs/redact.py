@@ -52,5 +52,11 @@ def _text(value: str, name: str) -> tuple[str, int]:
     cut = str(next(iter(clean.values())))
     if len(cut) > LONGEST:
         cut = cut[:LONGEST] + "…"
-    printable = "".join(character if character.isprintable() else " " for character in cut)
-    return printable, counts.total()
+    return printable(cut), counts.total()
+
+
+def printable(value: str) -> str:
+    """The value in one line that commands no terminal: a space for each character that cannot be seen."""
+    if value.isprintable():
+        return value
+    return "".join(character if character.isprintable() else " " for character in value)

@@ -27,6 +27,7 @@ import msgspec
 from opsproof.errors import UsageError
 from opsproof.logs import hit_id
 from opsproof.logs.model import Gap, GapKind, Suppressed
+from opsproof.logs.redact import printable
 from opsproof.logs.rules.compiled import Meta
 
 if TYPE_CHECKING:
@@ -55,11 +56,18 @@ class Suppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.rule in {"*", meta.id, meta.name, meta.title["en"]}
 
     def fits(self, fields: dict[str, str]) -> bool:
-        """Whether a record's fields (lower-cased names) are as ``match`` says."""
-        return all(
-            name.lower() in fields and fnmatchcase(fields[name.lower()].lower(), wanted.lower())
-            for name, wanted in self.match.items()
-        )
+        """Whether a record's fields (lower-cased names) are as ``match`` says.
+
+        Or as a report shows them, from which lists are written: a line feed is a space there.
+        """
+        for name, wanted in self.match.items():
+            value = fields.get(name.lower())
+            if value is None:
+                return False
+            value, wanted = value.lower(), wanted.lower()
+            if not fnmatchcase(value, wanted) and not fnmatchcase(printable(value), wanted):
+                return False
+        return True
 
 
 class Suppressions:

@@ -33,6 +33,8 @@ def parse(text: str) -> int | None:
         )
     except ValueError:
         return None
+    if int(second or 0) > 60 or abs(int(zone_hour or 0)) > 23 or int(zone_minute or 0) > 59:
+        return None
     # A leap second (60) is a second like any other on a scale that knows none.
     total = micros(moment) + int(second or 0) * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])
     if zone_hour is not None:
