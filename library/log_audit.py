@@ -43,6 +43,10 @@ options:
   today:
     description: The day on which suppressions are looked at (ISO 8601). The default is today, UTC.
     type: str
+  unpacked:
+    description: Bytes that one cabinet may unpack to; what is beyond is reported as not read.
+    type: int
+    default: 16000000000
   hits_per_rule:
     description: Hits of each rule that the report shows; all are counted.
     type: int
@@ -102,6 +106,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from opsproof.cabinets import UNPACKED
 from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.canonical import canonical, jsonable
 from opsproof.logs import times
@@ -121,6 +126,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "suppressions": {"type": "list", "elements": "path"},
     "aliases": {"type": "dict", "default": {}},
     "today": {"type": "str"},
+    "unpacked": {"type": "int", "default": UNPACKED},
     "hits_per_rule": {"type": "int", "default": 1000},
     "dest": {"type": "path"},
     "summary_only": {"type": "bool", "default": False},
@@ -154,6 +160,8 @@ def run_module(module: AnsibleModule) -> dict[str, Any]:
     today = moment(options["today"]) or datetime.now(UTC)
     if options["hits_per_rule"] < 1:
         raise UsageError("a report shows one hit of each rule or more", where="hits_per_rule")
+    if options["unpacked"] < 1:
+        raise UsageError("a cabinet may unpack to one byte or more", where="unpacked")
     if options["summary_only"] and not options["dest"]:
         raise UsageError("without dest nobody would see the report", where="summary_only")
     asked = Options(
@@ -163,6 +171,7 @@ def run_module(module: AnsibleModule) -> dict[str, Any]:
         schemas=load_schemas([Path(one) for one in options["schemas"] or ()]),
         suppressions=load_suppressions([Path(one) for one in options["suppressions"] or ()]),
         today=today.date(),
+        unpacked=options["unpacked"],
         aliases=checked({str(old): str(new) for old, new in options["aliases"].items()}),
     )
     report = audit([Path(one) for one in options["paths"]], rules, options=asked)

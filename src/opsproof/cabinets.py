@@ -33,6 +33,15 @@ _FOLDER: Final = struct.Struct("<IHH")
 _FILE: Final = struct.Struct("<IIHHHH")
 _BLOCK: Final = struct.Struct("<IHH")
 
+UNPACKED: Final = 16_000_000_000
+"""Bytes that one cabinet may unpack to, where nobody says otherwise."""
+
+_SMALL: Final = 1 << 28
+_RATIO: Final = 200
+"""Times its own size that a cabinet may unpack to, from 256 MiB on. Logs are packed to a tenth or a
+fiftieth; MSZIP packs one byte again and again to a thousandth.
+"""
+
 _PREVIOUS, _NEXT, _RESERVE = 1, 2, 4
 _UTF_8: Final = 0x80
 _LARGEST: Final = 32768
@@ -85,8 +94,9 @@ class _FullError(Exception):
     """There is no more room."""
 
 
-def unpack(cabinet: Path, target: Path, room: int) -> list[Member]:
-    """Write the members of a cabinet to ``target``, at most ``room`` bytes, and list them all.
+def unpack(cabinet: Path, target: Path, most: int = UNPACKED) -> list[Member]:
+    """Write the members of a cabinet to ``target``, and list them all: at most ``most`` bytes, and
+    none that are out of all proportion to the cabinet.
 
     What is damaged ends a folder, not the others; members with a fault may have the beginning of
     their content. Raises :class:`CabinetError` where the members cannot be listed, and ``OSError``
@@ -94,7 +104,8 @@ def unpack(cabinet: Path, target: Path, room: int) -> list[Member]:
     """
     with cabinet.open("rb") as file:
         folders, entries, reserved = _listed(file, cabinet)
-        left = _Room(room, os.fstat(file.fileno()).st_size)
+        size = os.fstat(file.fileno()).st_size
+        left = _Room(min(most, max(_SMALL, size * _RATIO)), size)
         members = []
         by_folder: dict[int, list[_Entry]] = {}
         for entry in entries:

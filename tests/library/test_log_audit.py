@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+from cabarchive import CabArchive, CabFile
 
 from opsproof.evidence.canonical import canonical
 
@@ -100,6 +101,16 @@ def test_missing_path_fails(run: Run, tmp_path: Path) -> None:
     result = run(paths=[str(tmp_path / "none")])
     assert result["failed"] is True
     assert "no such file or folder" in result["msg"]
+
+
+def test_a_cabinet_unpacks_to_no_more_than_asked(run: Run, tmp_path: Path) -> None:
+    archive = CabArchive()
+    archive["u_ex260105.log"] = CabFile(LOG.encode() * 1000)
+    (tmp_path / "logs.cab").write_bytes(archive.save(compress=True))
+    result = run(paths=[str(tmp_path / "logs.cab")], unpacked=1000)
+    assert [one["what"] for one in result["report"]["unreadable"]] != []
+    assert "1000 bytes" in str(result["report"]["unreadable"])
+    assert "unpacked" in run(paths=[str(tmp_path)], unpacked=0)["msg"]
 
 
 def test_options_are_those_of_the_documentation() -> None:

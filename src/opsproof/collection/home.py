@@ -7,17 +7,18 @@ rename; files are readable by their owner alone.
 
 from __future__ import annotations
 
-import hashlib
 import ntpath
 import re
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import cabarchive
 import msgspec
 
+from opsproof import cabinets
 from opsproof.collection.model import Item, Kind, Member, Part
 from opsproof.collection.pack import Packed
 from opsproof.collection.plan import Home, KnownFile, Plan
@@ -77,7 +78,11 @@ class Store:
         self.save(home)
         names = {_FILE, *(part.name for part in home.parts)}
         for other in self.folder.iterdir():
-            if other.name not in names:
+            if other.name in names:
+                continue
+            if other.is_dir() and not other.is_symlink():
+                shutil.rmtree(other)
+            else:
                 other.unlink()
         return home
 
@@ -179,26 +184,27 @@ class Store:
             kept = staging / FOLDER_LISTS / host / part.name
             kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             shutil.copyfile(cabinet, kept)
-            contents = _contents(cabinet)
-            for number, member in enumerate(part.members):
-                if (part.name, number) in older:
-                    continue
-                name = _free_name(member.file, taken)
-                place = folder / name
-                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                place.write_bytes(contents[number])
-                staged.append(
-                    Staged(
-                        file=f"{FOLDER_LOGS}/{host}/{name}",
-                        kind=member.item.kind,
-                        path=member.item.path,
-                        source=member.item.source,
-                        sha256=member.sha256,
-                        bytes=member.bytes,
-                        since=since.get(member.item.path, member.item.since),
-                        part=part.sha256,
+            with _unpacked(cabinet, folder) as found:
+                contents = [found[number] for number in sorted(found)]
+                for number, member in enumerate(part.members):
+                    if (part.name, number) in older:
+                        continue
+                    name = _free_name(member.file, taken)
+                    place = folder / name
+                    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    contents[number].replace(place)
+                    staged.append(
+                        Staged(
+                            file=f"{FOLDER_LOGS}/{host}/{name}",
+                            kind=member.item.kind,
+                            path=member.item.path,
+                            source=member.item.source,
+                            sha256=member.sha256,
+                            bytes=member.bytes,
+                            since=since.get(member.item.path, member.item.since),
+                            part=part.sha256,
+                        )
                     )
-                )
         return tuple(sorted(staged, key=lambda one: one.file))
 
 
@@ -223,35 +229,36 @@ def _superseded(parts: Iterable[Part]) -> tuple[set[tuple[str, int]], dict[str, 
 
 
 def _members(cabinet: Path, packed: Packed, until: str) -> Iterator[Member]:
-    contents = _archive(cabinet)
-    for number, item in sorted(packed.items.items()):
-        if number not in contents:
-            raise DamagedPartError(f"it lacks {item.path}", where=packed.path)
-        data = contents[number]
-        yield Member(
-            item=item,
-            file=_file(item),
-            sha256=hashlib.sha256(data).hexdigest(),
-            bytes=len(data),
-            until=until,
-        )
+    with _unpacked(cabinet, cabinet.parent) as contents:
+        for number, item in sorted(packed.items.items()):
+            if number not in contents:
+                raise DamagedPartError(f"it lacks {item.path}", where=packed.path)
+            yield Member(
+                item=item,
+                file=_file(item),
+                sha256=sha256_file(contents[number]),
+                bytes=contents[number].stat().st_size,
+                until=until,
+            )
 
 
-def _archive(cabinet: Path) -> dict[int, bytes]:
-    """The members by number, which begins their names (:func:`opsproof.collection.pack.inside_name`)."""
-    try:
-        archive = cabarchive.CabArchive(cabinet.read_bytes())
-        return {
-            int(re.split(r"[\\\\/]", name)[0]): bytes(file.buf or b"")
-            for name, file in archive.items()
-        }
-    except (cabarchive.CorruptionError, cabarchive.NotSupportedError, ValueError, IndexError) as e:
-        raise DamagedPartError(f"it cannot be unpacked: {e}", where=cabinet.name) from e
+@contextmanager
+def _unpacked(cabinet: Path, beside: Path) -> Iterator[dict[int, Path]]:
+    """The members by number, which begins their names (:func:`opsproof.collection.pack.inside_name`).
 
-
-def _contents(cabinet: Path) -> list[bytes]:
-    """The members in the order of their numbers, as ``Part.members`` has them."""
-    return [data for _, data in sorted(_archive(cabinet).items())]
+    They lie in a folder below ``beside``, which is removed afterwards, and by the next
+    :meth:`Store.load` or :meth:`Store.hand_over` where this process is killed.
+    """
+    with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=beside) as name:
+        found = {}
+        try:
+            for member in cabinets.unpack(cabinet, Path(name)):
+                if member.fault:
+                    raise DamagedPartError(member.fault, where=cabinet.name)
+                found[int(re.split(rb"[\\/]", member.name)[0])] = member.path
+        except (cabinets.CabinetError, ValueError) as e:
+            raise DamagedPartError(f"it cannot be unpacked: {e}", where=cabinet.name) from e
+        yield found
 
 
 def _file(item: Item) -> str:

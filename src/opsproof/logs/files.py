@@ -35,15 +35,6 @@ READERS: Final[dict[Kind, Reader]] = {
 _HEAD: Final = 1 << 16
 _BLOCK: Final = 1 << 22
 
-UNPACKED: Final = 16_000_000_000
-"""Bytes that one cabinet may unpack to, where nobody says otherwise."""
-
-_SMALL: Final = 1 << 28
-_RATIO: Final = 200
-"""Times its own size that a cabinet may unpack to, from 256 MiB on. Logs are packed to a tenth or a
-fiftieth; MSZIP packs one byte again and again to a thousandth.
-"""
-
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -73,7 +64,7 @@ class Identity:
 
 
 @contextmanager
-def collected(paths: Sequence[Path], unpacked: int = UNPACKED) -> Iterator[list[LogFile]]:
+def collected(paths: Sequence[Path], unpacked: int = cabinets.UNPACKED) -> Iterator[list[LogFile]]:
     """The files of the paths, sorted by name; what cabinets hold is unpacked for the while.
 
     A folder that cannot be listed is among them: opening it fails, so the audit reports it like a
@@ -148,15 +139,13 @@ def _may_be_file(path: Path) -> bool:
         return True
 
 
-def unpack(cabinet: LogFile, folder: Path, most: int = UNPACKED) -> list[LogFile]:
-    """The files of a Microsoft cabinet, written to ``folder``: ``most`` bytes of them, and not out of
-    all proportion to the cabinet.
+def unpack(cabinet: LogFile, folder: Path, most: int = cabinets.UNPACKED) -> list[LogFile]:
+    """The files of a Microsoft cabinet, written to ``folder``: ``most`` bytes of them.
 
     A cabinet that cannot be read is returned as it is: the audit then reports it as unreadable.
     """
     try:
-        size = cabinet.path.stat().st_size
-        members = cabinets.unpack(cabinet.path, folder, min(most, max(_SMALL, size * _RATIO)))
+        members = cabinets.unpack(cabinet.path, folder, most)
     except cabinets.CabinetError:
         return [cabinet]
     except OSError as error:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 
 from opsproof import workers
+from opsproof.cabinets import UNPACKED
 from opsproof.logs import times
-from opsproof.logs.files import UNPACKED
 from opsproof.logs.schema import Schema
 from opsproof.logs.suppress import Suppression
 
