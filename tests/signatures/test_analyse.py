@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from opsproof.signatures import analyse as analyse_module
 from opsproof.signatures import simulate
 from opsproof.signatures.analyse import Analysis, Ends, Part, column_bytes
 from opsproof.signatures.errors import CertificateError
-from opsproof.signatures.model import Diagnosis
+from opsproof.signatures.model import Diagnosis, RecordClass
 from opsproof.signatures.simulate import Drill
 from opsproof.signatures.workbook import Workbook
 
@@ -111,3 +113,23 @@ def test_a_list_that_nobody_at_hand_signed_is_not_passed_over(tmp_path: Path) ->
     with pytest.raises(CertificateError) as caught:
         replace(job, trusted=(), certificates=()).book()
     assert "ca.crl: is not signed by any issuer at hand" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("moment", "wanted"),
+    [
+        ("0001-01-01 00:00:00", RecordClass.NOT_YET_VALID),
+        ("9999-12-31 23:59:59.9-12:00", RecordClass.EXPIRED),
+    ],
+)
+def test_a_time_that_utc_has_no_year_for_is_a_time(
+    moment: str, wanted: RecordClass, tmp_path: Path
+) -> None:
+    """The first is what .NET stores for no time at all."""
+    lab = drills.lab_of("ecdsa")
+    drill = simulate.simulate(tmp_path, lab, records=3, seed=4, damaged_percent=0)
+    with closing(sqlite3.connect(tmp_path / "records.db")) as database, database:
+        database.execute('UPDATE "exam score" SET signed_at = ? WHERE id = 2', (moment,))
+    analysis, rows = found(drill)
+    assert analysis.records == 3
+    assert [(one.key, one.record_class) for one in rows] == [((2,), wanted)]

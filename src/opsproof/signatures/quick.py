@@ -10,7 +10,7 @@ from __future__ import annotations
 from binascii import Error, a2b_base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -106,9 +106,11 @@ class Quick:
 
     def _sure(self, signer: _Signer, at: datetime) -> bool:
         """The book's judgement at ``at`` (naive: in the profile's zone)."""
-        aware = at.replace(tzinfo=self._zone) if at.tzinfo is None else at
-        aware = aware.astimezone(UTC)
-        if self._book.judge(signer.certificate, aware).standing is not Standing.GOOD:
+        aware = moment(at, self._zone)
+        if (
+            aware is None
+            or self._book.judge(signer.certificate, aware).standing is not Standing.GOOD
+        ):
             return False
         begin, end = self._book.span(signer.certificate, aware)
         if begin is not None and end is not None:

@@ -61,7 +61,11 @@ def reader(field: Field) -> Callable[[Any], Value]:
 
 
 def moment(value: Any, zone: ZoneInfo) -> datetime | None:
-    """When something was signed, in UTC; None for NULL. Raises :class:`ValueProblemError`."""
+    """When something was signed, in UTC; None for NULL. Raises :class:`ValueProblemError`.
+
+    What UTC has no year for, such as the first day of the year 1 that systems store for "never", is
+    the first or last moment there is.
+    """
     if value is None:
         return None
     try:
@@ -70,7 +74,11 @@ def moment(value: Any, zone: ZoneInfo) -> datetime | None:
         raise ValueProblemError("the time of signing is no time") from error
     if found.tzinfo is None:
         found = found.replace(tzinfo=zone)
-    return found.astimezone(UTC)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        nearest = datetime.min if found.year == 1 else datetime.max  # noqa: DTZ901 - UTC follows
+        return nearest.replace(tzinfo=UTC)
 
 
 def plain(value: Value) -> str | int | bool | None:
