@@ -88,6 +88,26 @@ def test_the_table_names_every_class(drill: Drill) -> None:
     assert all(name in result.stdout for name in drill.counts)
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("1,2\n", "base.csv:6: has 2 cells instead of 10"),
+        ("999,20260001,王伟,语文,1.0,2026-06-07,,,,\n", "1 rows of the base data have no record"),
+    ],
+)
+def test_base_data_that_is_not_right_is_not_nothing_wrong(
+    row: str, said: str, tmp_path: Path
+) -> None:
+    lab = drills.lab_of("ecdsa")
+    clean = simulate.simulate(tmp_path, lab, records=4, seed=9, damaged_percent=0)
+    assert invoke(clean, "analyse", *base(clean)).return_value == ExitCode.OK
+    with (tmp_path / "base.csv").open("a", encoding="utf-8") as stream:
+        stream.write(row)
+    result = invoke(clean, "analyse", *base(clean))
+    assert said in result.stdout
+    assert result.return_value == ExitCode.FINDINGS
+
+
 def test_refused_without_the_bureaus_signature(drill: Drill) -> None:
     invoke(drill, "plan", *base(drill))
     result = invoke(drill, "apply", *gate(drill, "0" * 64))

@@ -27,6 +27,7 @@ from opsproof.errors import ExitCode, UsageError, worst
 from opsproof.evidence.files import write_durably
 from opsproof.evidence.keys import keys_folder, load_certificates
 from opsproof.run.gates import load_ticket
+from opsproof.signatures.analyse import Analysis
 from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.model import Action, RecordClass
 from opsproof.signatures.plan import load_plan
@@ -47,7 +48,7 @@ Examples:
   opsproof signatures apply  ... --ticket CHG-7.yml --approvers approvers.pem
   opsproof signatures verify ...
 \b
-Ends with 0 (nothing wrong), 1 (wrong records, or records left alone), 2 (usage), 3 (not
+Ends with 0 (nothing wrong), 1 (wrong records or base data, or records left alone), 2 (usage), 3 (not
 verifiable here, or a source does not answer), 4 (refused: no ticket), 5 (the plan was tampered with).
 The database's URL, which may hold a password, is better given as $OPSPROOF_DATABASE_URL or in a file
 ($OPSPROOF_DATABASE_URL_FILE, --database-file): every user of a machine can read a command line.
@@ -135,7 +136,7 @@ def analyse(**options: Any) -> ExitCode:
         analysis = correction.analyse(progress)
     facts = correction.facts("analysed", analysis=analysis)
     print_facts(options["form"], facts, analysis.bad_rows)
-    return worst([_code(analysis.classes), interface_code(facts.interface)])
+    return worst([_code(analysis), interface_code(facts.interface)])
 
 
 @command.command()
@@ -154,7 +155,7 @@ def plan(**options: Any) -> ExitCode:
             service.close()
     facts = correction.facts("planned", analysis=analysis, plan=made)
     print_facts(options["form"], facts, analysis.bad_rows, made)
-    return worst([_code(analysis.classes), interface_code(facts.interface)])
+    return worst([_code(analysis), interface_code(facts.interface)])
 
 
 @command.command()
@@ -362,8 +363,10 @@ def _rsa_key(path: Path) -> rsa.RSAPrivateKey:
     return key
 
 
-def _code(classes: dict[RecordClass, int]) -> ExitCode:
+def _code(analysis: Analysis) -> ExitCode:
+    classes = analysis.classes
     if classes.get(RecordClass.NOT_VERIFIABLE):
         return ExitCode.NOT_EVALUATED
     wrong = sum(count for name, count in classes.items() if name is not RecordClass.VALID)
-    return ExitCode.FINDINGS if wrong else ExitCode.OK
+    delivered = analysis.bad_rows or analysis.base_without_record
+    return ExitCode.FINDINGS if wrong or delivered else ExitCode.OK

@@ -32,6 +32,10 @@ def print_facts(
             table.add_row(one.record_class, str(one.records))
         Console().print(table)
     lines = [f"base data not taken: {row.where}: {row.what}" for row in bad_rows]
+    if facts.base_without_record:
+        lines.append(
+            f"{facts.base_without_record} rows of the base data have no record in the table"
+        )
     if stored:
         reason = "changed since the plan"
         if facts.state == "rolled-back":

@@ -75,7 +75,8 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
     changed since the plan; ``before_sha256`` and ``after_sha256`` are digests over the planned
     records' images in plan order, None where nothing was written. ``wrong`` are the records that
     are not valid, ``to_write`` those for which the plan has a verified value, ``unsolved`` those that
-    need the business system, the signer or the administrator. ``interface`` is None where no data
+    need the business system, the signer or the administrator. ``base_without_record`` are delivered
+    rows of which the table has no record. ``interface`` is None where no data
     logs were named.
     """
 
@@ -99,4 +100,5 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
     left_alone: int
     before_sha256: str | None
     after_sha256: str | None
+    base_without_record: int = 0
     interface: InterfaceFacts | None = None
