@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opsproof.errors import UsageError
+from opsproof.evidence.files import locked
 from opsproof.evidence.schemas.signatures import ClassCount, InterfaceFacts, RecordSetFacts
 from opsproof.run.gates import Ticket, load_calendar, load_ticket
 from opsproof.signatures import analyse as analysis_of
@@ -32,6 +33,7 @@ from opsproof.signatures.anomalies import LogReader, Patterns
 from opsproof.signatures.apply import Applier, Result, chunks, named, unpacked_key
 from opsproof.signatures.certificates import Certificate
 from opsproof.signatures.database import Database, reading
+from opsproof.signatures.errors import PlanError
 from opsproof.signatures.links import Links
 from opsproof.signatures.model import RecordClass, image_digest
 from opsproof.signatures.plan import Plan, load_plan, make_plan
@@ -190,6 +192,9 @@ class Correction:
             partial = kept.with_name(f".{kept.name}.partial")
             shutil.copyfile(plan.path, partial)
             partial.chmod(0o600)
+            if load_plan(partial).sha256 != plan.sha256:
+                partial.unlink()
+                raise PlanError("was changed while it was approved", where=str(plan.path))
             with partial.open("rb") as stream:
                 os.fsync(stream.fileno())
             partial.replace(kept)
@@ -236,11 +241,15 @@ class Correction:
         """The plan as T-SQL in ``path`` (mode 0600); the number of records.
 
         The before-images of the copy are kept as :meth:`apply` keeps them, for the way back.
+
+        Raises:
+            PlanError: the copy is not what was planned on, or a value does not verify.
+            RefusedError: another process works in the folder.
         """
         database = Database(self.settings.database, self.profile)
         checker, work = self.job().checker(), self.settings.work
         try:
-            with sm2.quiet():
+            with locked(work / "lock", wait=False), sm2.quiet():
                 batches = scripts.forward(plan, self.profile, database, checker, work, bureau)
                 return self._save_script(f"signature correction, plan {plan.sha256}", batches, path)
         finally:
@@ -367,6 +376,8 @@ class Correction:
         table = analysis.table_sha256 if analysis else header.table_sha256 if header else ""
         bad = len(analysis.bad_rows) if analysis else len(header.bad_rows) if header else 0
         base = analysis.base_rows if analysis else header.base_rows if header else 0
+        seen = analysis or header
+        absent = 0 if seen is None else seen.base_without_record
         wrote = result is not None and bool(result.before_sha256)
         return RecordSetFacts(
             profile=self.profile.id,
@@ -392,6 +403,7 @@ class Correction:
             left_alone=0 if result is None else len(result.left_alone),
             before_sha256=result.before_sha256 if result is not None and wrote else None,
             after_sha256=result.after_sha256 if result is not None and wrote else None,
+            base_without_record=absent,
             interface=self.interface(),
         )
 

@@ -30,7 +30,10 @@ def images_folder(work: Path, plan_sha256: str) -> Path:
 
 
 def write_image(work: Path, plan_sha256: str, bureau: x509.Certificate, todo: Todo) -> str:
-    """Keep what will be overwritten; the name of the file, which is on disk when this returns."""
+    """Keep what will be overwritten; the name of the file, which is on disk when this returns.
+
+    The caller holds the lock of the work folder.
+    """
     rows = [
         {
             "key": list(entry.key),
@@ -44,7 +47,8 @@ def write_image(work: Path, plan_sha256: str, bureau: x509.Certificate, todo: To
     document = {"schema": "signature-before/1", "plan": plan_sha256, "rows": rows}
     folder = images_folder(work, plan_sha256)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    number = len(list(folder.glob("*.p7m"))) + 1
+    # After the last, not by how many there are: one that was taken away must not cost another.
+    number = 1 + max((int(one.stem) for one in folder.glob("[0-9]*.p7m")), default=0)
     path, partial = folder / f"{number:06d}.p7m", folder / f".{number:06d}.partial"
     write_durably(partial, evidence_cms.encrypt(canonical(document), bureau), mode=0o600)
     partial.rename(path)

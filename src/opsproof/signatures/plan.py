@@ -88,13 +88,17 @@ class Plan:
     footer: Footer
 
     def entries(self) -> Iterator[Entry]:
-        """All entries in key order."""
+        """All entries in key order. Raises :class:`PlanError` if the file is another by now."""
+        digest = hashlib.sha256()
         with self.path.open("rb") as stream:
             previous: bytes | None = None
             for number, line in enumerate(stream, 1):
+                digest.update(line)
                 if previous is not None and number > 2:
                     yield _decode(previous, Entry, f"{self.path}:{number - 1}")
                 previous = line
+        if digest.hexdigest() != self.sha256:
+            raise PlanError("was changed while it was read", where=str(self.path))
 
     def writes(self) -> Iterator[Entry]:
         """Entries that change something."""

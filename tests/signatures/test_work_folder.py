@@ -1,0 +1,82 @@
+"""What lies in the work folder is not lost, and not taken for what was approved when it is another."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from tests.signatures import drills, tickets
+
+from opsproof.errors import RefusedError
+from opsproof.evidence.files import locked
+from opsproof.evidence.keys import Keys
+from opsproof.signatures import simulate
+from opsproof.signatures.correction import Approval, Correction, Settings
+from opsproof.signatures.errors import PlanError
+from opsproof.signatures.images import images_folder, write_image
+from opsproof.signatures.plan import Plan
+from opsproof.signatures.simulate import Drill
+
+
+@pytest.fixture
+def drill(tmp_path: Path) -> Drill:
+    lab = drills.lab_of("ecdsa")
+    return simulate.simulate(tmp_path, lab, records=6, seed=3, damaged_percent=90)
+
+
+def correction_of(drill: Drill) -> Correction:
+    folder = drill.folder
+    return Correction(Settings(folder / "profile.yml", drill.url, folder, datetime.now(UTC)))
+
+
+def approved(drill: Drill, plan: Plan, bureau: x509.Certificate) -> Plan:
+    folder = drill.folder
+    tickets.write(folder / "ticket.yml", drill.lab.approver, plan.sha256)
+    approval = Approval(folder / "ticket.yml", folder / "approvers.pem", bureau)
+    return correction_of(drill).approved(approval)[0]
+
+
+def test_a_plan_that_becomes_another_while_it_is_read_is_named(drill: Drill) -> None:
+    _, plan = drills.planned(drill)
+    plan.path.write_bytes(plan.path.read_bytes().replace(b"drill-scores", b"other-scores"))
+    with pytest.raises(PlanError) as caught:
+        list(plan.entries())
+    assert caught.value.what == "was changed while it was read"
+
+
+def test_what_is_kept_is_what_was_approved(
+    drill: Drill, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, plan = drills.planned(drill)
+    copy = shutil.copyfile
+
+    def late(source: Path, to: Path) -> None:
+        source.write_bytes(source.read_bytes().replace(b"drill-scores", b"other-scores"))
+        copy(source, to)
+
+    monkeypatch.setattr(shutil, "copyfile", late)
+    with pytest.raises(PlanError) as caught:
+        approved(drill, plan, keys.bureau)
+    assert caught.value.what == "was changed while it was approved"
+    assert not list((drill.folder / "approved").iterdir())
+
+
+def test_no_before_image_takes_the_place_of_another(tmp_path: Path, keys: Keys) -> None:
+    names = [write_image(tmp_path, "a" * 64, keys.bureau, []) for _ in range(3)]
+    (images_folder(tmp_path, "a" * 64) / names[0]).unlink()
+    assert write_image(tmp_path, "a" * 64, keys.bureau, []) not in names
+
+
+def test_a_script_is_not_written_beside_somebody_who_works_in_the_folder(
+    drill: Drill, keys: Keys
+) -> None:
+    """Both would give their before-images the same names."""
+    _, plan = drills.planned(drill)
+    script = drill.folder / "out.sql"
+    with locked(drill.folder / "lock"), pytest.raises(RefusedError):
+        correction_of(drill).write_script(plan, keys.bureau, script)
+    assert not script.exists()
+    assert not (drill.folder / "before").exists()
