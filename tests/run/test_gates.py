@@ -216,6 +216,22 @@ def test_a_wrong_calendar_is_refused(tmp_path: Path, text: str, message: str) ->
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("approver: 王伟".encode("gbk"), "is not text in UTF-8"),
+        (b"scope: &a [*a]", "is nested too deeply"),
+        (b"[]", "Expected `object`"),
+    ],
+)
+def test_a_ticket_that_is_none_is_one_line(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "ticket.yml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        load_ticket(path)
+    assert str(caught.value).startswith(f"{path}: {message}")
+
+
 def test_a_missing_ticket_file_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no such ticket file"):
         load_ticket(tmp_path / "none.json")

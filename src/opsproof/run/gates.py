@@ -266,6 +266,10 @@ def _load(path: Path, kind: type[T]) -> T:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         return msgspec.convert(_as_text(data), kind, strict=False)
+    except UnicodeDecodeError as error:
+        raise UsageError("is not text in UTF-8", where=str(path)) from error
+    except RecursionError as error:
+        raise UsageError("is nested too deeply", where=str(path)) from error
     except yaml.YAMLError as error:
         raise UsageError(" ".join(str(error).split()), where=str(path)) from error
     except msgspec.ValidationError as error:

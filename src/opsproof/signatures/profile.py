@@ -174,6 +174,10 @@ def load_profile(path: Path) -> Profile:
         profile = msgspec.convert(data, Profile)
     except OSError as error:
         raise ProfileError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise ProfileError("is not text in UTF-8", where=str(path)) from error
+    except RecursionError as error:
+        raise ProfileError("is nested too deeply", where=str(path)) from error
     except yaml.YAMLError as error:
         raise ProfileError(" ".join(str(error).split()), where=str(path)) from error
     except msgspec.ValidationError as error:
