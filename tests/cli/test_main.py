@@ -51,6 +51,13 @@ def test_every_failure_is_one_line_and_a_code(
     assert capsys.readouterr().err == line
 
 
+def test_a_fault_of_our_own_is_no_finding(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ends_with(monkeypatch, AssertionError("ours")) == ExitCode.NOT_EVALUATED
+    assert capsys.readouterr().err.endswith("AssertionError: ours\n")
+
+
 def test_a_reader_who_goes_away_is_no_failure_of_the_tool(tmp_path: Path) -> None:
     script = "from opsproof.cli import main; import click\n"
     script += "main.cli.main = lambda **_: click.echo('x' * 1_000_000)\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 
 import click
 
@@ -58,6 +59,10 @@ def main() -> None:
         sys.exit(ExitCode.INTERRUPTED)
     except OSError as error:
         click.echo(_line(_system(error)), err=True)
+        sys.exit(ExitCode.NOT_EVALUATED)
+    except Exception:
+        # A fault of our own came to no verdict: Python would end with 1, which says "findings".
+        traceback.print_exc()
         sys.exit(ExitCode.NOT_EVALUATED)
     sys.exit(code if isinstance(code, int) else ExitCode.OK)
 
