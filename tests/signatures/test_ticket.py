@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,10 +14,11 @@ from tests.signatures.conftest import NOW, pki
 
 from opsproof.errors import RefusedError
 from opsproof.run.gates import Calendar, Scope, Ticket
-from opsproof.signatures import simulate
+from opsproof.signatures import cms, simulate
+from opsproof.signatures.algorithms import Algorithm
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.simulate import Drill
-from opsproof.signatures.ticket import approve
+from opsproof.signatures.ticket import approve, ticket_bytes
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -68,6 +70,21 @@ def test_a_ticket_changed_after_signing_is_refused(case: tuple[Drill, Plan]) -> 
 def test_a_signer_who_may_not_approve_is_refused(case: tuple[Drill, Plan]) -> None:
     signed = tickets.signed(good(case), pki("ecdsa").signer)
     assert outcome(case, signed) == "it is not signed by one of the approvers"
+
+
+def test_a_ticket_signed_over_sha1_is_refused(case: tuple[Drill, Plan]) -> None:
+    approver, unsigned = case[0].lab.approver, good(case)
+    attributes = cms.signed_attributes(ticket_bytes(unsigned), "sha1", "international", NOW)
+    signature = approver.key.sign(Algorithm.ECDSA_SHA1, attributes)
+    message = cms.write(
+        signature,
+        Algorithm.ECDSA_SHA1,
+        approver.certificate,
+        flavour="international",
+        attributes=attributes,
+    )
+    weak = msgspec.structs.replace(unsigned, signature=base64.b64encode(message).decode())
+    assert outcome(case, weak) == "it is signed over SHA-1"
 
 
 def test_a_signature_that_is_none_is_refused(case: tuple[Drill, Plan]) -> None:

@@ -70,7 +70,8 @@ def signer_of(ticket: Ticket, approvers: Sequence[Certificate], where: str) -> C
     """The approver who signed the ticket.
 
     Raises:
-        ApprovalError: nobody of them did, or with a certificate that was not good for it then.
+        ApprovalError: nobody of them did, or over SHA-1, or with a certificate that was not good for it
+            then.
     """
     if not ticket.signature:
         raise ApprovalError("the ticket is not signed", where=where, remedy="the bureau signs it")
@@ -78,6 +79,10 @@ def signer_of(ticket: Ticket, approvers: Sequence[Certificate], where: str) -> C
         message = cms.read(base64.b64decode(ticket.signature, validate=True))
     except (MalformedError, binascii.Error, ValueError) as error:
         raise ApprovalError("its signature is not a signed message", where=where) from error
+    if message.digest == "sha1":  # two tickets of the same digest can be made (Stevens et al. 2017)
+        raise ApprovalError(
+            "it is signed over SHA-1", where=where, remedy="sign it over SHA-256: -md sha256"
+        )
     data = ticket_bytes(ticket)
     at = gates.moment(ticket.approved_at)
     for certificate in message.named(approvers):
