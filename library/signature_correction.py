@@ -326,7 +326,10 @@ def bureau_key(options: dict[str, Any]) -> rsa.RSAPrivateKey:
     """The bureau's key. Raises :class:`UsageError` when it is not given or not RSA."""
     if not options["bureau_key"]:
         raise UsageError("the option bureau_key is needed for state rolled_back")
-    key = load_pem_private_key(Path(options["bureau_key"]).read_bytes(), None)
+    try:
+        key = load_pem_private_key(Path(options["bureau_key"]).read_bytes(), None)
+    except (ValueError, TypeError) as error:  # TypeError: it is encrypted
+        raise UsageError("is no private key in PEM", where=options["bureau_key"]) from error
     if not isinstance(key, rsa.RSAPrivateKey):
         raise UsageError("is not an RSA key", where=options["bureau_key"])
     return key

@@ -317,7 +317,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         base_encoding=options.get("base_encoding", "utf-8-sig"),
         base_sheet=options.get("base_sheet"),
         base_database=database_url(options, "base_database", ENV_BASE_DATABASE),
-        base_query=None if query is None else query.read_text(encoding="utf-8"),
+        base_query=None if query is None else _text(query),
         workers=options["workers"],
         logs=options.get("log", ()),
         log_patterns=options.get("log_patterns"),
@@ -351,6 +351,13 @@ def _service(options: dict[str, Any], signer_id: str) -> HttpSigningService | No
         secret,
         signer_id=signer_id.encode(),
     )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError("is not text in UTF-8", where=str(path)) from error
 
 
 def _rsa_key(path: Path) -> rsa.RSAPrivateKey:
