@@ -13,6 +13,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _DER: Final = serialization.Encoding.DER
@@ -52,7 +53,7 @@ class Issued:
 
 
 class Authority:
-    """Issues certificates of servers."""
+    """Issues certificates of servers and of other keys that sign."""
 
     def __init__(self, common_name: str, begin: dt.datetime, end: dt.datetime) -> None:
         """Make key and certificate, valid between two aware UTC times."""
@@ -86,32 +87,51 @@ class Authority:
         """A server certificate for these DNS names and this IP address, with a key of its own."""
         key = ec.generate_private_key(ec.SECP256R1())
         alternatives = [x509.DNSName(name) for name in dict.fromkeys((common_name, *names))]
-        certificate = (
-            self._builder(_name(common_name), key.public_key(), not_before, not_after)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(issues=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(
+        certificate = self.certify(
+            common_name,
+            key.public_key(),
+            not_before,
+            not_after,
+            (
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
                 x509.SubjectAlternativeName(
                     [*alternatives, x509.IPAddress(ipaddress.ip_address(address))]
                 ),
-                critical=False,
-            )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
-                critical=False,
-            )
-            .sign(self._key, hashes.SHA256())
+            ),
         )
         private = key.private_bytes(
             _PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
         return Issued(certificate, private + certificate.public_bytes(_PEM))
 
+    def certify(
+        self,
+        common_name: str,
+        key: CertificatePublicKeyTypes,
+        not_before: dt.datetime,
+        not_after: dt.datetime,
+        extensions: Sequence[x509.ExtensionType] = (),
+        *,
+        commits: bool = False,
+    ) -> x509.Certificate:
+        """A certificate for a key that signs; ``commits``: also what nobody can deny later."""
+        builder = (
+            self._builder(_name(common_name), key, not_before, not_after)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(issues=False, commits=commits), critical=True)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
+                critical=False,
+            )
+        )
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
     def _builder(
         self,
         subject: x509.Name,
-        key: ec.EllipticCurvePublicKey,
+        key: CertificatePublicKeyTypes,
         not_before: dt.datetime,
         not_after: dt.datetime,
     ) -> x509.CertificateBuilder:
@@ -136,10 +156,10 @@ def _name(common_name: str) -> x509.Name:
     )
 
 
-def _usage(*, issues: bool) -> x509.KeyUsage:
+def _usage(*, issues: bool, commits: bool = False) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=True,
-        content_commitment=False,
+        content_commitment=commits,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,

@@ -30,13 +30,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.x509.oid import NameOID
 
 from winlab.host.webserver import Answered, Request
 from winlab.server import signing_sm2
+from winlab.server.authority import Authority
 from winlab.server.signing_sm2 import Sm2Ca, Sm2Key
 
 Kind: TypeAlias = Literal["rsa-2048", "ec-p256", "sm2"]
@@ -63,25 +62,16 @@ class SigningCa:
     def __init__(self, now: dt.datetime) -> None:
         """Make key, certificate and token; ``now`` is aware UTC."""
         self.token = secrets.token_urlsafe(32)
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("winlab signing CA")
-        self.certificate = (
-            self._builder(self._name, self._key.public_key())
-            .not_valid_before(now - dt.timedelta(days=1500))
-            .not_valid_after(now + dt.timedelta(days=3650))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_usage(issues=True), critical=True)
-            .sign(self._key, hashes.SHA256())
-        )
+        begin, end = now - dt.timedelta(days=1500), now + dt.timedelta(days=3650)
+        self._authority = Authority("winlab signing CA", begin, end)
         self._sm2: Sm2Ca | None = None
         if signing_sm2.library is not None:
-            begin, end = now - dt.timedelta(days=1500), now + dt.timedelta(days=3650)
             self._sm2 = Sm2Ca("winlab signing CA SM2", begin, end)
 
     @property
     def pem(self) -> bytes:
         """The authority's certificate, and that for SM2 keys where these can be used."""
-        own = self.certificate.public_bytes(serialization.Encoding.PEM)
+        own = self._authority.pem
         return own if self._sm2 is None else own + self._sm2.pem
 
     def issue(self, name: str, key: PrivateKey, begin: dt.datetime, end: dt.datetime) -> bytes:
@@ -89,24 +79,8 @@ class SigningCa:
         if isinstance(key, Sm2Key):
             assert self._sm2 is not None
             return self._sm2.issue(name, key, begin, end)
-        certificate = (
-            self._builder(_name(name), key.public_key())
-            .not_valid_before(begin)
-            .not_valid_after(end)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(issues=False), critical=True)
-            .sign(self._key, hashes.SHA256())
-        )
+        certificate = self._authority.certify(name, key.public_key(), begin, end, commits=True)
         return certificate.public_bytes(serialization.Encoding.DER)
-
-    def _builder(self, subject: x509.Name, public: Any) -> x509.CertificateBuilder:
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(public)
-            .serial_number(x509.random_serial_number())
-        )
 
 
 @dataclass(eq=False)
@@ -256,26 +230,3 @@ def _new_key(kind: Kind) -> PrivateKey:
     if kind == "rsa-2048":
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return ec.generate_private_key(ec.SECP256R1())
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "winlab"),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
-    )
-
-
-def _usage(*, issues: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not issues,
-        content_commitment=not issues,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=issues,
-        crl_sign=issues,
-        encipher_only=False,
-        decipher_only=False,
-    )
