@@ -60,7 +60,7 @@ def main() -> None:
     except OSError as error:
         click.echo(_line(_system(error)), err=True)
         sys.exit(ExitCode.NOT_EVALUATED)
-    except Exception:
+    except Exception:  # noqa: BLE001 - the last place where anything can be said
         # A fault of our own came to no verdict: Python would end with 1, which says "findings".
         traceback.print_exc()
         sys.exit(ExitCode.NOT_EVALUATED)
