@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,11 @@ from opsproof.inspection.facts import (
     services_of,
 )
 from opsproof.inspection.legacy import inspect_legacy, legacy_command
+from opsproof.logs.audit import audit as audit_logs
+from opsproof.logs.model import AuditReport
+from opsproof.logs.rules.load import compile_texts
+from winlab.host.events import EventRecord
+from winlab.host.evtx_writer import evtx_bytes
 
 SETUP: dict[str, Any] = {
     "ansible_date_time": {
@@ -67,7 +73,7 @@ def answer(**changes: str) -> str:
     return "".join({**sections, **changes}.values())
 
 
-def facts(stdout: str, **setup: Any) -> Inspected:
+def facts(stdout: str, audit: AuditReport | None = None, **setup: Any) -> Inspected:
     return inspect(
         setup={**SETUP, **setup},
         services=[],
@@ -80,8 +86,65 @@ def facts(stdout: str, **setup: Any) -> Inspected:
         expectation=Expectation(ports=(8080, 8443)),
         since=NOW - timedelta(days=1),
         until=NOW,
-        audit=None,
+        audit=audit,
     )
+
+
+def _audited(folder: Path, *events: EventRecord) -> AuditReport:
+    file = folder / "Security.evtx"
+    file.write_bytes(evtx_bytes(events))
+    since = NOW - timedelta(days=1)
+    return audit_logs([file], compile_texts([]), since=since, until=NOW)
+
+
+def _event(number: int, event_id: int, *, level: int = 0, days: int = 0) -> EventRecord:
+    return EventRecord(
+        record_id=number,
+        time_created=NOW - timedelta(days=days, hours=1),
+        provider="Microsoft-Windows-Eventlog",
+        event_id=event_id,
+        channel="Security",
+        computer="A",
+        level=level,
+    )
+
+
+def _logs(*, system: bool) -> str:
+    channels = (("Security", True), ("System", system))
+    return "".join(
+        section(f"log {name}", "numberOfLogRecords: 9") + section(f"export {name}", ok=ok)
+        for name, ok in channels
+    )
+
+
+def test_without_a_record_in_the_window_it_says_that_it_looked_at_none(tmp_path: Path) -> None:
+    report = _audited(tmp_path, _event(1, 1102, days=3))
+    host = facts(answer(logs=_logs(system=True)), report).host
+    assert host.audit is not None
+    assert (host.audit.records, host.audit.examined) == (1, 0)
+    assert host.security is not None
+    assert (host.security.log_cleared, host.security.serious_hits) == ((), 0)
+
+
+def test_what_was_not_found_in_logs_that_are_not_all_there_is_not_collected(tmp_path: Path) -> None:
+    report = _audited(tmp_path, _event(1, 4624))
+    host = facts(answer(logs=_logs(system=False)), report).host
+    assert host.security is not None
+    assert host.security.log_cleared is None
+    assert host.security.failed_logons is None
+    assert host.security.serious_hits is None
+    assert host.events is not None
+    assert (host.events.critical, host.events.errors) == (None, None)
+
+
+def test_what_was_found_stands_whatever_is_missing(tmp_path: Path) -> None:
+    report = _audited(tmp_path, _event(1, 1102), _event(2, 1, level=1))
+    host = facts(answer(logs=_logs(system=False)), report).host
+    assert host.security is not None
+    assert host.security.log_cleared is not None
+    assert [one.channel for one in host.security.log_cleared] == ["Security"]
+    assert host.events is not None
+    assert host.events.critical == 1
 
 
 def test_a_host_with_its_sites_and_certificates() -> None:

@@ -136,6 +136,7 @@ def healthy(name: str, *, via: str | None = None) -> dict[str, Any]:
             "files": 4,
             "bytes": 4_213_760,
             "records": 2703,
+            "examined": 2703,
             "unreadable_records": 0,
             "sources": [],
             "unreadable": [],

@@ -113,7 +113,7 @@ def inspect(
             iis=_iis(batch),
             ports=_ports(batch, expectation),
             events=_events(batch, since, until, audit),
-            security=_security(audit),
+            security=_security(batch, audit),
             audit=_audit(audit),
         ),
         sites=_sites(batch),
@@ -297,11 +297,12 @@ def _events(
                 exported=channel in exports and exports[channel].ok,
             )
         )
+    whole = _whole(batch, audit)
     return Events(
         since=stamp(since),
         until=stamp(until),
-        critical=audit.summary.critical,
-        errors=audit.summary.errors,
+        critical=audit.summary.critical or (0 if whole else None),
+        errors=audit.summary.errors if whole else None,
         top=audit.summary.top,
         logs=tuple(logs),
     )
@@ -311,14 +312,24 @@ def _number(text: str | None) -> int | None:
     return int(text) if text and text.isdigit() else None
 
 
-def _security(audit: AuditReport | None) -> Security | None:
+def _whole(batch: Batch, audit: AuditReport) -> bool:
+    """Whether every log came home and could be read: only then has what was not found not been."""
+    exports = batch.named("export")
+    return all(name in exports and exports[name].ok for name in batch.named("log")) and not any(
+        one.file.lower().endswith(".evtx") for one in audit.unreadable
+    )
+
+
+def _security(batch: Batch, audit: AuditReport | None) -> Security | None:
     if audit is None:
         return None
+    whole = _whole(batch, audit)
+    serious = sum(rule.hits for rule in audit.rules_run if rule.severity in _SERIOUS)
     return Security(
-        log_cleared=audit.summary.log_cleared,
-        failed_logons=audit.summary.failed_logons,
+        log_cleared=audit.summary.log_cleared or (() if whole else None),
+        failed_logons=audit.summary.failed_logons if whole else None,
         hit_count=audit.counts.hits,
-        serious_hits=sum(rule.hits for rule in audit.rules_run if rule.severity in _SERIOUS),
+        serious_hits=serious or (0 if whole else None),
         hits=audit.hits[:_MAX_HITS],
         # The export is a selection, so its record ids have holes by design.
         gaps=tuple(gap for gap in audit.gaps if gap.kind != "record-id-hole")[:_MAX_HITS],
@@ -332,6 +343,7 @@ def _audit(audit: AuditReport | None) -> Audit | None:
         files=audit.counts.files,
         bytes=audit.counts.bytes,
         records=audit.counts.records,
+        examined=audit.counts.records - audit.counts.filtered,
         unreadable_records=audit.counts.unreadable,
         sources=audit.sources[:_MAX_SOURCES],
         unreadable=audit.unreadable[:_MAX_HITS],

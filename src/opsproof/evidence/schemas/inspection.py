@@ -129,12 +129,15 @@ class LogState(Record, frozen=True, kw_only=True):
 
 
 class Events(Record, frozen=True, kw_only=True):
-    """Critical and error events of the window, counted by provider and id, most first."""
+    """Critical and error events of the window, counted by provider and id, most first.
+
+    A count is None where not every log came home whole: what is missing may hold more.
+    """
 
     since: str
     until: str
-    critical: int
-    errors: int
+    critical: int | None
+    errors: int | None
     top: tuple[EventCount, ...]
     logs: tuple[LogState, ...]
 
@@ -143,23 +146,24 @@ class Security(Record, frozen=True, kw_only=True):
     """Security-relevant events of the window.
 
     ``hits`` are the first of ``hit_count``; ``serious_hits`` counts those of severity high or
-    critical among all of them.
+    critical among all of them. Where not every log came home whole, that nothing was found is None.
     """
 
-    log_cleared: tuple[Cleared, ...]
-    failed_logons: Logons
+    log_cleared: tuple[Cleared, ...] | None
+    failed_logons: Logons | None
     hit_count: int
-    serious_hits: int
+    serious_hits: int | None
     hits: tuple[Hit, ...]
     gaps: tuple[Gap, ...]
 
 
 class Audit(Record, frozen=True, kw_only=True):
-    """How complete the log audit was."""
+    """How complete the log audit was. Of the ``records`` read, ``examined`` are of the window."""
 
     files: int
     bytes: int
     records: int
+    examined: int
     unreadable_records: int
     sources: tuple[Source, ...]
     unreadable: tuple[Unreadable, ...]
