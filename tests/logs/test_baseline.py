@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import date
 from pathlib import Path
 
@@ -111,3 +113,17 @@ def test_another_list_is_not_overwritten(tmp_path: Path) -> None:
         write_baseline(made, file)
     assert file.read_text() == "- somebody's decision\n"
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_a_list_for_which_there_is_no_room_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    file = tmp_path / "accepted.yml"
+    with pytest.raises(OSError, match="No space left") as error:
+        write_baseline(Baseline("- id: a\n", 1, 1, 0, {}), file)
+    assert error.value.filename == str(file)
+    assert list(tmp_path.iterdir()) == []

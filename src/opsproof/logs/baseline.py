@@ -106,7 +106,7 @@ def write_baseline(baseline: Baseline, file: Path) -> None:
 
     Raises:
         UsageError: another list is there; a decision that somebody made is not overwritten.
-        OSError: it cannot be written.
+        OSError: it cannot be written; nothing is left of it.
     """
     data = baseline.text.encode()
     if file.exists():
@@ -114,8 +114,12 @@ def write_baseline(baseline: Baseline, file: Path) -> None:
             return
         raise UsageError("is there already", where=str(file), remedy="name another file")
     partial = file.with_name(f".{file.name}.partial")
-    write_durably(partial, data)
-    partial.replace(file)
+    try:
+        write_durably(partial, data)
+        partial.replace(file)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def check_baseline(owner: str, reason: str, expires: date, today: date) -> None:
