@@ -16,6 +16,7 @@ from winlab.estate.errors import EstateError
 from winlab.estate.schema_policy import built as policies
 from winlab.estate.updates import add_updates, update_file
 from winlab.host.certificates import Certificate
+from winlab.host.errors import WindowsError
 from winlab.host.files import Drive
 from winlab.host.hardware import Hardware
 from winlab.host.host import GIB, Host
@@ -61,9 +62,13 @@ class Built:
 
 
 def build_hosts(plan: Plan, addresses: list[str]) -> list[Built]:
-    """Return all hosts, peers connected; EstateError when a file of the controller is missing."""
+    """Return all hosts, peers connected.
+
+    Raises EstateError when a file of the controller is missing, or a host cannot be as the estate
+    says, such as with a file on a drive that it has not.
+    """
     built = [
-        build_host(plan, spec, number, address)
+        _built(plan, spec, number, address)
         for number, (spec, address) in enumerate(
             zip(schema.all_hosts(plan.estate), addresses, strict=True), 1
         )
@@ -72,6 +77,18 @@ def build_hosts(plan: Plan, addresses: list[str]) -> list[Built]:
     for item in built:
         item.host.network.peers.update({name: by_name[name] for name in item.spec.peers})
     return built
+
+
+def _built(plan: Plan, spec: schema.HostSpec, number: int, address: str) -> Built:
+    try:
+        return build_host(plan, spec, number, address)
+    except WindowsError as exc:
+        raise EstateError(
+            plan.file,
+            f"hosts[{spec.name}]",
+            f"Windows would refuse this: {exc}",
+            "name another path, or give the host that drive under disks",
+        ) from exc
 
 
 def build_host(plan: Plan, spec: schema.HostSpec, number: int, address: str) -> Built:

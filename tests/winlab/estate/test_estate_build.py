@@ -178,3 +178,12 @@ def test_events_show_as_wevtutil_prints_them(lab: Lab) -> None:
 
 def test_the_file_of_the_repository_loads() -> None:
     assert load_estate(ROOT / "inventories/lab/estate.yml").history_hours == 48
+
+
+@pytest.mark.parametrize("path", ["E:\\data\\x.txt", "C:\\data\\a<b.txt"])
+def test_a_file_that_windows_would_refuse_is_told_with_its_host(build: Builder, path: str) -> None:
+    with pytest.raises(
+        EstateError, match=r"estate\.yml: hosts\[a\]: Windows would refuse this"
+    ) as told:
+        build(f"estate: 1\nhosts: [{{name: a, files: [{{path: '{path}', text: t}}]}}]")
+    assert "\n" not in str(told.value)
