@@ -160,6 +160,15 @@ def test_an_error_shows_no_value(dialect: str, request: pytest.FixtureRequest) -
     assert "110101" not in shown[1]
 
 
+def test_an_error_in_chinese_shows_no_value(tmp_path: Path) -> None:
+    said = "在将 varchar 值 '王伟' 转换成数据类型 int 时失败。"
+    engine = make_engine(f"sqlite:///{tmp_path / 'x.db'}")
+    with pytest.raises(SourceError) as caught, reading(engine):
+        raise sa.exc.DBAPIError("SELECT", {}, pymssql.OperationalError(245, said.encode()))
+    assert "王伟" not in caught.value.what
+    assert "error 245" in caught.value.what
+
+
 def _run(engine: sa.Engine, statement: str) -> None:
     with reading(engine) as connection:
         connection.execution_options(postgresql_readonly=False)

@@ -43,6 +43,8 @@ _SHOWN: Final = re.compile(
     r"('.*?'(?= to )|\(.*?\)\.|'.*?'\.|\".*\"$)",
     re.DOTALL,
 )
+_REPEATING: Final = (244, 245, 248, 2601, 2627, 2628)
+"""SQL Server's errors whose words hold a value, in the language of whoever logged in."""
 _OLD_TLS = (
     "SQL Server 2008 without its TLS 1.2 update (Microsoft KB3135244) offers TLS 1.0 at most, which "
     "current OpenSSL refuses at its default security level; install the update, or write a script "
@@ -386,7 +388,10 @@ def _reason(error: Exception) -> str:
     said = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(cause)
     # PostgreSQL's DETAIL shows the row; what it says first does not, but for a value at its end.
     said = getattr(getattr(cause, "diag", None), "message_primary", None) or said
-    text = " ".join(_SHOWN.sub(r"\1 ...", said).split())[:300]
+    shown = _SHOWN.sub(r"\1 ...", said)
+    if shown == said and cause.args and cause.args[0] in _REPEATING:
+        shown = f"error {cause.args[0]}, whose words repeat a value and are not shown"
+    text = " ".join(shown.split())[:300]
     old = ["Adaptive Server connection failed", "DB-Lib error message 20002"]
     if getattr(error, "statement", None) is None:  # later on, a server that stopped says so too
         old.append("Unexpected EOF")
