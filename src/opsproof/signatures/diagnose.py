@@ -75,9 +75,11 @@ class Diagnoser:
             return Diagnosis(row.key, RecordClass.MISSING, "nothing is stored")
         if verdict.failed == "data":
             return Diagnosis(row.key, RecordClass.NOT_RECOVERABLE, verdict.detail)
-        if verdict.failed == "standing":
-            return self._standing(row, verdict)
         match = self.match(row)
+        if verdict.failed == "standing" and (
+            match is None or match.certificate == verdict.certificate
+        ):
+            return self._standing(row, verdict)
         if match is None:
             evidence = {"failed": verdict.failed, "reason": verdict.detail}
             return Diagnosis(row.key, RecordClass.NOT_RECOVERABLE, UNRESOLVED, evidence)
@@ -172,9 +174,9 @@ class Diagnoser:
             for certificate in _first(named, found, []):
                 algorithm = self.checker.holds(message, found, certificate)
                 if algorithm is not None:
-                    return Match(reading, found, certificate, algorithm)
+                    return Match(reading, found, self._in_time(row, found, certificate), algorithm)
         for reading, found in possible:
-            match = self._other_certificate(reading, found, message, named)
+            match = self._other_certificate(row, reading, found, message, named)
             if match is not None:
                 return match
         return self._other_serialisation(row, possible, named)
@@ -189,8 +191,30 @@ class Diagnoser:
         """Certificates that may have made this signature: those named, then all signers."""
         return _first(named, found, self._recent)
 
+    def _in_time(
+        self, row: Row, found: Raw | SignedMessage, certificate: Certificate
+    ) -> Certificate:
+        """Of a signer's certificates for the same key (it was renewed) the one that was good then.
+
+        Not of one that was revoked, because that may be the key's fault; a message names its own.
+        """
+        at = self.checker.moment(row.signed_at, found)
+        judge = self.checker.book.judge
+        renewed = (Standing.EXPIRED, Standing.NOT_YET_VALID)
+        if isinstance(found, SignedMessage) or judge(certificate, at).standing not in renewed:
+            return certificate
+        return next(
+            (
+                one
+                for one in self._recent
+                if one.spki == certificate.spki and judge(one, at).standing is Standing.GOOD
+            ),
+            certificate,
+        )
+
     def _other_certificate(
         self,
+        row: Row,
         reading: Reading,
         found: Raw | SignedMessage,
         message: bytes,
@@ -205,7 +229,7 @@ class Diagnoser:
             if algorithm is not None:
                 self._recent.remove(certificate)
                 self._recent.insert(0, certificate)
-                return Match(reading, found, certificate, algorithm)
+                return Match(reading, found, self._in_time(row, found, certificate), algorithm)
         return None
 
     def _plausible(self, found: Raw | SignedMessage) -> list[Certificate]:
