@@ -116,7 +116,8 @@ options:
     default: utf-8-sig
 attributes:
   check_mode:
-    description: Stores nothing; C(applied) then says what it would store and needs no ticket.
+    description: Stores nothing; C(applied) then says what it would store and needs no ticket;
+      with one it speaks of the plan that it names, else of the last.
     support: full
   diff_mode:
     description: Returns how many records are right before and after.
@@ -270,15 +271,16 @@ def run_module(module: AnsibleModule) -> dict[str, Any]:
     if options["state"] in ("analysed", "planned"):
         return look(correction, options)
     if module.check_mode:
-        return foresee(correction, options["state"])
+        ticket = Path(options["ticket"]) if options["ticket"] else None
+        return foresee(correction, options["state"], ticket)
     given = approval(options)
-    plan, ticket, signer = correction.approved(given)
+    plan, found, signer = correction.approved(given)
     if options["state"] == "applied":
         result = correction.apply(plan, given.bureau)
     else:
         result = correction.roll_back(plan, given.bureau, bureau_key(options))
     state = options["state"].replace("_", "-")
-    facts = correction.facts(state, plan=plan, result=result, approval=(ticket, signer))
+    facts = correction.facts(state, plan=plan, result=result, approval=(found, signer))
     return answer(facts, plan, changed=result.written, was=result.already)
 
 
@@ -302,9 +304,9 @@ def look(correction: Correction, options: dict[str, Any]) -> dict[str, Any]:
     return answer(correction.facts("planned", analysis=analysis, plan=plan), plan)
 
 
-def foresee(correction: Correction, state: str) -> dict[str, Any]:
+def foresee(correction: Correction, state: str, ticket: Path | None) -> dict[str, Any]:
     """What storing or rolling back would change, seen from the table as it is."""
-    plan, standing = correction.standing()
+    plan, standing = correction.standing(ticket)
     would = standing.as_before if state == "applied" else standing.holds
     was = standing.holds if state == "applied" else standing.as_before
     return answer(correction.facts("planned", plan=plan), plan, changed=would, was=was)

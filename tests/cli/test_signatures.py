@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from tests.signatures import drills, tickets
 
 from opsproof.cli.main import cli
-from opsproof.errors import ExitCode, OpsproofError
+from opsproof.errors import ExitCode, OpsproofError, UsageError
 from opsproof.evidence.keys import create_demo_keys
 from opsproof.run.gates import load_ticket
 from opsproof.signatures import simulate, sm2
@@ -304,10 +304,17 @@ def test_an_older_plan_can_still_be_rolled_back_with_its_own_ticket(drill: Drill
     assert invoke(drill, "apply", *words).return_value == ExitCode.OK
     invoke(drill, "plan", *base(drill))
     assert load_plan(drill.folder / "work/plan.jsonl").sha256 != first
+    ticket = words[:2]
+    assert invoke(drill, "verify", *ticket).stdout.startswith(f"plan {first}: ")
+    assert invoke(drill, "verify", *ticket).return_value == ExitCode.OK
     key = ["--bureau-key", str(drill.folder / "keys/bureau.key")]
     back = invoke(drill, "rollback", *words, *key, "--format", "json")
     assert back.return_value == ExitCode.OK
     assert items(back)["summary"]["written"] > 0
+    assert invoke(drill, "verify", *ticket).return_value == ExitCode.FINDINGS
+    gate(drill, "0" * 64)
+    nowhere = invoke(drill, "verify", *ticket)
+    assert isinstance(nowhere.exception, UsageError)
 
 
 def test_nothing_that_is_printed_or_kept_as_a_journal_speaks_of_a_person(drill: Drill) -> None:

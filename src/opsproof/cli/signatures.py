@@ -201,10 +201,11 @@ def rollback(**options: Any) -> ExitCode:
 
 @command.command()
 @_with(_COMMON)
+@click.option("--ticket", type=_PATH, help="The ticket of the plan; the last plan without one.")
 def verify(**options: Any) -> ExitCode:
     """Check every planned value as it is stored now."""
     correction = Correction(_settings(options))
-    made, standing = correction.standing()
+    made, standing = correction.standing(options["ticket"])
     if options["form"] == "json":
         summary = {"plan_sha256": made.sha256, **msgspec.to_builtins(standing)}
         click.echo(envelope("signatures-verify/1", datetime.now(UTC), summary, []))

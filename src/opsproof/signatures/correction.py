@@ -293,9 +293,14 @@ class Correction:
         partial.replace(path)
         return records
 
-    def standing(self) -> tuple[Plan, Standing]:
-        """Look at every record that the plan writes, once more with the strict check."""
-        plan = load_plan(self.plan_path)
+    def standing(self, ticket: Path | None = None) -> tuple[Plan, Standing]:
+        """Look at every record that a plan writes, once more with the strict check.
+
+        It is the last plan, or the one that ``ticket`` names, whoever signed that.
+        """
+        plan = load_plan(self.plan_path if ticket is None else self._plan_of(load_ticket(ticket)))
+        if ticket is not None and plan.sha256 != load_ticket(ticket).content_sha256:
+            raise UsageError("names a plan that is not in the work folder", where=str(ticket))
         checker = self.job().checker()
         database = Database(self.settings.database, self.profile)
         holds = as_before = other = 0
