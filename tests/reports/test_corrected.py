@@ -45,6 +45,7 @@ def facts(state: str, **changes: Any) -> RecordSetFacts:
         ),
         base_rows=1000,
         bad_base_rows=2,
+        base_without_record=3,
         table_sha256="02" * 32,
         plan_sha256=DIGEST,
         to_write=14,
@@ -136,6 +137,7 @@ def test_every_table_stands_with_its_counts_digests_and_evidence() -> None:
     text = Page(html).text
     assert "1000 records, 15 of them not right." in text
     assert "2 rows of the base data were not taken." in text
+    assert "3 rows of the base data have no record in the table." in text
     assert "damaged encoding 12" in text
     assert "13 written, 0 written before, 1 left alone" in text
     for digest in (DIGEST, "be" * 32, "af" * 32, "02" * 32):

@@ -36,7 +36,7 @@ def _set(run: SealedRun, line: int, seen: Observation, local: Callable[[str], st
         "host": seen.subject.host,
         "check": run.bundle.run.check,
         **{name: facts[name] or "" for name in _TEXTS},
-        **{name: facts[name] for name in _COUNTS},
+        **{name: facts[name] for name in _COUNTS if name in facts},
         "interface": _interface(facts.get("interface"), local),
         "classes": {
             one["record_class"]: one["records"]
@@ -71,6 +71,7 @@ _COUNTS = (
     "records",
     "wrong",
     "bad_base_rows",
+    "base_without_record",
     "to_write",
     "unsolved",
     "written",

@@ -56,4 +56,5 @@ class CorrectedSet(Record, frozen=True, kw_only=True):
     table_sha256: str
     before_sha256: str
     after_sha256: str
+    base_without_record: int = 0
     interface: InterfaceLogs | None = None
