@@ -19,6 +19,7 @@ from opsproof.evidence.keys import create_demo_keys
 from opsproof.run.gates import load_ticket
 from opsproof.signatures import simulate, sm2
 from opsproof.signatures.certificates import load
+from opsproof.signatures.errors import NotVerifiableError
 from opsproof.signatures.model import key_digest
 from opsproof.signatures.plan import load_plan
 from opsproof.signatures.simulate import Drill
@@ -195,6 +196,26 @@ def test_without_the_library_sm2_records_are_not_verifiable_here(
     summary = items(result)["summary"]
     assert summary["valid"] == 0
     assert {"record_class": "not-verifiable-here", "records": 6} in summary["classes"]
+
+
+def test_without_the_library_sm2_values_are_neither_stored_nor_called_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = drills.lab_of("sm2")
+    create_demo_keys(tmp_path / "keys", now=lab.now)
+    made = simulate.simulate(tmp_path, lab, records=8, seed=1, damaged_percent=60)
+    invoke(made, "plan", *base(made))
+    words = gate(made, load_plan(tmp_path / "work/plan.jsonl").sha256)
+    untouched = (tmp_path / "records.db").read_bytes()
+    with monkeypatch.context() as without:
+        without.setattr(sm2, "library", None)
+        assert isinstance(invoke(made, "apply", *words).exception, NotVerifiableError)
+        assert (tmp_path / "records.db").read_bytes() == untouched
+    assert invoke(made, "apply", *words).return_value == ExitCode.OK
+    monkeypatch.setattr(sm2, "library", None)
+    stopped = invoke(made, "verify").exception
+    assert isinstance(stopped, NotVerifiableError)
+    assert stopped.exit_code == ExitCode.NOT_EVALUATED
 
 
 def test_two_workers_find_the_same(drill: Drill) -> None:

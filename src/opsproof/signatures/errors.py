@@ -25,8 +25,11 @@ class MalformedError(ValueError):
     """Bytes are not the signature, container or certificate they are taken for. Never shown raw."""
 
 
-class NotVerifiableError(Exception):
-    """The library that this algorithm needs is not installed; says nothing about the signature."""
+class NotVerifiableError(OpsproofError):
+    """The library that this algorithm needs is not installed; says nothing about the signature.
+
+    An analysis makes it a record's class; whatever must not go on without an answer ends with it.
+    """
 
 
 class PlanError(TamperedError):
