@@ -233,3 +233,9 @@ def test_numbers_are_compared_as_long_as_counters_are() -> None:
     texts = (str(2**64 - 1), "9" * 40, "-" + "9" * 30, "1" * 41, "0xffffffffffffffff")
     rule = {"one": {"Alpha|gt": 2**63}, "condition": "one"}
     assert engine([rule], [{"Alpha": text} for text in texts]) == [[True, True, False, False, True]]
+
+
+def test_a_time_of_no_year_has_no_hour() -> None:
+    rule = {"one": {"Alpha|hour": 0}, "condition": "one"}
+    texts = ("0001-01-01T00:00:00+08:00", "2026-01-05T00:20:30Z")
+    assert engine([rule], [{"Alpha": text} for text in texts]) == [[False, True]]

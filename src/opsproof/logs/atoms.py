@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
 from functools import lru_cache
 from itertools import chain
 from typing import Final
@@ -320,9 +319,13 @@ def _part(value: str) -> Predicate:
 
     def holds(text: str) -> bool:
         moment = times.parse(text)
-        if moment is None:
+        try:
+            when = None if moment is None else times.moment(moment)
+        except OverflowError:
+            # The first hours of the year 1 east of Greenwich are of no year in UTC.
+            when = None
+        if when is None:
             return False
-        when = times.EPOCH + timedelta(microseconds=moment)
         found = when.isocalendar().week if name == "week" else getattr(when, name)
         return bool(found == expected)
 

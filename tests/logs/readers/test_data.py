@@ -75,6 +75,46 @@ def test_what_the_map_does_not_cover_is_told(tmp_path: Path) -> None:
     assert notes.remarks == ["columns that the schema map does not name: 新列"]
 
 
+@pytest.mark.parametrize(
+    ("form", "time"),
+    [
+        ("iso", "0001-01-01 00:00:00"),
+        ("iso", "9999-12-31T23:59:59-12:00"),
+        ("%Y-%m-%d", "0001-01-01"),
+        ("epoch", "99999999999999999999"),
+        ("epoch", "1e999999"),
+        ("epoch", "1e999999999"),
+        ("epoch-ms", "-1e30"),
+        ("epoch", "nan"),
+        ("epoch", "-inf"),
+    ],
+)
+def test_times_of_no_year_are_none_and_stop_nothing(tmp_path: Path, form: str, time: str) -> None:
+    """.NET writes 0001-01-01 where there is no time."""
+    schema = Schema(product="p", match="*", time=Time("t", form), columns={"c": "user"})
+    rows, notes = read(tmp_path, schema, f"t,c\n{time},anna\n".encode())
+    (row,) = rows
+    assert row["user"] == "anna"
+    assert row["at"] is None
+    assert [one.what for one in notes.damage] == [
+        "the time of 1 records cannot be read: no correlation sees them"
+    ]
+
+
+@pytest.mark.parametrize("size", ["1e999999", "1e999999999", "1e41", "nan", "inf", "x"])
+def test_sizes_out_of_all_measure_stay_what_they_are(tmp_path: Path, size: str) -> None:
+    text = f"时间,大小\n2026-01-05 23:30:00,{size}\n"
+    ((row,), _) = read(tmp_path, CSV, text.encode("gb18030"))
+    assert row["bytes"] == size
+
+
+def test_json_nested_too_deeply_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    deep = '{"a":' * 30_000 + "1" + "}" * 30_000
+    rows, notes = read(tmp_path, LINES, f'{deep}\n{{"op":"sign"}}\n'.encode())
+    assert [row["operation"] for row in rows] == ["sign"]
+    assert notes.damage[0].what == "a line of JSON is nested too deeply"
+
+
 def test_lines_that_are_none_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
     text = '{"ts":"2026-01-05T10:00:00+08:00","op":"sign","a":{"b":"x"}}\n{broken\n[1]\n\n{"op":"sign"}\n'
     rows, notes = read(tmp_path, LINES, text.encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from io import TextIOWrapper
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from opsproof.logs import times
+from opsproof.logs.atoms import DIGITS
 from opsproof.logs.readers.base import KIND, Damage, Fields, Kept, Log, Notes
 from opsproof.logs.schema import UNITS, Schema
 from opsproof.logs.table import Table, TableBuilder
@@ -108,11 +109,15 @@ def _json_rows(text: TextIOWrapper, notes: Notes) -> Iterator[tuple[int, dict[st
             continue
         try:
             row = msgspec.json.decode(plain)
+            fields = dict(_flat(row)) if isinstance(row, dict) else None
         except (msgspec.DecodeError, ValueError) as error:
             notes.damaged(Damage(f"a line is no JSON: {error}", record=number, records=1))
             continue
-        if isinstance(row, dict):
-            yield number, dict(_flat(row))
+        except RecursionError:
+            notes.damaged(Damage("a line of JSON is nested too deeply", record=number, records=1))
+            continue
+        if fields is not None:
+            yield number, fields
         else:
             notes.damaged(Damage("a line is no JSON object", record=number, records=1))
 
@@ -182,13 +187,12 @@ class _Reader:
                 shown[target.name] = _converted(target.values.get(plain, plain), target.unit)
             elif column != self._schema.time.column:
                 self._unmapped.setdefault(column)
-        moment = self._moment(row.get(self._schema.time.column, ""))
-        if moment == times.UNKNOWN:
+        moment, local = self._moment(row.get(self._schema.time.column, ""))
+        fields = {name.lower(): value for name, value in shown.items() if value}
+        if local is None:
             self._timeless += 1
             self._first_timeless = self._first_timeless or number
-        fields = {name.lower(): value for name, value in shown.items() if value}
-        if moment != times.UNKNOWN:
-            local = times.moment(moment).astimezone(self._zone)
+        else:
             fields["local_hour"], fields["local_weekday"] = str(local.hour), str(local.isoweekday())
         fields[KIND] = f"data:{self._schema.product}"
         self.builder.add(moment, number, fields)
@@ -204,19 +208,37 @@ class _Reader:
             names = ", ".join(sorted(self._unmapped)[:20])
             self._notes.remarks.append(f"columns that the schema map does not name: {names}")
 
-    def _moment(self, text: str) -> int:
+    def _moment(self, text: str) -> tuple[int, datetime | None]:
+        """The moment that a text means, and the same in the log's zone: none of years that no date has.
+
+        An application that has no time writes its language's first, in .NET 0001-01-01, which is of
+        the year before in UTC.
+        """
         form = self._schema.time.format
         text = text.strip()
         try:
             if form in {"epoch", "epoch-ms"}:
-                factor = 1_000_000 if form == "epoch" else 1000
-                return int(Decimal(text) * factor)
-            iso = form == "iso"
-            # strptime gives no zone: the map's follows below.
-            moment = datetime.fromisoformat(text) if iso else datetime.strptime(text, form)  # noqa: DTZ007
-        except (ValueError, InvalidOperation, OverflowError):
-            return times.UNKNOWN
-        return times.micros(moment if moment.tzinfo else moment.replace(tzinfo=self._zone))
+                micros = _whole(Decimal(text) * (1_000_000 if form == "epoch" else 1000))
+            else:
+                # strptime gives no zone: the map's follows.
+                moment = (
+                    datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007
+                )
+                zoned = moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
+                micros = times.micros(zoned)
+            return micros, times.moment(micros).astimezone(self._zone)
+        except (ValueError, ArithmeticError):
+            return times.UNKNOWN, None
+
+
+def _whole(value: Decimal) -> int:
+    """The number without its fraction.
+
+    Raises ``OverflowError`` for what is out of all measure: 1e999999 takes a megabyte to write down.
+    """
+    if value.is_finite() and value.adjusted() > DIGITS:
+        raise OverflowError
+    return int(value)
 
 
 def _converted(value: str, unit: str) -> str:
@@ -224,6 +246,6 @@ def _converted(value: str, unit: str) -> str:
     if not unit:
         return value
     try:
-        return str(int(Decimal(value.replace(",", "")) * UNITS[unit]))
-    except (InvalidOperation, OverflowError, ValueError):
+        return str(_whole(Decimal(value.replace(",", "")) * UNITS[unit]))
+    except (ValueError, ArithmeticError):
         return value
