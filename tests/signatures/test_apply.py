@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,10 +25,10 @@ from opsproof.evidence.cms import DecryptionError
 from opsproof.evidence.keys import Keys
 from opsproof.signatures import simulate
 from opsproof.signatures.analyse import Job
-from opsproof.signatures.apply import Applier, Point, Result
+from opsproof.signatures.apply import Applier, Point, Result, named
 from opsproof.signatures.database import Database, make_engine
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.model import RecordClass
+from opsproof.signatures.model import RecordClass, image_digest
 from opsproof.signatures.plan import Plan, load_plan, make_plan
 from opsproof.signatures.profile import TableName
 from opsproof.signatures.rollback import Rollback
@@ -90,6 +91,15 @@ def assert_only_right_values(drill: Drill, job: Job, before: dict[int, tuple[Any
     for key in changed:
         assert after[key][:data] == before[key][:data]
         assert checker.check(checker.row(after[key])).failed is None
+
+
+def digest_of(drill: Drill, plan: Plan) -> str:
+    """Over what the table really holds of a plan's records."""
+    stored = contents(drill)
+    digest = hashlib.sha256()
+    for entry in plan.writes():
+        digest.update(image_digest(named(drill.profile, stored[entry.key[0]])).encode())
+    return digest.hexdigest()
 
 
 def test_everything_repairable_is_repaired_and_all_else_is_left(
@@ -168,6 +178,7 @@ def test_a_way_back_that_is_not_here_is_not_called_done(
     ).roll_back()
     database.close()
     assert (back.written, len(back.left_alone)) == (0, written)
+    assert back.before_sha256 == back.after_sha256 == digest_of(drill, plan)
     assert not back.done
     assert contents(drill) == after
 
@@ -196,10 +207,11 @@ def test_rows_changed_since_the_plan_are_left_alone(url: str, tmp_path: Path, ke
             f"update \"exam score\" set candidate = 'X' where id in ({touched[0]}, {touched[1]})"  # noqa: S608 - integers of ours
         )
     engine.dispose()
-    now = contents(drill)
+    now, state = contents(drill), digest_of(drill, plan)
     result = applied(job, plan, keys, tmp_path / "work")
     assert len(result.left_alone) == 2
     assert result.written == len(entries) - 2
+    assert (result.before_sha256, result.after_sha256) == (state, digest_of(drill, plan))
     after = contents(drill)
     assert all(after[key] == now[key] for key in touched)
 

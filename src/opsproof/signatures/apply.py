@@ -31,6 +31,9 @@ from opsproof.signatures.profile import Profile
 
 BATCH: Final = 500
 """Records of one transaction."""
+ABSENT: Final = "absent"
+CHANGED: Final = "changed"
+"""In place of a digest: the table has no such record, or somebody wrote to it meanwhile."""
 
 Point: TypeAlias = Literal["read", "image", "updated", "committed", "journalled"]
 Progress: TypeAlias = Callable[[int, int], None]
@@ -38,7 +41,11 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 @dataclass
 class Result:
-    """What became of a plan's records. Hashes are over all of them in plan order."""
+    """What became of a plan's records.
+
+    The two hashes are over the digests of all of them in plan order, as they were before this run and
+    as it left them: what was left alone counts as what it is, not as what was planned.
+    """
 
     written: int = 0
     already: int = 0
@@ -87,21 +94,22 @@ class Applier:
         done = 0
         with locked(self.folder / "lock", wait=False), sm2.quiet():
             for entries in chunks(self.plan.writes(), self.batch):
-                self._batch(entries, result)
-                for entry in entries:
-                    before.update(entry.before.encode())
-                    after.update(entry.after.encode())
+                for was, now in self._batch(entries, result):
+                    before.update(was.encode())
+                    after.update(now.encode())
                 done += len(entries)
                 self.progress(done, total)
         result.before_sha256, result.after_sha256 = before.hexdigest(), after.hexdigest()
         return result
 
-    def _batch(self, entries: Sequence[Entry], result: Result) -> None:
+    def _batch(self, entries: Sequence[Entry], result: Result) -> list[tuple[str, str]]:
+        """What every record was before this run and is after it: digests, or why there is none."""
         keys = [unpacked_key(entry) for entry in entries]
         left: list[str] = []
-        changed: list[str] = []
+        changed: list[tuple[Any, ...]] = []
         already = 0
         image = ""
+        states: dict[tuple[Any, ...], tuple[str, str]] = {}
         with self.database.writing() as connection:
             rows = self.database.fetch(connection, keys, lock=True)
             self.at("read")
@@ -109,8 +117,10 @@ class Applier:
             for entry, key in zip(entries, keys, strict=True):
                 cells = rows.get(key)
                 stored = None if cells is None else named(self.profile, cells)
-                state = None if stored is None else image_digest(stored)
+                state = ABSENT if stored is None else image_digest(stored)
+                states[key] = (state, state)
                 if stored is not None and state == entry.before:
+                    states[key] = (state, entry.after)
                     self._strict(entry, stored)
                     todo.append((entry, stored))
                 elif state == entry.after:
@@ -121,7 +131,8 @@ class Applier:
                 image = write_image(self.folder, self.plan.sha256, self.bureau, todo)
                 self.at("image")
                 changed = self._update(connection, todo)
-                left += changed
+                left += map(key_digest, changed)
+                states |= {key: (states[key][0], CHANGED) for key in changed}
                 self.at("updated")
         self.at("committed")
         result.written += len(todo) - len(changed)
@@ -133,6 +144,7 @@ class Applier:
             line = {"image": image, "written": written, "already": already, "left": len(left)}
             append_durably(self.folder / "journal.jsonl", canonical_line(line))
         self.at("journalled")
+        return [states[key] for key in keys]
 
     def _strict(self, entry: Entry, stored: dict[str, Any]) -> None:
         """The check at planning, once more, on what is stored now."""
@@ -159,8 +171,8 @@ class Applier:
 
     def _update(
         self, connection: Connection, todo: Sequence[tuple[Entry, dict[str, Any]]]
-    ) -> list[str]:
-        """Write, and look at what is stored then; those that changed since they were read."""
+    ) -> list[tuple[Any, ...]]:
+        """Write, and look at what is stored then; keys of those that changed since they were read."""
         written: dict[tuple[Any, ...], Entry] = {}
         changed = []
         for entry, stored in todo:
@@ -169,7 +181,7 @@ class Applier:
             if stored_anew(self.database, connection, key, stored, new):
                 written[key] = entry
             else:
-                changed.append(key_digest(key))
+                changed.append(key)
         rows = self.database.fetch(connection, list(written)) if written else {}
         for key, entry in written.items():
             if key not in rows:

@@ -383,7 +383,7 @@ class Correction:
         base = analysis.base_rows if analysis else header.base_rows if header else 0
         seen = analysis or header
         absent = 0 if seen is None else seen.base_without_record
-        wrote = result is not None and bool(result.before_sha256)
+        wrote = result is not None and result.written > 0
         return RecordSetFacts(
             profile=self.profile.id,
             profile_sha256=self.profile.sha256,

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from opsproof.evidence.canonical import canonical_line
 from opsproof.evidence.files import append_durably, locked
 from opsproof.signatures.apply import (
+    ABSENT,
     BATCH,
     Point,
     Result,
@@ -57,33 +58,32 @@ class Rollback:
             RefusedError: another process works in the folder.
         """
         result = Result()
-        kept: set[str] = set()
+        kept: dict[str, bool] = {}
         with locked(self.folder / "lock", wait=False):
             for name, rows in read_images(self.folder, self.plan.sha256, self.bureau, self.key):
-                self._image(name, rows, result)
-                kept |= {key_digest(_key(row)) for row in rows}
+                kept |= self._image(name, rows, result)
             self._plan(kept, result)
         return result
 
-    def _plan(self, kept: set[str], result: Result) -> None:
-        """Leave alone what has no image, and note the digests: those of :class:`Applier` turned round."""
+    def _plan(self, kept: dict[str, bool], result: Result) -> None:
+        """Leave alone what has no image, and note the digests: see :class:`Result`."""
         before, after = hashlib.sha256(), hashlib.sha256()
         for entries in chunks(self.plan.writes(), BATCH):
-            for entry in entries:
-                before.update(entry.after.encode())
-                after.update(entry.before.encode())
-            wanted = {unpacked_key(entry): entry for entry in entries}
-            keys = [key for key in wanted if key_digest(key) not in kept]
-            if not keys:
-                continue
+            keys = [unpacked_key(entry) for entry in entries]
             with reading(self.database.engine) as connection:
                 stored = self.database.fetch(connection, keys)
-            for key, cells in stored.items():
-                if image_digest(named(self.profile, cells)) == wanted[key].after:
-                    result.left_alone.append(key_digest(key))
+            for entry, key in zip(entries, keys, strict=True):
+                cells, name = stored.get(key), key_digest(key)
+                now = ABSENT if cells is None else image_digest(named(self.profile, cells))
+                before.update((entry.after if kept.get(name) else now).encode())
+                after.update(now.encode())
+                if name not in kept and now == entry.after:
+                    result.left_alone.append(name)
         result.before_sha256, result.after_sha256 = before.hexdigest(), after.hexdigest()
 
-    def _image(self, name: str, rows: list[dict[str, Any]], result: Result) -> None:
+    def _image(self, name: str, rows: list[dict[str, Any]], result: Result) -> dict[str, bool]:
+        """For every record of an image whether it was put back now."""
+        put_back: dict[str, bool] = {}
         keys = [_key(row) for row in rows]
         left: list[str] = []
         written = already = 0
@@ -94,12 +94,14 @@ class Rollback:
                 cells = stored.get(key)
                 now = None if cells is None else named(self.profile, cells)
                 state = None if now is None else image_digest(now)
+                put_back[key_digest(key)] = False
                 if state == row["before_sha256"]:
                     already += 1
                 elif now is None or state != row["after_sha256"]:
                     left.append(key_digest(key))
                 elif self._put_back(connection, key, now, row):
                     written += 1
+                    put_back[key_digest(key)] = True
                 else:
                     left.append(key_digest(key))
             self.at("updated")
@@ -110,6 +112,7 @@ class Rollback:
         line = {"image": name, "put_back": written, "already": already, "left": len(left)}
         append_durably(self.folder / "rollback.jsonl", canonical_line(line))
         self.at("journalled")
+        return put_back
 
     def _put_back(
         self, connection: Connection, key: tuple[Any, ...], now: dict[str, Any], row: dict[str, Any]

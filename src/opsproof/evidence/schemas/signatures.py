@@ -73,7 +73,8 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
 
     ``state``: analysed, planned, applied or rolled-back. ``left_alone`` counts records that had
     changed since the plan; ``before_sha256`` and ``after_sha256`` are digests over the planned
-    records' images in plan order, None where nothing was written. ``wrong`` are the records that
+    records' images in plan order as they were before the run and as it left them, None where nothing was
+    written. ``wrong`` are the records that
     are not valid, ``to_write`` those for which the plan has a verified value, ``unsolved`` those that
     need the business system, the signer or the administrator. ``base_without_record`` are delivered
     rows of which the table has no record. ``interface`` is None where no data
