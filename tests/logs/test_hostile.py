@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from opsproof.errors import UsageError
 from opsproof.logs.audit import Options, audit
 from opsproof.logs.files import READERS
 from opsproof.logs.model import Kind, Reason
@@ -103,6 +104,13 @@ def test_a_name_that_several_rules_have_is_no_reference() -> None:
     (rejected,) = compiled(*named, asked).rejected
     assert rejected.reason is Reason.REFERENCE
     assert rejected.detail.endswith("several rules have the name it refers to: get")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n---\n"])
+def test_files_without_a_rule_are_no_rules(tmp_path: Path, text: str) -> None:
+    (tmp_path / "empty.yml").write_text(text)
+    with pytest.raises(UsageError, match="there is no rule in these files"):
+        load([tmp_path])
 
 
 def test_expression_made_to_be_slow_is_not(tmp_path: Path) -> None:

@@ -53,3 +53,13 @@ def test_without_data_logs_the_rule_is_named_as_not_run(tmp_path: Path) -> None:
     assert [(one.reason, one.detail) for one in report.rules_not_run] == [
         (Reason.NO_SOURCE, "no data log among the files")
     ]
+
+
+@pytest.mark.parametrize("product", ["", "product: windows, ", "product: iis, "])
+def test_a_rule_for_web_servers_may_name_windows_or_iis(tmp_path: Path, product: str) -> None:
+    (tmp_path / "u_ex260105.log").write_text(WEB)
+    rule = RULE.replace("{{category: data_log{product}}}", f"{{{product}category: webserver}}")
+    text = rule.replace(
+        "{{s: {{user: anna}}, condition: s}}", "{s: {cs-username: anna}, condition: s}"
+    )
+    assert len(audit([tmp_path], compile_texts([("r.yml", text.encode())])).hits) == 1

@@ -40,11 +40,25 @@ def load(paths: Sequence[Path], cache: Path | None = None) -> RuleSet:
     """All rules in these files and folders (``*.yml``, ``*.yaml``, at any depth).
 
     ``cache`` is a folder for compiled rule sets; None means none. Raises :class:`UsageError` where
-    a path does not exist or holds no rule file.
+    a path does not exist or cannot be read, or no file holds a rule: an audit without one finds
+    nothing, and would say so.
     """
-    files = _files(paths)
-    texts = [(name, path.read_bytes()) for name, path in files]
-    return compile_texts(texts, cache)
+    texts = []
+    for name, path in _files(paths):
+        try:
+            texts.append((name, path.read_bytes()))
+        except OSError as error:
+            raise UsageError(
+                f"this rule file cannot be read: {error.strerror}", where=str(path)
+            ) from error
+    rules = compile_texts(texts, cache)
+    if not (rules.rules or rules.correlations or rules.rejected):
+        raise UsageError(
+            "there is no rule in these files",
+            where=", ".join(map(str, paths)),
+            remedy="name a folder with Sigma rules (*.yml)",
+        )
+    return rules
 
 
 def compile_texts(texts: Sequence[tuple[str, bytes]], cache: Path | None = None) -> RuleSet:

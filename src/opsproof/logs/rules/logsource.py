@@ -144,10 +144,10 @@ class Selection:
 
 def select(product: str | None, category: str | None, service: str | None) -> Selection | None:
     """What the log source of a rule means; None where we read no such log."""
-    if product == "windows" or (product is None and category in _CATEGORIES):
-        return _windows(category, service)
     if category in _WEB and product in {None, "windows", "iis"}:
         return Selection("web")
+    if product == "windows" or (product is None and category in _CATEGORIES):
+        return _windows(category, service)
     if product == "iis" and category is None:
         return Selection({"httperr": "httperr"}.get(service or "", "web"))
     if category == "data_log":
