@@ -569,3 +569,17 @@ def test_a_correlation_whose_group_no_record_has_is_told_not_passed(tmp_path: Pa
         Reason.NO_FIELD,
         "no record that it counts has the field cs-host",
     )
+
+
+@pytest.mark.parametrize("part", [1 << 16, 100])
+def test_records_without_a_time_are_told_for_no_correlation_sees_them(
+    tmp_path: Path, rules: RuleSet, part: int
+) -> None:
+    file = tmp_path / "u_ex260105.log"
+    lines = ["2026-01-05 10:00:00 /a", "2026-01-05 25:00:00 /b", "2026-01-35 10:00:00 /c"] * 5
+    file.write_text("\n".join(["#Fields: date time cs-uri-stem", *lines, ""]))
+    report = audit([tmp_path], rules, options=Options(part_bytes=part))
+    [told] = report.unreadable
+    assert told.what == "the time of 10 records cannot be read: no correlation sees them"
+    assert told.record == 3
+    assert report.counts.records == 15

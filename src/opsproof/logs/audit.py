@@ -208,6 +208,11 @@ class _Run:
         name, identity = known.file.name, known.identity
         for damage in notes.damage:
             self._damage(name, identity.sha256, damage)
+        if tally.timeless:
+            first = tally.first_timeless
+            record = first if first is not None and 0 <= first < 1 << 53 else None
+            what = f"the time of {tally.timeless} records cannot be read: no correlation sees them"
+            self._damage(name, identity.sha256, Damage(what, record=record))
         if self._finder.crowded:
             what = f"it is of over {MOST_LOGS} computers and channels: in the others no gaps were sought"
             self._damage(name, identity.sha256, Damage(what))

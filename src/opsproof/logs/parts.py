@@ -34,10 +34,14 @@ MOST_CHANNELS = 1000
 
 @dataclass(slots=True)
 class Tally:
-    """What was read: records, those outside the asked time, first and last time, channels."""
+    """What was read: records, those outside the asked time, those without a time and the first of
+    these, first and last time, channels.
+    """
 
     records: int = 0
     filtered: int = 0
+    timeless: int = 0
+    first_timeless: int | None = None
     first: int | None = None
     last: int | None = None
     channels: set[str] = field(default_factory=set)
@@ -46,9 +50,12 @@ class Tally:
         """Count one batch, of which ``kept`` records are within the asked time."""
         self.records += table.size
         self.filtered += table.size - kept
-        known = table.times[table.times != times.UNKNOWN]
+        unknown = table.times == times.UNKNOWN
+        known = table.times[~unknown]
         if len(known):
             self._stretch(int(known.min()), int(known.max()))
+        if len(known) < table.size:
+            self._without(int(np.count_nonzero(unknown)), int(table.record_ids[unknown][0]))
         column = table.columns.get("channel")
         self._name({table.channel} if column is None else column.occurring())
 
@@ -56,6 +63,8 @@ class Tally:
         """Take what another part of the file was."""
         self.records += other.records
         self.filtered += other.filtered
+        if other.first_timeless is not None:
+            self._without(other.timeless, other.first_timeless)
         self._name(other.channels)
         if other.first is not None and other.last is not None:
             self._stretch(other.first, other.last)
@@ -65,6 +74,11 @@ class Tally:
         self.channels |= channels
         if len(self.channels) > MOST_CHANNELS:
             self.channels = set(sorted(self.channels)[:MOST_CHANNELS])
+
+    def _without(self, records: int, first: int) -> None:
+        self.timeless += records
+        if self.first_timeless is None:
+            self.first_timeless = first
 
     @property
     def span(self) -> int:

@@ -29,8 +29,7 @@ _LONGEST: Final = 1 << 20
 def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Iterator[Table]:
     """Batches of the records of one data log; record ids are line numbers (header included).
 
-    Columns that the map does not name, and times that cannot be read, are noted: a rule on them
-    would be silent otherwise.
+    Columns that the map does not name are noted: a rule on them would be silent otherwise.
     """
     schema = log.schema
     assert schema is not None
@@ -156,7 +155,6 @@ class _Reader:
         self._log, self._schema, self._wanted, self._notes = log, schema, wanted, notes
         self._zone = ZoneInfo(schema.zone)
         self._unmapped: dict[str, None] = {}
-        self._timeless = self._first_timeless = 0
         self._new_batch()
 
     def _new_batch(self) -> None:
@@ -189,10 +187,7 @@ class _Reader:
                 self._unmapped.setdefault(column)
         moment, local = self._moment(row.get(self._schema.time.column, ""))
         fields = {name.lower(): value for name, value in shown.items() if value}
-        if local is None:
-            self._timeless += 1
-            self._first_timeless = self._first_timeless or number
-        else:
+        if local is not None:
             fields["local_hour"], fields["local_weekday"] = str(local.hour), str(local.isoweekday())
         fields[KIND] = f"data:{self._schema.product}"
         self.builder.add(moment, number, fields)
@@ -201,9 +196,6 @@ class _Reader:
 
     def finish(self) -> None:
         """Note what the map did not cover."""
-        if self._timeless:
-            what = f"the time of {self._timeless} records cannot be read: no correlation sees them"
-            self._notes.damaged(Damage(what, record=self._first_timeless))
         if self._unmapped:
             names = ", ".join(sorted(self._unmapped)[:20])
             self._notes.remarks.append(f"columns that the schema map does not name: {names}")
