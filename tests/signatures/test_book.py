@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
@@ -140,6 +141,41 @@ def test_a_list_speaks_of_the_certificates_that_it_is_for(
     revocations.add(crl_with(tmp_path / "a.crl", "issuing_distribution_point", {scope: True}))
     book = book_of(one, one.signer.certificate, revocations=revocations, require=True)
     assert book.judge(one.signer.certificate, NOW).standing is wanted
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted"), [("b", Standing.GOOD), ("c", Standing.REVOCATION_UNKNOWN)]
+)
+def test_a_part_of_a_list_tells_nothing_of_the_certificates_of_others(
+    named: str, wanted: Standing, tmp_path: Path
+) -> None:
+    one, day = pki("ecdsa"), timedelta(days=1)
+
+    def point(name: str) -> asn1.DistributionPointName:
+        uri = asn1.GeneralName("uniform_resource_identifier", f"http://ca.lab/{name}.crl")
+        return asn1.DistributionPointName("full_name", [uri])
+
+    extension = {
+        "extn_id": "crl_distribution_points",
+        "critical": False,
+        "extn_value": [{"distribution_point": point(name)} for name in ("a", "b")],
+    }
+    certificate = lab.issue(
+        "signer",
+        lab.new_key("ecdsa"),
+        one.ca,
+        serial=7,
+        not_before=NOW - day,
+        not_after=NOW + day,
+        extra=[extension],
+    )
+    path = crl_with(
+        tmp_path / "a.crl", "issuing_distribution_point", {"distribution_point": point(named)}
+    )
+    revocations = Revocations()
+    revocations.add(path)
+    book = book_of(one, certificate, revocations=revocations, require=True)
+    assert book.judge(certificate, NOW).standing is wanted
 
 
 def test_a_forged_issuer_is_untrusted(any_pki: Pki) -> None:

@@ -41,6 +41,8 @@ UNREADABLE: Final = (ValueError, TypeError, KeyError, IndexError, OverflowError,
 class Certificate:
     """One certificate. Times are aware and in UTC; ``serial`` is an integer.
 
+    ``crl_points`` are the names, as DER, of the parts of a CA's list that may speak of it.
+
     ``public_key`` are the bytes of the BIT STRING in ``spki``, which key hashes are made over.
     """
 
@@ -59,6 +61,7 @@ class Certificate:
     ocsp_signing: bool
     unknown_critical: tuple[str, ...]
     key_id: bytes | None
+    crl_points: frozenset[bytes]
     spki: bytes
     public_key: bytes
     sm2_point: bytes | None
@@ -175,6 +178,7 @@ def _parse(certificate: Any) -> Certificate:
         ocsp_signing=extended is not None and "ocsp_signing" in extended.native,
         unknown_critical=tuple(sorted(certificate.critical_extensions - known)),
         key_id=key_id.native if key_id is not None else None,
+        crl_points=_crl_points(certificate),
         spki=spki.dump(),
         public_key=bytes(spki["public_key"]),
         sm2_point=_sm2_point(spki),
@@ -182,6 +186,18 @@ def _parse(certificate: Any) -> Certificate:
         signature=certificate["signature_value"].native,
         algorithm=signature_algorithm(certificate["signature_algorithm"]),
     )
+
+
+def point_names(point: Any) -> frozenset[bytes]:
+    """The full names of a distribution point (RFC 5280 section 4.2.1.13), as DER; relative ones none."""
+    if point.native is None or point.name != "full_name":
+        return frozenset()
+    return frozenset(name.dump() for name in point.chosen)
+
+
+def _crl_points(certificate: Any) -> frozenset[bytes]:
+    points = certificate.crl_distribution_points_value or ()
+    return frozenset[bytes]().union(*(point_names(one["distribution_point"]) for one in points))
 
 
 def _sm2_point(spki: Any) -> bytes | None:

@@ -23,6 +23,7 @@ from opsproof.signatures.certificates import (
     Certificate,
     parse,
     pem_or_der,
+    point_names,
     signature_algorithm,
 )
 from opsproof.signatures.errors import CertificateError, MalformedError, NotVerifiableError
@@ -46,11 +47,15 @@ _PARTIAL = ("indirect_crl", "only_contains_attribute_certs", "only_some_reasons"
 
 @dataclass(frozen=True, slots=True)
 class RevocationList:
-    """One CRL, its signature not yet checked. ``only_ca``: whose certificates it is for, None all."""
+    """One CRL, its signature not yet checked. ``only_ca``: whose certificates it is for, None all.
+
+    ``points`` are the names of the part that it is (RFC 5280 section 6.3.3), None: it is whole.
+    """
 
     issuer: bytes
     this_update: datetime
     only_ca: bool | None
+    points: frozenset[bytes] | None
     entries: dict[int, Revoked]
     tbs: bytes
     signature: bytes
@@ -123,7 +128,8 @@ class Revocations:
             if one.only_ca is not None and one.only_ca != certificate.is_ca:
                 continue
             if one.issuer == certificate.issuer and _signed_list(one, issuer, signer_id):
-                known.append(one.this_update)
+                if one.points is None or one.points & certificate.crl_points:
+                    known.append(one.this_update)
                 if certificate.serial in one.entries:
                     found.append(one.entries[certificate.serial])
         for response in self.responses:
@@ -205,6 +211,7 @@ def _list(der: bytes, origin: str) -> RevocationList:
         issuer=tbs["issuer"].dump(),
         this_update=tbs["this_update"].native,
         only_ca=_scope(parsed),
+        points=_points(parsed),
         entries=entries,
         tbs=tbs.dump(),
         signature=parsed["signature"].native,
@@ -226,6 +233,13 @@ def _scope(parsed: Any) -> bool | None:
         raise ValueError("the list is indirect or for some certificates or reasons only")
     user, ca = (bool(point[name].native) for name in _ONLY)
     return ca if user != ca else None
+
+
+def _points(parsed: Any) -> frozenset[bytes] | None:
+    point = parsed.issuing_distribution_point_value
+    if point is None or point["distribution_point"].native is None:
+        return None
+    return point_names(point["distribution_point"])
 
 
 def _response(der: bytes, origin: str) -> Response:
