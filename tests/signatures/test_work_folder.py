@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from tests.signatures import drills, tickets
 
-from opsproof.errors import RefusedError
+from opsproof.errors import RefusedError, UsageError
 from opsproof.evidence.files import locked
 from opsproof.evidence.keys import Keys
 from opsproof.signatures import simulate
@@ -62,6 +62,15 @@ def test_what_is_kept_is_what_was_approved(
         approved(drill, plan, keys.bureau)
     assert caught.value.what == "was changed while it was approved"
     assert not list((drill.folder / "approved").iterdir())
+
+
+def test_a_bureau_without_an_rsa_key_is_named_before_anything_is_done(drill: Drill) -> None:
+    _, plan = drills.planned(drill)
+    bureau = x509.load_der_x509_certificate(drill.lab.approver.certificate.der)
+    with pytest.raises(UsageError) as caught:
+        approved(drill, plan, bureau)
+    assert "no RSA key" in caught.value.what
+    assert not (drill.folder / "approved").exists()
 
 
 def test_no_before_image_takes_the_place_of_another(tmp_path: Path, keys: Keys) -> None:

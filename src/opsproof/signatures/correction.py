@@ -172,10 +172,17 @@ class Correction:
         )
 
     def approved(self, approval: Approval) -> tuple[Plan, Ticket, Certificate]:
-        """The plan and the ticket that names it. Raises :class:`RefusedError` without one.
+        """The plan and the ticket that names it.
 
         A plan that was once approved stays at hand: the way back needs it when there is a new one.
+
+        Raises:
+            RefusedError: there is no such ticket, or it does not allow this plan now.
+            PlanError: the plan is not whole, or was changed meanwhile.
+            UsageError: before-images cannot be encrypted for the bureau's certificate.
         """
+        if not isinstance(approval.bureau.public_key(), rsa.RSAPublicKey):
+            raise UsageError("the bureau's certificate has no RSA key to encrypt before-images for")
         plan = load_plan(self._plan_of(load_ticket(approval.ticket)))
         found, signer = ticket.approve(
             approval.ticket,
