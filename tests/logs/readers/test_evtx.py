@@ -58,6 +58,9 @@ def _record_at(content: bytes, place: int) -> tuple[int, int]:
     return at, struct.unpack_from("<I", content, at + 4)[0]
 
 
+SMALL = evtx_bytes(record(number) for number in (1, 2, 3))
+
+
 def test_every_record_is_read_with_system_values(tmp_path: Path) -> None:
     numbers, notes, tables = read(tmp_path, LOG)
     assert numbers == list(range(1, 401))
@@ -146,6 +149,24 @@ def test_file_cut_between_chunks_is_told_by_its_header(tmp_path: Path) -> None:
     _, notes, _ = read(tmp_path, LOG[: evtx.HEADER + evtx.CHUNK])
     assert [one.what for one in notes.damage] == [
         f"the file is cut short: it has 1 of the {_CHUNKS} chunks its header states"
+    ]
+
+
+@pytest.mark.parametrize("bit", [0x01, 0x10, 0x80])
+def test_no_bit_of_the_header_costs_a_record(tmp_path: Path, bit: int) -> None:
+    for at in range(8, 128):
+        log = bytearray(SMALL)
+        log[at] ^= bit
+        numbers, _, _ = read(tmp_path, bytes(log))
+        assert numbers == [1, 2, 3], at
+
+
+def test_wrong_sizes_in_the_header_are_told(tmp_path: Path) -> None:
+    log = bytearray(SMALL)
+    log[41] ^= 0x04
+    _, notes, _ = read(tmp_path, bytes(log))
+    assert [one.what for one in notes.damage] == [
+        "the header of the file is damaged: it gives wrong sizes"
     ]
 
 

@@ -33,6 +33,7 @@ GROUP = 32
 
 _SMALLEST_RECORD = 28
 _DIRTY = 1
+_HEADER_SIZE = 128
 _MAGIC = b"ElfFile\0"
 _CHUNK_MAGIC = b"ElfChnk\0"
 _RECORD_MAGIC = b"**\0\0"
@@ -72,7 +73,7 @@ def read(log: Log, wanted: Fields, notes: Notes, kept: Kept | None = None) -> It
         notes.original = True
         first = max(HEADER, log.begin.offset)
         if first == HEADER:
-            _check_length(header, os.fstat(file.fileno()).st_size, notes)
+            _check_header(header, os.fstat(file.fileno()).st_size, notes)
         for group in _groups(file, header, first, log.end, notes):
             for number, text in _parse(group, memory, notes):
                 try:
@@ -108,13 +109,23 @@ def cuts(size: int, part: int) -> tuple[Cut, ...]:
     return tuple(Cut(offset) for offset in (0, *range(HEADER + step, size, step)))
 
 
-def _check_length(header: bytes, size: int, notes: Notes) -> None:
-    """A closed file has room for the chunks that its header states."""
+def _check_header(header: bytes, size: int, notes: Notes) -> None:
+    """The sizes of the header are always the same; a closed file has room for the chunks it states."""
+    if header != _mended(header):
+        notes.damaged(Damage("the header of the file is damaged: it gives wrong sizes", offset=0))
     stated = struct.unpack_from("<H", header, 42)[0]
     found = -(-(size - HEADER) // CHUNK)
     if not struct.unpack_from("<I", header, 120)[0] & _DIRTY and found < stated:
         what = f"the file is cut short: it has {found} of the {stated} chunks its header states"
         notes.damaged(Damage(what, offset=size))
+
+
+def _mended(header: bytes) -> bytes:
+    """The header with the sizes that every file has: the parser refuses the whole file for others."""
+    mended = bytearray(header)
+    struct.pack_into("<I", mended, 32, _HEADER_SIZE)
+    struct.pack_into("<H", mended, 40, HEADER)
+    return bytes(mended)
 
 
 def _groups(
@@ -126,10 +137,10 @@ def _groups(
     records, so they prove nothing and are not compared.
     """
     checked = not struct.unpack_from("<I", header, 120)[0] & _DIRTY
-    offset = first
+    offset, mended = first, _mended(header)
     file.seek(first)
     while block := file.read(min(CHUNK * GROUP, (1 << 62 if end is None else end) - offset)):
-        group = _Group([header])
+        group = _Group([mended])
         for at in range(0, len(block), CHUNK):
             chunk = block[at : at + CHUNK]
             if len(chunk) < CHUNK:
