@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -395,3 +396,19 @@ def test_what_is_said_of_damage_does_not_depend_on_what_is_parsed_together(
         found.append((numbers, sorted(notes.damage, key=lambda one: (one.offset or 0, one.what))))
     assert found[0] == found[1]
     assert any("cannot be parsed: " in one.what for one in found[0][1])
+
+
+@pytest.mark.parametrize("damage", ["Process\tID", 'Process"'])
+def test_what_rules_do_not_look_at_is_an_event_too_or_none(damage: str) -> None:
+    """A rule that hits reads the whole record: then it is too late to find that it is none."""
+    loader = Loader(0, frozenset({"eventid"}))
+    text = (
+        '{"Event":{"System":{"Provider":{"#attributes":{"Name":"x"}},"EventID":1,'
+        '"TimeCreated":{"#attributes":{"SystemTime":"2026-01-05T10:00:00.000000Z"}},'
+        '"EventRecordID":7,"Correlation":null,"Execution":{"#attributes":{"ProcessID":4}},'
+        '"Channel":"Security","Computer":"A"},"EventData":{"a":"b"}}}'
+    )
+    loader.add(text, 7)
+    with pytest.raises((ValueError, msgspec.DecodeError)):
+        loader.add(text.replace("ProcessID", damage), 8)
+    assert loader.table().fields(0)["Execution_ProcessID"] == "4"

@@ -20,15 +20,18 @@ from opsproof.logs.readers.evtx_forms import Book
 from opsproof.logs.table import RAW, Longs, Spread, Table
 
 _TIME: Final = '"TimeCreated":{"#attributes":{"SystemTime":"'
+_PLAIN: Final = r'[^"\\{}\x00-\x1f]'
+_PAIR: Final = rf'"{_PLAIN}*":(?:"{_PLAIN}*"|0|[1-9][0-9]{{0,18}}|null)'
+_PAIRS: Final = rf'(?:null|\{{"#attributes":\{{(?:{_PAIR}(?:,{_PAIR})*)?\}}\}})'
 _OWN: Final = re.compile(
-    _TIME + r'[^"\\]{27}"\}\},"EventRecordID":(\d{1,18}),'
-    r'("Correlation":(?:null|\{"#attributes":\{[^{}]*\}\}),'
-    r'"Execution":(?:null|\{"#attributes":\{[^{}]*\}\}),)"Channel":'
+    rf'{_TIME}{_PLAIN}{{27}}"\}}\}},"EventRecordID":(0|[1-9][0-9]{{0,17}}),'
+    rf'("Correlation":{_PAIRS},"Execution":{_PAIRS},)"Channel":'
 ).match
 """What is an event's own in ``System``, as Windows orders it: time, record id, activity, process.
 
 A quotation mark inside a value is escaped, so this cannot stand in one. That it stands in ``System``
-and nowhere deeper is proved for each text that stands before it (:func:`_is_head`).
+and nowhere deeper is proved for each text that stands before it (:func:`_is_head`). Nobody else looks
+whether it is JSON: a damaged record may hold any character, which the parser writes as it stands.
 """
 BATCH_FORMS: Final = 1 << 22
 """Characters of distinct text at which a batch is evaluated and dropped: memory does not grow with
