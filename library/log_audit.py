@@ -148,8 +148,11 @@ def write(dest: Path, content: bytes, *, check: bool) -> bool:
     if not check:
         dest.parent.mkdir(parents=True, exist_ok=True)
         partial = dest.with_name(f".{dest.name}.partial")
-        partial.write_bytes(content)
-        partial.replace(dest)
+        try:
+            partial.write_bytes(content)
+            partial.replace(dest)
+        finally:
+            partial.unlink(missing_ok=True)
     return True
 
 

@@ -134,3 +134,17 @@ def test_what_is_no_workbook_is_said(tmp_path: Path) -> None:
         (tmp_path / "workbook.db").write_bytes(content)
         with pytest.raises(UsageError, match="is not what an analysis leaves"):
             Workbook(tmp_path / "workbook.db")
+
+
+def test_what_others_could_have_written_is_not_believed(
+    correction: Correction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = correction.settings.work / "workbook.db"
+    path.chmod(0o620)
+    with pytest.raises(UsageError, match="others than you may have written it"):
+        Workbook(path)
+    path.chmod(0o600)
+    Workbook(path).close()
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    with pytest.raises(UsageError, match="others than you may have written it"):
+        Workbook(path)

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 import yaml
 
-from opsproof.errors import RefusedError, UsageError
+from opsproof.errors import OpsproofError, RefusedError, UsageError
 from opsproof.logs.options import Options
 from opsproof.logs.parts import Examiner, Part, Unit
 from opsproof.logs.rules.compiled import RuleSet
@@ -88,7 +88,8 @@ def examined_on(
     """The parts of the units, in their order.
 
     Raises :class:`RefusedError` for an address that must not be spoken to in plain, and
-    :class:`UsageError` where the extra is not installed or no scheduler answers.
+    :class:`UsageError` where the extra is not installed, and :class:`OpsproofError` where no scheduler
+    answers.
     """
     cluster.check()
     client = _client(cluster)
@@ -148,7 +149,7 @@ def _client(cluster: Cluster) -> Any:
     try:
         return distributed.Client(cluster.address, security=security, set_as_default=False)
     except OSError as error:
-        raise UsageError(f"no scheduler answers: {error}", where=cluster.address) from error
+        raise OpsproofError(f"no scheduler answers: {error}", where=cluster.address) from error
 
 
 _OWN: Final = local()

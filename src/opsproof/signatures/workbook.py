@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,8 @@ class Workbook:
         """Open the file; ``fresh`` makes it anew.
 
         Raises:
-            UsageError: there is none, or it is not one.
+            UsageError: there is none, it is not one, or others could have written it: what is in it is
+                believed, and unpickled.
         """
         self.path = path
         if fresh:
@@ -46,6 +48,8 @@ class Workbook:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         elif not path.is_file():
             raise UsageError("nothing was analysed here", where=str(path))
+        else:
+            _only_ours(path)
         self._db = sqlite3.connect(path)
         try:
             if fresh:
@@ -182,6 +186,16 @@ def _settle(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _only_ours(path: Path) -> None:
+    status = path.stat()
+    if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UsageError(
+            "others than you may have written it",
+            where=str(path),
+            remedy="remove it and analyse again as the user who applies",
+        )
 
 
 def _remove(path: Path, endings: Iterable[str] = ("", *_BESIDE)) -> None:
