@@ -3,7 +3,7 @@
 Corpora are generated (``bench/logs/corpus.py``): unique events; events of a chatty service, the same
 ones again and again with times and ids of their own; W3C lines of the 15 fields of IIS 10. Rules are
 our own, and SigmaHQ's where ``../shared/data`` is. Every case runs in a process of its own, so that
-memory is that case's; what is compared runs in turn, and the best of ``BENCH_ROUNDS`` (2) counts.
+memory is that case's; what is compared runs in turn, and the best of ``BENCH_ROUNDS`` (4) counts.
 
 ``one core`` compares CPU seconds, ``as run`` seconds on the clock with as many processes as cores.
 Parsing means: every event as JSON by the ``evtx`` wheel, decoded to Python objects by msgspec, on the
@@ -35,7 +35,7 @@ from bench.logs.corpus import write_repetitive, write_scan, write_web, write_win
 from opsproof.logs.options import cores
 
 _MEGABYTES = int(os.environ.get("BENCH_MB", "200"))
-_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "2"))
+_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "4"))
 _LARGE = bool(os.environ.get("BENCH_LARGE"))
 _OTHERS = 25_000_000
 """Bytes that the slow tools get: they take minutes for all, and are no slower for less."""
