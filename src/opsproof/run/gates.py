@@ -25,12 +25,12 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
 from opsproof.errors import RefusedError, UsageError
 from opsproof.evidence.ids import timestamp
 from opsproof.reports.calendar import DayKind, calendar_day
 from opsproof.run.schedule import WEEKDAYS
+from opsproof.run.yaml_file import read_yaml
 
 T = TypeVar("T")
 
@@ -264,14 +264,9 @@ def moment(text: str) -> datetime:
 
 def _load(path: Path, kind: type[T]) -> T:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return msgspec.convert(_as_text(data), kind, strict=False)
-    except UnicodeDecodeError as error:
-        raise UsageError("is not text in UTF-8", where=str(path)) from error
+        return msgspec.convert(_as_text(read_yaml(path)), kind, strict=False)
     except RecursionError as error:
         raise UsageError("is nested too deeply", where=str(path)) from error
-    except yaml.YAMLError as error:
-        raise UsageError(" ".join(str(error).split()), where=str(path)) from error
     except msgspec.ValidationError as error:
         raise UsageError(str(error), where=str(path)) from error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-import yaml
 
 from opsproof.controls.load import parse_controls
 from opsproof.controls.model import Control
@@ -13,6 +12,7 @@ from opsproof.controls.recompute import CONTROLS, WAIVERS
 from opsproof.controls.waivers import Waiver, parse_waivers
 from opsproof.errors import UsageError
 from opsproof.evidence.model import SubjectKind
+from opsproof.run.yaml_file import read_yaml
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -58,10 +58,7 @@ def _register(path: Path) -> dict[str, list[tuple[str, SubjectKind, str]]]:
     if not path.is_file():
         return {}
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        entries = msgspec.convert(data, _Register).subjects
-    except yaml.YAMLError as error:
-        raise UsageError(" ".join(str(error).split()), where=str(path)) from error
+        entries = msgspec.convert(read_yaml(path), _Register).subjects
     except msgspec.ValidationError as error:
         raise UsageError(str(error), where=str(path)) from error
     found: dict[str, list[tuple[str, SubjectKind, str]]] = {}

@@ -34,10 +34,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
 from opsproof.errors import UsageError
 from opsproof.evidence.ids import timestamp
+from opsproof.run.yaml_file import read_yaml
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -115,10 +115,8 @@ def load(path: Path) -> list[Item]:
     if not path.is_file():
         return []
     try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        data: Any = read_yaml(path) or {}
         items = msgspec.convert(data["items"], list[Item])
-    except yaml.YAMLError as error:
-        raise UsageError(_first_line(error), where=str(path), remedy="correct the YAML") from error
     except (KeyError, TypeError) as error:
         raise UsageError("it must hold a list named items", where=str(path)) from error
     except msgspec.ValidationError as error:
@@ -273,7 +271,3 @@ def _due_day(item: Item, first: date) -> date:
 
 def _day(year: int, month: int, day: int) -> date:
     return date(year, month, min(day, monthrange(year, month)[1]))
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())
