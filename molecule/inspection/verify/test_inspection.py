@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,8 @@ def test_disks_and_memory_are_those_of_the_host(kept: Path) -> None:
     for disk in seen["disks"]:
         drive = model["files"]["drives"][disk["letter"] + ":"]
         assert disk["size_mb"] == drive["size"] // 1048576
-        assert abs(disk["free_mb"] - drive["free"] // 1048576) <= 1
+        # Logs of the host grow from one look to the next.
+        assert abs(disk["free_mb"] - drive["free"] // 1048576) <= 4
     assert seen["memory"]["total_mb"] == model["hardware"]["memory_mb"]
 
 
@@ -84,7 +86,8 @@ def test_stopped_automatic_services_are_those_of_the_host(kept: Path) -> None:
 @needs_lab
 def test_pending_restart_and_boot_time_are_those_of_the_host(kept: Path) -> None:
     model, seen = dump(kept.stem), facts(kept)
-    assert seen["boot_time"][:16] == model["power"]["boot_time"][:16]
+    told, is_so = (datetime.fromisoformat(one["boot_time"]) for one in (seen, model["power"]))
+    assert abs(told - is_so) < timedelta(minutes=1)
     if seen["via"] is None:
         assert seen["pending_reboot"]["pending"] == bool(model["power"]["reboot_required"])
 
