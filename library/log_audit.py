@@ -109,6 +109,7 @@ from ansible.module_utils.basic import AnsibleModule
 from opsproof.cabinets import UNPACKED
 from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.canonical import canonical, jsonable
+from opsproof.evidence.files import replace_durably
 from opsproof.logs import times
 from opsproof.logs.aliases import checked
 from opsproof.logs.audit import audit
@@ -147,12 +148,7 @@ def write(dest: Path, content: bytes, *, check: bool) -> bool:
         return False
     if not check:
         dest.parent.mkdir(parents=True, exist_ok=True)
-        partial = dest.with_name(f".{dest.name}.partial")
-        try:
-            partial.write_bytes(content)
-            partial.replace(dest)
-        finally:
-            partial.unlink(missing_ok=True)
+        replace_durably(dest, content)
     return True
 
 

@@ -24,7 +24,7 @@ from opsproof.cli.signatures_plan import print_plan
 from opsproof.cli.signatures_print import interface_code, print_facts, print_interface
 from opsproof.cli.terminal import harmless
 from opsproof.errors import ExitCode, UsageError, worst
-from opsproof.evidence.files import write_durably
+from opsproof.evidence.files import replace_durably
 from opsproof.evidence.keys import keys_folder, load_certificates
 from opsproof.run.gates import load_ticket
 from opsproof.signatures.analyse import Analysis
@@ -289,9 +289,7 @@ def sign_ticket(ticket: Path, signature: Path | None) -> ExitCode:
         raise UsageError(f"cannot be read: {error.strerror}", where=str(signature)) from error
     signed = msgspec.structs.replace(found, signature=text)
     content = yaml.safe_dump(msgspec.to_builtins(signed), allow_unicode=True, sort_keys=False)
-    partial = ticket.with_name(f".{ticket.name}.partial")
-    write_durably(partial, content.encode(), mode=0o644)
-    partial.replace(ticket)
+    replace_durably(ticket, content.encode())
     return ExitCode.OK
 
 

@@ -24,7 +24,7 @@ from opsproof.collection.pack import Packed
 from opsproof.collection.plan import Home, KnownFile, Plan
 from opsproof.errors import OpsproofError
 from opsproof.evidence.canonical import canonical, decode
-from opsproof.evidence.files import write_durably
+from opsproof.evidence.files import replace_durably, write_durably
 from opsproof.evidence.model import Record
 from opsproof.evidence.sums import sha256_file
 
@@ -116,9 +116,7 @@ class Store:
     def save(self, home: Home) -> None:
         """Write ``home.json``."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = self.folder / f".{_FILE}.partial"
-        write_durably(partial, canonical(home), mode=0o600)
-        partial.replace(self.folder / _FILE)
+        replace_durably(self.folder / _FILE, canonical(home), mode=0o600)
 
     def incoming(self, index: int) -> Path:
         """Where a cabinet lies while it is on its way."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from opsproof.errors import RefusedError
 
@@ -18,6 +19,31 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+@contextmanager
+def replacing(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """A new file that takes the place of ``path`` when it is whole and the disk has it.
+
+    After an error ``path`` is as it was, and nothing else is left.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def replace_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Put a whole file where another one may be, as :func:`replacing` does."""
+    with replacing(path, mode=mode) as stream:
+        stream.write(data)
 
 
 def append_durably(path: Path, data: bytes) -> None:

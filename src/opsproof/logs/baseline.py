@@ -16,7 +16,7 @@ from typing import Any, Final
 import yaml
 
 from opsproof.errors import UsageError
-from opsproof.evidence.files import write_durably
+from opsproof.evidence.files import replace_durably
 from opsproof.evidence.ids import content_id
 from opsproof.logs.days import folder_of
 from opsproof.logs.model import INCIDENTS, AuditReport, Hit
@@ -113,12 +113,9 @@ def write_baseline(baseline: Baseline, file: Path) -> None:
         if file.is_file() and file.read_bytes() == data:
             return
         raise UsageError("is there already", where=str(file), remedy="name another file")
-    partial = file.with_name(f".{file.name}.partial")
     try:
-        write_durably(partial, data)
-        partial.replace(file)
+        replace_durably(file, data)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(file)) from error
 
 

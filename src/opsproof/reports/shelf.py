@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from opsproof.evidence.files import sync_folder, write_durably
+from opsproof.evidence.files import replace_durably, sync_folder
 from opsproof.reports.model import DailySheet
 
 _NUMBER = re.compile(r"(RPT-[A-Z]-[0-9]+)(?:-r([0-9]+))?")
@@ -50,11 +50,11 @@ class Shelf:
     def put(self, sheet: DailySheet, pages: Mapping[str, str]) -> list[Path]:
         """Write data and pages, each whole or not at all; returns the pages' paths."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._write(self.folder / f"{sheet.id}.json", data_of(sheet))
+        replace_durably(self.folder / f"{sheet.id}.json", data_of(sheet))
         written = []
         for language, page in pages.items():
             path = self.folder / f"{sheet.id}.{language}.html"
-            self._write(path, page.encode())
+            replace_durably(path, page.encode())
             written.append(path)
         sync_folder(self.folder)
         return written
@@ -62,11 +62,6 @@ class Shelf:
     def address_of(self, folder: Path) -> str:
         """The relative address of another folder as a page on this shelf must write it."""
         return quote(Path(os.path.relpath(folder, self.folder)).as_posix())
-
-    def _write(self, path: Path, data: bytes) -> None:
-        partial = path.with_name(f".{path.name}.partial")
-        write_durably(partial, data)
-        partial.replace(path)
 
 
 def data_of(sheet: DailySheet) -> bytes:

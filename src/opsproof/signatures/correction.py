@@ -9,6 +9,7 @@ opens.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opsproof.errors import UsageError
-from opsproof.evidence.files import locked
+from opsproof.evidence.files import locked, replacing
 from opsproof.evidence.schemas.signatures import ClassCount, InterfaceFacts, RecordSetFacts
 from opsproof.run.gates import Ticket, load_calendar, load_ticket
 from opsproof.signatures import analyse as analysis_of
@@ -284,20 +285,12 @@ class Correction:
                 records += len(batch)
                 yield batch
 
-        partial = path.with_name(f".{path.name}.partial")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
+        with replacing(path, mode=0o600) as stream:
             # sqlcmd tells UTF-16 by its byte order mark; names may be Chinese.
-            with os.fdopen(descriptor, "w", encoding="utf-16-le", newline="\r\n") as stream:
-                stream.write("\ufeff")
-                for line in tsql.script(self.profile, title, counted()):
-                    stream.write(line + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-        except BaseException:
-            partial.unlink()
-            raise
-        partial.replace(path)
+            text = io.TextIOWrapper(stream, encoding="utf-16-le", newline="\r\n")
+            text.write("\ufeff")
+            text.writelines(f"{line}\n" for line in tsql.script(self.profile, title, counted()))
+            text.detach()
         return records
 
     def standing(self, ticket: Path | None = None) -> tuple[Plan, Standing]:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opsproof.evidence import cms as evidence_cms
 from opsproof.evidence.canonical import canonical
-from opsproof.evidence.files import sync_folder, write_durably
+from opsproof.evidence.files import replace_durably, sync_folder
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.model import Entry, packed
 
@@ -49,9 +49,8 @@ def write_image(work: Path, plan_sha256: str, bureau: x509.Certificate, todo: To
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     # After the last, not by how many there are: one that was taken away must not cost another.
     number = 1 + max((int(one.stem) for one in folder.glob("[0-9]*.p7m")), default=0)
-    path, partial = folder / f"{number:06d}.p7m", folder / f".{number:06d}.partial"
-    write_durably(partial, evidence_cms.encrypt(canonical(document), bureau), mode=0o600)
-    partial.rename(path)
+    path = folder / f"{number:06d}.p7m"
+    replace_durably(path, evidence_cms.encrypt(canonical(document), bureau), mode=0o600)
     sync_folder(folder)
     return path.name
 

@@ -7,7 +7,6 @@ base data, a fresh one from the signing service. Each is put before the strict c
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ import sqlalchemy as sa
 
 from opsproof.errors import UsageError
 from opsproof.evidence.canonical import CanonicalError, canonical_line, decode
+from opsproof.evidence.files import replacing
 from opsproof.evidence.ids import timestamp
 from opsproof.signatures import encodings, forms, sm2
 from opsproof.signatures.analyse import Analysis, Job
@@ -156,10 +156,8 @@ def make_plan(
         bad_rows=tuple({"where": one.where, "what": one.what} for one in analysis.bad_rows),
         table_sha256=analysis.table_sha256,
     )
-    partial = path.with_name(f".{path.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with replacing(path, mode=0o600) as stream:
             stream.write(canonical_line(header))
             for entry in planner.entries():
                 actions[entry.action] += 1
@@ -172,14 +170,8 @@ def make_plan(
                 sources=dict(sorted(sources.items())),
             )
             stream.write(canonical_line(footer))
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException:
-        partial.unlink()
-        raise
     finally:
         planner.close()
-    partial.replace(path)
     return load_plan(path)
 
 
