@@ -196,7 +196,11 @@ def test_rules_that_had_nothing_to_look_at_are_counted_by_why(log: Path, tmp_pat
         "not run: 1 with no such log, 1 with no record with their fields (--format json names them)"
     )
     assert told in result.stdout.splitlines()
-    assert code is ExitCode.OK
+    assert "NOTHING WAS AUDITED: none of 2 rules has anything to look at here" in result.stdout
+    assert code is ExitCode.NOT_EVALUATED
+    rules.write_text("---\n".join([*texts, rule.format(3, "iis", "cs-method")]))
+    assert run(log, "--rules", rules)[0] is ExitCode.OK
+    assert run(log, "--no-rules")[0] is ExitCode.OK
 
 
 def test_explain_shows_what_is_evaluated() -> None:

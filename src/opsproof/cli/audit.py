@@ -40,8 +40,8 @@ Examples:
     --reason 'state at hand-over, T-2026-118' --expires 2027-03-31
 \b
 Ends with 0 (no hit), 1 (hits, or logs that were cleared, lack records or days, or go back in
-time), 2 (usage), 3 (a file or a rule could not be read, or no record was looked at, as when all
-are outside --since and --until; worse than hits).
+time), 2 (usage), 3 (a file or a rule could not be read, no record was looked at, as when all
+are outside --since and --until, or no rule had anything to look at; worse than hits).
 """
 
 

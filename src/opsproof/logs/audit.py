@@ -282,23 +282,24 @@ class _Run:
             None if moment is None else times.text(times.micros(moment))
             for moment in (options.since, options.until)
         )
+        counts = Counts(
+            files=len(sources),
+            bytes=sum(one.bytes for one in sources),
+            records=sum(one.records for one in sources),
+            unreadable=sum(one.unreadable for one in sources),
+            filtered=sum(one.filtered for one in sources),
+            hits=sum(one.hits for one in ran),
+            rules_run=len(ran),
+            rules_not_run=len(not_run),
+            duplicates=self._duplicates,
+            suppressed=sum(one.hits for one in suppressed),
+        )
         return AuditReport(
             rules_sha256=self._rules.sha256,
             since=since,
             until=until,
-            nothing=why_nothing(sources, since, until),
-            counts=Counts(
-                files=len(sources),
-                bytes=sum(one.bytes for one in sources),
-                records=sum(one.records for one in sources),
-                unreadable=sum(one.unreadable for one in sources),
-                filtered=sum(one.filtered for one in sources),
-                hits=sum(one.hits for one in ran),
-                rules_run=len(ran),
-                rules_not_run=len(not_run),
-                duplicates=self._duplicates,
-                suppressed=sum(one.hits for one in suppressed),
-            ),
+            nothing=why_nothing(counts, sources, since, until),
+            counts=counts,
             sources=tuple(sources),
             hits=hits,
             rules_run=ran,

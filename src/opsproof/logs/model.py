@@ -292,8 +292,8 @@ class Counts(Record, frozen=True, kw_only=True):
 class AuditReport(Record, frozen=True, kw_only=True):
     """Everything one audit found, and what it could not look at. Sorted throughout.
 
-    ``nothing`` is why no record at all was looked at, empty where any was: such a report has no hit
-    and says nothing.
+    ``nothing`` is why no record was looked at, or by no rule though there are rules; empty where that
+    is not so. Such a report has no hit and says nothing.
     """
 
     schema: Literal["audit/1"] = "audit/1"

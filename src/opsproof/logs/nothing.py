@@ -1,20 +1,23 @@
-"""Say why an audit looked at no record at all: an empty report must not pass for a clean one."""
+"""Say why an audit looked at no record, or for nothing: an empty report must not pass for a clean one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from opsproof.logs.model import Kind, Source
+from opsproof.logs.model import Counts, Kind, Source
 
 
-def why_nothing(sources: Sequence[Source], since: str | None, until: str | None) -> str:
-    """One line with the reason; empty where a record was looked at."""
-    records = sum(one.records for one in sources)
-    filtered = sum(one.filtered for one in sources)
-    if records > filtered:
-        return ""
-    if records:
-        outside = f"all {records} records are outside the time asked for{_asked(since, until)}"
+def why_nothing(
+    counts: Counts, sources: Sequence[Source], since: str | None, until: str | None
+) -> str:
+    """One line with the reason; empty where a rule, if there are any, looked at a record."""
+    if counts.records > counts.filtered:
+        idle = counts.rules_not_run and not counts.rules_run
+        return f"none of {counts.rules_not_run} rules has anything to look at here" if idle else ""
+    if counts.records:
+        outside = (
+            f"all {counts.records} records are outside the time asked for{_asked(since, until)}"
+        )
         return f"{outside}: {_theirs(sources)}"
     if not sources:
         return "there is no file"
