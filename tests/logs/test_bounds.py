@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.logs.test_audit import record
+from tests.logs.samples import record
 
 from winlab.host.evtx_writer import evtx_bytes
 

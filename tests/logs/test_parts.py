@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.logs.test_audit import RULES, record
+from tests.logs.samples import RULES, record
 
 from opsproof import workers
 from opsproof.evidence.canonical import canonical
