@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from opsproof.collection import role
-from opsproof.collection.model import DataSource
+from opsproof.collection.model import DataSource, State
 from opsproof.collection.pack import pack_command, pack_script
 from opsproof.collection.plan import Plan
 from opsproof.collection.role import Brought, Settings, Text
@@ -155,3 +155,12 @@ class Collector:
             local.write_bytes(content[: len(content) // 2])
             return
         local.write_bytes(content)
+
+
+def files(brought: Brought) -> dict[str, str]:
+    """Paths on the host by file at home."""
+    return {one.file.removeprefix("logs/web01/"): one.path for one in brought.staged}
+
+
+def left(brought: Brought) -> dict[str, tuple[State, int]]:
+    return {one.path: (one.state, one.code) for one in brought.left}

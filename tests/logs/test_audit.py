@@ -1,4 +1,4 @@
-"""The audit as a whole: sources, gaps, suppressions, limits, the same bytes every time."""
+"""The audit as a whole: sources, limits, what could not run, the same bytes every time."""
 
 from __future__ import annotations
 
