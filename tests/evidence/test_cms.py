@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.evidence import samples
@@ -15,6 +15,7 @@ from tests.evidence import samples
 from opsproof.errors import TamperedError
 from opsproof.evidence import cms
 from opsproof.evidence.keys import Keys, load_certificates
+from opsproof.serials import any_serial
 
 DATA = b"0123  run.json\n" * 7
 
@@ -47,6 +48,21 @@ def test_any_changed_bit_of_a_signature_is_refused(keys: Keys) -> None:
             changed[place] ^= bit
             with pytest.raises(TamperedError):
                 cms.verify(DATA, bytes(changed), chain(keys))
+
+
+def test_a_negative_serial_number_is_one_like_any_other(keys: Keys) -> None:
+    """RFC 5280, 4.1.2.2. What it does to the certificate's own signature is for the chain to tell."""
+    own = keys.signer.certificate
+    serial = own.serial_number.to_bytes(own.serial_number.bit_length() // 8 + 1, "big")
+    odd = bytes([serial[0] | 0x80]) + serial[1:]
+    with any_serial():
+        changed = x509.load_der_x509_certificate(
+            own.public_bytes(Encoding.DER).replace(serial, odd, 1)
+        )
+    signature = cms.sign(DATA, keys.signer).replace(serial, odd)
+    assert cms.verify(DATA, signature, [changed, *keys.signer.issuers]).certificate == changed
+    with pytest.raises(TamperedError):
+        cms.verify(DATA, signature, chain(keys))
 
 
 @given(st.binary(max_size=60))

@@ -26,6 +26,11 @@ def test_reads_the_certificate_itself(der: bytes) -> None:
     assert len(found.thumbprint) == 40
 
 
+def test_a_serial_number_that_is_negative_is_read_without_a_warning(der: bytes) -> None:
+    old = der.replace(b"\x02\x02\x12\x34", b"\x02\x02\x92\x34")
+    assert read_blob("MY", blob((32, old))).serial == f"{0x9234 - 0x10000:x}"
+
+
 def test_without_a_key_property_there_is_no_private_key(der: bytes) -> None:
     assert not read_blob("MY", blob((32, der))).has_private_key
 

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 from opsproof.errors import OpsproofError, TamperedError
 from opsproof.evidence.der import Element, MalformedDerError, read_one
 from opsproof.evidence.keys import Signer
+from opsproof.serials import any_serial
 
 _DER = serialization.Encoding.DER
 
@@ -158,11 +159,12 @@ def _verify(data: bytes, signature: bytes, chain: Sequence[x509.Certificate]) ->
     return _verify_signer(data, signer.children(_SEQUENCE), chain[0])
 
 
+@any_serial()
 def _verify_signer(data: bytes, fields: list[Element], certificate: x509.Certificate) -> Signature:
     version, sid, digest, attributes, algorithm, value = _count(fields, 6, "SignerInfo")
     _same(version.raw, _VERSION_1, what="signer version")
     serial = certificate.serial_number
-    number = serial.to_bytes(serial.bit_length() // 8 + 1, "big")
+    number = serial.to_bytes(serial.bit_length() // 8 + 1, "big", signed=True)
     issuer_and_serial = certificate.issuer.public_bytes() + _element(0x02, number)
     _same(sid.raw, _element(_SEQUENCE, issuer_and_serial), what="signer")
     _same(digest.raw, *_SHA256, what="digest algorithm")

@@ -23,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from opsproof.errors import OpsproofError
 from opsproof.evidence.files import locked, sync_folder, write_durably
+from opsproof.serials import any_serial
 
 ENV_KEYS = "OPSPROOF_KEYS"
 ENV_PASSPHRASE_FILE = "OPSPROOF_KEY_PASSPHRASE_FILE"  # noqa: S105 (a variable name)
@@ -106,7 +107,8 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
         KeysError: it cannot be read or holds none.
     """
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes())
+        with any_serial():
+            return x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, ValueError, x509.InvalidVersion) as error:
         raise KeysError(
             f"holds no PEM certificate: {error}",

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from opsproof.errors import IncompleteError
+from opsproof.serials import any_serial
 
 _CERTIFICATE = 32
 _KEY_PROVIDER = 2
@@ -38,6 +39,7 @@ class StoredCertificate:
     has_private_key: bool
 
 
+@any_serial()
 def read_blob(store: str, blob: bytes) -> StoredCertificate:
     """The certificate in a registry blob; :class:`IncompleteError` when it holds none."""
     properties = _properties(store, blob)

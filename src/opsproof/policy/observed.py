@@ -69,10 +69,6 @@ class Observed:
     origins: Origins = NO_DOMAIN
     users: tuple[UserHive, ...] = ()
 
-    def registry_value(self, key: str, name: str) -> RegistryValue | None:
-        """A value below HKLM as it is, with its type."""
-        return self.registry.get(RegistryPath("HKLM", key, name).folded)
-
     def value(self, target: Target) -> Value | None:
         """What stands where a setting would be written; None when nothing does."""
         match target:

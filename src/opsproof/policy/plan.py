@@ -39,11 +39,6 @@ class Plan:
     staged: frozenset[str] = frozenset()
 
     @property
-    def compliant(self) -> int:
-        """How many settings were met already."""
-        return len(self.settings) - len(self.changes) - len(self.held)
-
-    @property
     def stages(self) -> tuple[tuple[Change, ...], ...]:
         """The changes in the order of their pushes: what is harmless, then what decides who gets in.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 
 from opsproof.signatures import encodings, forms
@@ -303,11 +302,6 @@ def with_class(diagnosis: Diagnosis, found: RecordClass, detail: str, **evidence
     """The diagnosis after other records were looked at."""
     merged = {**diagnosis.evidence, **evidence}
     return replace(diagnosis, record_class=found, detail=detail, evidence=merged)
-
-
-def signing_moment(checker: Checker, row: Row, match: Match) -> datetime:
-    """When a matched record was signed."""
-    return checker.moment(row.signed_at, match.found)
 
 
 def _first(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from asn1crypto import pem
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.evidence import samples
@@ -77,3 +80,18 @@ def test_any_change_is_found(reports: Path, change: str, data: st.DataObject) ->
     finally:
         path.write_bytes(before)
     assert verify(reports).exit_code is ExitCode.OK
+
+
+def test_a_serial_number_made_negative_is_found_too(reports: Path) -> None:
+    """The certificate can still be read: RFC 5280 asks for that."""
+    path = next(reports.glob("runs/*/signer.pem"))
+    before = path.read_bytes()
+    der = bytearray(x509.load_pem_x509_certificates(before)[0].public_bytes(Encoding.DER))
+    # Certificate, TBSCertificate, version [0], then the serial number's tag, length and first byte.
+    place = der.index(b"\xa0\x03\x02\x01\x02\x02") + 7
+    der[place] |= 0x80
+    try:
+        path.write_bytes(pem.armor("CERTIFICATE", bytes(der)))
+        assert verify(reports).exit_code is ExitCode.TAMPERED
+    finally:
+        path.write_bytes(before)

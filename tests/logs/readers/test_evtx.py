@@ -290,7 +290,12 @@ def _same_in_batch(texts: list[str], wanted: frozenset[str] | None, book: Book) 
 
 
 _value = st.one_of(
-    st.text(max_size=3), st.integers(-3, 9), st.booleans(), st.none(), st.lists(st.text(max_size=2))
+    st.text(max_size=3),
+    st.integers(-3, 9),
+    st.sampled_from([0.0, -0.0, 1.0, 2.5]),
+    st.booleans(),
+    st.none(),
+    st.lists(st.text(max_size=2)),
 )
 _name = st.sampled_from(
     [
@@ -328,6 +333,11 @@ _events = st.builds(
     | st.just("text"),
     st.sampled_from(["EventData", "EventData", "UserData", ""]),
 )
+
+
+@pytest.mark.parametrize("values", [(1, 1.0), (0.0, -0.0), (True, 1), (0, False, 0.0)])
+def test_values_that_python_takes_for_one_are_several(values: tuple[Any, ...]) -> None:
+    _same_both_ways([event({}, EventData={"x": one}) for one in values])
 
 
 @settings(max_examples=80, deadline=None)

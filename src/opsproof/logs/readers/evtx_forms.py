@@ -238,8 +238,8 @@ def _column(pieces: list[_Piece]) -> Column:
     texts: dict[str, int] = {}
     rows, codes = [], []
     for piece in pieces:
-        # True and 1 are one key of a dictionary; where both occur, every value is made text first.
-        mixed = bool in set(map(type, piece.values))
+        # True, 1 and 1.0 are one key of a dictionary, so are 0.0 and -0.0: these are made text first.
+        mixed = not {bool, float}.isdisjoint(map(type, piece.values))
         values: Sequence[Any] = piece.values
         if mixed:
             values = [plain(value) for value in values]
