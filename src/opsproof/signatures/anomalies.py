@@ -8,6 +8,7 @@ read is counted, so that it never looks like a log without failures.
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ class Patterns:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         """Read a YAML list. Raises :class:`ProfileError` naming what is wrong."""
         try:
-            found = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), list[Pattern])
+            content = path.read_bytes()
+            found = msgspec.convert(yaml.safe_load(content.decode("utf-8")), list[Pattern])
             self._matchers = [_Matcher(one, columns, str(path)) for one in found]
         except OSError as error:
             raise ProfileError(f"cannot be read: {error.strerror}", where=str(path)) from error
@@ -78,6 +80,7 @@ class Patterns:
         if all(one.kind == "other" for one in found):
             raise ProfileError("holds no pattern of a failure", where=str(path))
         self.complete = any(one.kind == "other" for one in found)
+        self.sha256 = hashlib.sha256(content).hexdigest()
 
     def match(self, text: str, file: str, line: int) -> Failure | None:
         """What the first pattern that fits says of a line; a key with an empty part is none."""
@@ -133,7 +136,7 @@ class LogReader:
         except LookupError as error:
             raise UsageError("is no code page", where=encoding) from error
         self._files = [file for one in logs for file in _files(one)]
-        self._patterns = patterns
+        self.patterns = patterns
         self._encoding = encoding
         self.files = self.lines = self.unreadable = 0
 
@@ -155,9 +158,9 @@ class LogReader:
         while text := stream.readline(LONGEST_LINE):
             number += 1
             whole = len(text) < LONGEST_LINE or text.endswith("\n")
-            found = self._patterns.match(text.rstrip("\n"), name, number)
+            found = self.patterns.match(text.rstrip("\n"), name, number)
             if found is None:
-                known = not self._patterns.complete or text.isspace()
+                known = not self.patterns.complete or text.isspace()
             else:
                 known = True
                 if found.kind != "other":

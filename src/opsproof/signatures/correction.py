@@ -8,7 +8,6 @@ opens.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import re
@@ -331,8 +330,8 @@ class Correction:
         Raises:
             SourceError: a log cannot be read, or the database does not answer.
         """
-        reader, patterns, found = self._reader, self.settings.log_patterns, self._gather()
-        if reader is None or patterns is None or found is None:
+        reader, found = self._reader, self._gather()
+        if reader is None or found is None:
             return None
         database = Database(self.settings.database, self.profile)
         try:
@@ -342,7 +341,6 @@ class Correction:
                 database,
                 self.job().checker(),
                 self.settings.work / "workbook.db",
-                hashlib.sha256(patterns.read_bytes()).hexdigest(),
             )
         finally:
             database.close()

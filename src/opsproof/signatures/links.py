@@ -185,7 +185,6 @@ def interface_facts(
     database: Database,
     checker: Checker,
     workbook: Path,
-    patterns_sha256: str,
 ) -> InterfaceFacts:
     """What goes to evidence: counts, and digests of keys. Raises as :meth:`Links.judge`."""
     if workbook.exists():
@@ -198,7 +197,7 @@ def interface_facts(
         files=reader.files,
         lines=reader.lines,
         unreadable=reader.unreadable,
-        patterns_sha256=patterns_sha256,
+        patterns_sha256=reader.patterns.sha256,
         verification=links.counts("verification-failed", complete=complete),
         signing=links.counts("signing-failed", complete=complete),
         links=links.shown(),
