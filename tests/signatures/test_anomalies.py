@@ -204,7 +204,7 @@ def test_patterns_are_refused_before_anything_is_read(
     text: str, wanted: str, drill: Drill, tmp_path: Path
 ) -> None:
     given = log_of(tmp_path, patterns=text)
-    with pytest.raises(ProfileError) as error:
+    with pytest.raises(UsageError) as error:
         Correction(settings(drill, **given))
     assert wanted in error.value.what
     assert error.value.where == str(tmp_path / "own.yml")

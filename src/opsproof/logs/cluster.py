@@ -20,12 +20,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
-import yaml
 
 from opsproof.errors import OpsproofError, RefusedError, UsageError
 from opsproof.logs.options import Options
 from opsproof.logs.parts import Examiner, Part, Unit
 from opsproof.logs.rules.compiled import RuleSet
+from opsproof.yaml_file import read_yaml
 
 _AHEAD: Final = 4
 """Parts under way for each thread of the cluster."""
@@ -76,9 +76,8 @@ def load_manifest(path: Path) -> dict[str, tuple[str, ...]]:
     Raises :class:`UsageError` where the file is none.
     """
     try:
-        document = yaml.safe_load(path.read_text("utf-8"))
-        return msgspec.convert(document, dict[str, tuple[str, ...]])
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        return msgspec.convert(read_yaml(path), dict[str, tuple[str, ...]])
+    except (OSError, msgspec.ValidationError) as error:
         raise UsageError(f"this is no manifest: {error}", where=str(path)) from error
 
 

@@ -30,7 +30,7 @@ from opsproof.errors import RefusedError, UsageError
 from opsproof.evidence.ids import timestamp
 from opsproof.reports.calendar import DayKind, calendar_day
 from opsproof.run.schedule import WEEKDAYS
-from opsproof.run.yaml_file import read_yaml
+from opsproof.yaml_file import read_yaml
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from opsproof.controls.recompute import CONTROLS, WAIVERS
 from opsproof.controls.waivers import Waiver, parse_waivers
 from opsproof.errors import UsageError
 from opsproof.evidence.model import SubjectKind
-from opsproof.run.yaml_file import read_yaml
+from opsproof.yaml_file import read_yaml
 
 
 class Rules(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ import msgspec
 
 from opsproof.errors import UsageError
 from opsproof.evidence.ids import timestamp
-from opsproof.run.yaml_file import read_yaml
+from opsproof.yaml_file import read_yaml
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}

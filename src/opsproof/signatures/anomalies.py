@@ -20,11 +20,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import re2
-import yaml
 
 from opsproof.errors import UsageError
 from opsproof.evidence.ids import timestamp
 from opsproof.signatures.errors import ProfileError, SourceError
+from opsproof.yaml_file import parse_yaml
 
 Kind: TypeAlias = Literal["verification-failed", "signing-failed", "other"]
 
@@ -68,14 +68,14 @@ class Patterns:
     """Patterns of a file, compiled for a key of these columns."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        """Read a YAML list. Raises :class:`ProfileError` naming what is wrong."""
+        """Read a YAML list. Raises :class:`UsageError` naming what is wrong."""
         try:
             content = path.read_bytes()
-            found = msgspec.convert(yaml.safe_load(content.decode("utf-8")), list[Pattern])
+            found = msgspec.convert(parse_yaml(content, str(path)), list[Pattern])
             self._matchers = [_Matcher(one, columns, str(path)) for one in found]
         except OSError as error:
             raise ProfileError(f"cannot be read: {error.strerror}", where=str(path)) from error
-        except (ValueError, yaml.YAMLError, re2.error) as error:
+        except (ValueError, re2.error) as error:
             raise ProfileError(" ".join(str(error).split()), where=str(path)) from error
         if all(one.kind == "other" for one in found):
             raise ProfileError("holds no pattern of a failure", where=str(path))

@@ -107,8 +107,8 @@ class Correction:
         """Read the profile and the logs' patterns, and make the work folder.
 
         Raises:
-            ProfileError: the profile or the patterns are not right.
-            UsageError: a log is not there, or there are no patterns for it.
+            UsageError: the profile or the patterns are not right, a log is not there, or there are no
+                patterns for it.
         """
         self.settings = settings
         self.profile: Profile = load_profile(settings.profile)

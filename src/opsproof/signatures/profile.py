@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-import yaml
 
 from opsproof.evidence.canonical import canonical
 from opsproof.signatures.algorithms import Algorithm
 from opsproof.signatures.errors import ProfileError
+from opsproof.yaml_file import read_yaml
 
 _MOST_TOGETHER = 3
 _LONGEST_NAME = 128
@@ -168,18 +168,11 @@ class Profile(_Part, frozen=True):
 
 
 def load_profile(path: Path) -> Profile:
-    """Read and check a profile. Raises :class:`ProfileError` naming what is wrong with it."""
+    """Read and check a profile. Raises :class:`UsageError` naming what is wrong with it."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        profile = msgspec.convert(data, Profile)
+        profile = msgspec.convert(read_yaml(path), Profile)
     except OSError as error:
         raise ProfileError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise ProfileError("is not text in UTF-8", where=str(path)) from error
-    except RecursionError as error:
-        raise ProfileError("is nested too deeply", where=str(path)) from error
-    except yaml.YAMLError as error:
-        raise ProfileError(" ".join(str(error).split()), where=str(path)) from error
     except msgspec.ValidationError as error:
         raise ProfileError(str(error), where=str(path)) from error
     for problem in problems(profile):
