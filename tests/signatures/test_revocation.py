@@ -200,18 +200,23 @@ def test_other_bytes_are_named_and_never_break(
         Revocations().add(path)
 
 
+@pytest.mark.parametrize("kind", ["o", "c"])
 def test_without_the_library_an_sm2_answer_is_not_taken_for_silence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Chains of SM2 cannot be checked then either; a response alone raises and never says "good"."""
+    """Chains of SM2 cannot be checked then either; an answer alone raises and never says "good"."""
     one = pki("sm2")
     revocations = Revocations()
-    (tmp_path / "o").write_bytes(answer(one, revoked_at=NOW))
-    revocations.add(tmp_path / "o")
+    told = {"o": answer(one, revoked_at=NOW), "c": lab.issue_crl(one.ca, [], this_update=NOW)}
+    for name, data in told.items():
+        (tmp_path / name).write_bytes(data)
+    revocations.add(tmp_path / kind)
     monkeypatch.setattr(sm2, "library", None)
     one.ca.certificate.__dict__.pop("key", None)
+    book = CertificateBook([one.signer.certificate], [one.ca.certificate], revocations)
+    assert book.believed.refused == []
     with pytest.raises(NotVerifiableError):
-        revocations.status(one.signer.certificate, one.ca.certificate, sm2.DEFAULT_ID)
+        book.believed.status(one.signer.certificate, one.ca.certificate)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")

@@ -57,7 +57,7 @@ class Job:
         """The certificates, read from their files.
 
         Raises:
-            CertificateError: a file is not what it is taken for, or nobody at hand signed it.
+            CertificateError: a file is not what it is taken for, or no trusted issuer signed it.
         """
         book = CertificateBook(
             [one for path in self.certificates for one in load(path)],
@@ -66,10 +66,11 @@ class Job:
             require_revocation=self.require_revocation,
         )
         with sm2.quiet():
-            unsigned = book.revocations.unsigned(book.issuers(), book.signer_id)
-        for origin in unsigned:
+            refused = book.believed.refused
+        for origin in refused:
             raise CertificateError(
-                "is not signed by any issuer at hand, so it says nothing about any certificate",
+                "is not signed by a trusted issuer at hand whose name it bears, "
+                "so it says nothing about any certificate",
                 where=origin,
                 remedy="give its issuer's certificate, fetch it again, or leave it out",
             )

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from itertools import islice, pairwise
 from typing import TypeAlias
 
 from opsproof.signatures import sm2
+from opsproof.signatures.believed import Believed
 from opsproof.signatures.certificates import Certificate
 from opsproof.signatures.errors import MalformedError, NotVerifiableError
 from opsproof.signatures.revocation import Revocations, holds
@@ -112,10 +114,15 @@ class CertificateBook:
         """All certificates whose key may sign data, in the order given."""
         return [one for one in self.certificates if one.may_sign and not one.is_ca]
 
-    def issuers(self) -> list[Certificate]:
-        """All certificates at hand that may issue others or sign lists of revoked ones."""
+    @cached_property
+    def believed(self) -> Believed:
+        """What trusted authorities say of revocation; all signatures of it are checked here."""
         known = dict.fromkeys([*self.trusted, *self.certificates])
-        return [one for one in known if one.may_issue or one.may_sign_crls]
+        issuers = [one for one in known if one.may_issue or one.may_sign_crls]
+        return Believed(self.revocations, issuers, self._leads_to_trust, self.signer_id)
+
+    def _leads_to_trust(self, certificate: Certificate) -> bool:
+        return any(self._climb([certificate], []))
 
     def judge(self, certificate: Certificate, at: datetime) -> Judgement:
         """What the certificate was worth at ``at`` (aware)."""
@@ -176,7 +183,7 @@ class CertificateBook:
     def _revoked(self, chain: list[Certificate]) -> list[_Revocation]:
         found: list[_Revocation] = []
         for one, issuer in pairwise(chain):
-            revoked, until = self.revocations.status(one, issuer, self.signer_id)
+            revoked, until = self.believed.status(one, issuer)
             since, reason = (None, "") if revoked is None else (revoked.since, revoked.reason)
             found.append((since, reason, until))
         return found

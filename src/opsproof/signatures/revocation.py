@@ -1,17 +1,15 @@
 """What CRL files and stored OCSP responses say about a certificate at a moment in the past.
 
-RFC 5280 section 5 (CRL) and RFC 6960 (OCSP). Nothing is fetched. A list or a response counts only
-when its own signature holds under the issuer of the certificate (or, OCSP, under a responder that
-the issuer named by the extended key usage ``OCSPSigning``, section 4.2.2.2).
+RFC 5280 section 5 (CRL) and RFC 6960 (OCSP). Nothing is fetched. Which of them are believed is for
+:mod:`opsproof.signatures.believed` to say.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +24,7 @@ from opsproof.signatures.certificates import (
     point_names,
     signature_algorithm,
 )
-from opsproof.signatures.errors import CertificateError, MalformedError, NotVerifiableError
+from opsproof.signatures.errors import CertificateError, MalformedError
 
 SM3_OID: Final = "1.2.156.10197.1.401"
 
@@ -90,7 +88,7 @@ class Response:
 
 @dataclass
 class Revocations:
-    """All lists and responses at hand."""
+    """All lists and responses at hand, none of them checked yet."""
 
     lists: list[RevocationList] = field(default_factory=list)
     responses: list[Response] = field(default_factory=list)
@@ -114,79 +112,6 @@ class Revocations:
                 raise CertificateError(
                     f"is no CRL ({first}) and no OCSP response ({error})", where=str(path)
                 ) from error
-
-    def status(
-        self, certificate: Certificate, issuer: Certificate, signer_id: bytes
-    ) -> tuple[Revoked | None, datetime | None]:
-        """``(revoked, known until)``: the earliest revocation, and the newest trustworthy answer.
-
-        ``known until`` is None when nothing at hand speaks of the certificate.
-        """
-        found: list[Revoked] = []
-        known: list[datetime] = []
-        for one in self.lists:
-            if one.only_ca is not None and one.only_ca != certificate.is_ca:
-                continue
-            if one.issuer == certificate.issuer and _signed_list(one, issuer, signer_id):
-                if one.points is None or one.points & certificate.crl_points:
-                    known.append(one.this_update)
-                if certificate.serial in one.entries:
-                    found.append(one.entries[certificate.serial])
-        for response in self.responses:
-            for status in response.statuses:
-                if _speaks_of(status, certificate, issuer) and self._signed_response(
-                    response, issuer, signer_id
-                ):
-                    known.append(status.this_update)
-                    if status.revoked is not None:
-                        found.append(status.revoked)
-        earliest = min(found, key=lambda revoked: revoked.since, default=None)
-        return earliest, max(known, default=None)
-
-    def unsigned(self, issuers: Sequence[Certificate], signer_id: bytes) -> list[str]:
-        """Where the lists and responses come from that none of the ``issuers`` signed.
-
-        They would say nothing, and what they revoke would pass for good. Those that need SM2, which
-        is not installed, are not among them: :meth:`status` speaks of these.
-        """
-        lists = [
-            one.origin
-            for one in self.lists
-            if not _any(issuers, partial(_signed_list, one, signer_id=signer_id))
-        ]
-        responses = [
-            one.origin
-            for one in self.responses
-            if not _any(issuers, partial(self._signed_response, one, signer_id=signer_id))
-        ]
-        return [*lists, *responses]
-
-    def _signed_response(self, response: Response, issuer: Certificate, signer_id: bytes) -> bool:
-        """By the issuer, or by a responder that it named and had not revoked."""
-        delegated = [
-            one
-            for one in response.certificates
-            if one.ocsp_signing
-            and one.issuer == issuer.subject
-            and one.not_before <= response.produced_at <= one.not_after
-            and holds(issuer, one.algorithm, one.tbs, one.signature, signer_id)
-            and not self._listed(one, issuer, response.produced_at, signer_id)
-        ]
-        return any(
-            holds(signer, response.algorithm, response.tbs, response.signature, signer_id)
-            for signer in (issuer, *delegated)
-        )
-
-    def _listed(
-        self, responder: Certificate, issuer: Certificate, at: datetime, signer_id: bytes
-    ) -> bool:
-        return any(
-            responder.serial in one.entries
-            and one.entries[responder.serial].since <= at
-            and one.issuer == issuer.subject
-            and _signed_list(one, issuer, signer_id)
-            for one in self.lists
-        )
 
 
 def load_revocations(paths: Iterable[Path]) -> Revocations:
@@ -296,29 +221,6 @@ def _since(revoked_at: datetime, invalidity: Any) -> datetime:
 def _reason(value: Any) -> str:
     native = getattr(value, "native", None)
     return str(native) if native else "unspecified"
-
-
-def _any(issuers: Iterable[Certificate], signed_by: Callable[[Certificate], bool]) -> bool:
-    """Whether one of them did; True as well where that cannot be told without SM2."""
-    try:
-        return any(map(signed_by, issuers))
-    except NotVerifiableError:
-        return True
-
-
-def _signed_list(one: RevocationList, issuer: Certificate, signer_id: bytes) -> bool:
-    return issuer.may_sign_crls and holds(issuer, one.algorithm, one.tbs, one.signature, signer_id)
-
-
-def _speaks_of(status: Status, certificate: Certificate, issuer: Certificate) -> bool:
-    if status.serial != certificate.serial:
-        return False
-    try:
-        name = digest_of(status.hash_name, issuer.subject)
-        key = digest_of(status.hash_name, issuer.public_key)
-    except ValueError:
-        return False
-    return (name, key) == (status.issuer_name_hash, status.issuer_key_hash)
 
 
 def digest_of(name: str, data: bytes) -> bytes:
