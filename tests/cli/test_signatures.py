@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -316,6 +318,23 @@ def test_a_ticket_is_signed_with_openssl_and_nothing_of_ours(drill: Drill) -> No
     assert ticket_bytes(before) == (folder / "bytes").read_bytes()
     approvers = load(folder / "approvers.pem")
     assert signer_of(before, approvers, "x") == drill.lab.approver.certificate
+
+
+def test_a_record_that_is_left_alone_can_be_found(drill: Drill) -> None:
+    invoke(drill, "plan", *base(drill))
+    plan = load_plan(drill.folder / "work/plan.jsonl")
+    [changed] = next(plan.writes()).key
+    with closing(sqlite3.connect(drill.folder / "records.db")) as records, records:
+        records.execute("update \"exam score\" set note = 'changed' where id = ?", (changed,))
+    words = gate(drill, plan.sha256)
+    told = invoke(drill, "apply", *words)
+    assert told.return_value == ExitCode.FINDINGS
+    name = key_digest((changed,))
+    assert f"\n  left alone: record {name}\n" in told.stdout
+    assert items(invoke(drill, "apply", *words, "--format", "json"))["summary"]["left"] == [name]
+    words = ["signatures", "show", "--work", str(drill.folder / "work"), "--format", "csv"]
+    shown = CliRunner().invoke(cli, [*words, "--record", name], standalone_mode=False)
+    assert [row["key"] for row in csv.DictReader(shown.stdout.splitlines())] == [str(changed)]
 
 
 def test_an_older_plan_can_still_be_rolled_back_with_its_own_ticket(drill: Drill) -> None:

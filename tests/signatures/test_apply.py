@@ -25,10 +25,10 @@ from opsproof.evidence.cms import DecryptionError
 from opsproof.evidence.keys import Keys
 from opsproof.signatures import simulate
 from opsproof.signatures.analyse import Job
-from opsproof.signatures.apply import Applier, Point, Result, named
+from opsproof.signatures.apply import Applier, Point, Result, named, unpacked_key
 from opsproof.signatures.database import Database, make_engine
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.model import RecordClass, image_digest
+from opsproof.signatures.model import RecordClass, image_digest, key_digest
 from opsproof.signatures.plan import Plan, load_plan, make_plan
 from opsproof.signatures.profile import TableName
 from opsproof.signatures.rollback import Rollback
@@ -93,6 +93,11 @@ def assert_only_right_values(drill: Drill, job: Job, before: dict[int, tuple[Any
         assert checker.check(checker.row(after[key])).failed is None
 
 
+def left_in(journal: Path) -> list[str]:
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    return [name for line in lines for name in line["left"]]
+
+
 def digest_of(drill: Drill, plan: Plan) -> str:
     """Over what the table really holds of a plan's records."""
     stored = contents(drill)
@@ -109,7 +114,7 @@ def test_everything_repairable_is_repaired_and_all_else_is_left(
     before = contents(drill)
     job, plan = drills.planned(drill)
     result = applied(job, plan, keys, tmp_path / "work")
-    assert result.left_alone == []
+    assert result.left_alone == 0
     assert result.written == plan.footer.actions["write"]
     assert_only_right_values(drill, job, before)
     _, analysis = drills.analysed(drill)
@@ -127,7 +132,6 @@ def test_the_second_run_has_nothing_to_do(url: str, tmp_path: Path, keys: Keys) 
     after = contents(drill)
     again = applied(job, plan, keys, tmp_path / "work")
     assert (again.written, again.already) == (0, first.written)
-    assert again.images == []
     assert contents(drill) == after
     _, second = drills.planned(drill)
     assert second.footer.actions.get("write", 0) == 0
@@ -165,7 +169,7 @@ def test_rollback_needs_the_bureaus_key(tmp_path: Path, keys: Keys) -> None:
 
 
 def test_a_way_back_that_is_not_here_is_not_called_done(
-    tmp_path: Path, keys: Keys, keys_folder: Path
+    tmp_path: Path, keys: Keys, keys_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Values that another folder or an older plan wrote have their before-images there."""
     drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
@@ -173,11 +177,16 @@ def test_a_way_back_that_is_not_here_is_not_called_done(
     written = applied(job, plan, keys, tmp_path / "work").written
     after = contents(drill)
     database = Database(job.url, job.profile)
+    monkeypatch.setattr("opsproof.signatures.apply.SHOWN", 2)
     back = Rollback(
         plan, job.profile, database, tmp_path / "elsewhere", keys.bureau, drill_key(keys_folder)
     ).roll_back()
     database.close()
-    assert (back.written, len(back.left_alone)) == (0, written)
+    assert (back.written, back.left_alone) == (0, written)
+    names = [key_digest(unpacked_key(entry)) for entry in plan.writes()]
+    assert back.left == names[:2]
+    [line] = (tmp_path / "elsewhere/rollback.jsonl").read_text().splitlines()
+    assert json.loads(line)["left"] == names
     assert back.before_sha256 == back.after_sha256 == digest_of(drill, plan)
     assert not back.done
     assert contents(drill) == after
@@ -209,7 +218,12 @@ def test_rows_changed_since_the_plan_are_left_alone(url: str, tmp_path: Path, ke
     engine.dispose()
     now, state = contents(drill), digest_of(drill, plan)
     result = applied(job, plan, keys, tmp_path / "work")
-    assert len(result.left_alone) == 2
+    assert result.left_alone == 2
+    names = [key_digest((key,)) for key in touched]
+    assert result.left == names
+    assert left_in(tmp_path / "work/journal.jsonl") == names
+    applied(job, plan, keys, tmp_path / "work", batch=1)
+    assert left_in(tmp_path / "work/journal.jsonl") == names * 2
     assert result.written == len(entries) - 2
     assert (result.before_sha256, result.after_sha256) == (state, digest_of(drill, plan))
     after = contents(drill)

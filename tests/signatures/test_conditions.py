@@ -126,7 +126,7 @@ def test_a_record_that_changes_between_reading_and_writing_is_left_alone(
         f" UPDATE \"exam score\" SET note = 'meddled' WHERE id = {second}; END",
     )
     result = applied(job, plan, keys, tmp_path / "work")
-    assert result.left_alone == [key_digest((second,))]
+    assert result.left == [key_digest((second,))]
     assert result.written == plan.footer.actions["write"] - 1
     after = contents(drill)
     place = drill.profile.columns.index("note")
@@ -140,7 +140,7 @@ def test_a_record_that_changes_between_reading_and_writing_is_left_alone(
     ).roll_back()
     database.close()
     assert back.written == result.written
-    assert back.left_alone == result.left_alone
+    assert back.left == result.left
 
 
 def test_a_way_back_that_meets_another_record_leaves_it(
@@ -160,7 +160,7 @@ def test_a_way_back_that_meets_another_record_leaves_it(
         plan, job.profile, database, tmp_path / "work", keys.bureau, drill_key(keys_folder)
     ).roll_back()
     database.close()
-    assert back.left_alone == [key_digest((second,))]
+    assert back.left == [key_digest((second,))]
     assert back.written == written - 1
 
 

@@ -90,7 +90,7 @@ def test_there_and_back(kind: str, url: str, tmp_path: Path, keys: Keys, keys_fo
     assert {KINDS[kind][2](key) for key in swapped} <= {entry.key[0] for entry in writes}
 
     result = applied(job, plan, keys, tmp_path / "work", batch=3)
-    assert (result.written, result.left_alone) == (len(writes), [])
+    assert (result.written, result.left_alone) == (len(writes), 0)
     after = contents(drill)
     assert {key for key in after if after[key] != before[key]} == {one.key[0] for one in writes}
     checker = job.checker()
@@ -102,5 +102,5 @@ def test_there_and_back(kind: str, url: str, tmp_path: Path, keys: Keys, keys_fo
         plan, job.profile, database, tmp_path / "work", keys.bureau, drill_key(keys_folder)
     ).roll_back()
     database.close()
-    assert (back.written, back.left_alone) == (len(writes), [])
+    assert (back.written, back.left_alone) == (len(writes), 0)
     assert contents(drill) == before

@@ -28,8 +28,9 @@ from opsproof.evidence.files import replace_durably
 from opsproof.evidence.keys import keys_folder, load_certificates
 from opsproof.run.gates import load_ticket
 from opsproof.signatures.analyse import Analysis
+from opsproof.signatures.apply import unpacked_key
 from opsproof.signatures.correction import Approval, Correction, Settings
-from opsproof.signatures.model import Action, RecordClass
+from opsproof.signatures.model import Action, RecordClass, key_digest
 from opsproof.signatures.plan import load_plan
 from opsproof.signatures.signing import HttpSigningService
 from opsproof.signatures.ticket import ticket_bytes
@@ -223,14 +224,23 @@ def verify(**options: Any) -> ExitCode:
     "--class", "classes", multiple=True, type=click.Choice([one.value for one in RecordClass])
 )
 @click.option("--action", "actions", multiple=True, type=click.Choice(get_args(Action)))
+@click.option("--record", "records", multiple=True, help="Digest that evidence or a journal names.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
-def show(work: Path, classes: tuple[str, ...], actions: tuple[str, ...], form: str) -> ExitCode:
+def show(
+    work: Path,
+    classes: tuple[str, ...],
+    actions: tuple[str, ...],
+    records: tuple[str, ...],
+    form: str,
+) -> ExitCode:
     """Show the plan record by record: class, what would change, why that verifies."""
     made = load_plan(work / "plan.jsonl")
     entries = (
         one
         for one in made.entries()
-        if (not classes or one.record_class in classes) and (not actions or one.action in actions)
+        if (not classes or one.record_class in classes)
+        and (not actions or one.action in actions)
+        and (not records or key_digest(unpacked_key(one)) in records)
     )
     print_plan(form, made, entries)
     return ExitCode.OK

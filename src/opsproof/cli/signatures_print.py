@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 import click
 from rich.console import Console
@@ -14,8 +15,11 @@ from opsproof.cli.terminal import harmless
 from opsproof.errors import ExitCode
 from opsproof.evidence.schemas.signatures import InterfaceFacts, RecordSetFacts
 from opsproof.signatures.basedata import BadRow
-from opsproof.signatures.links import SHOWN
+from opsproof.signatures.model import SHOWN
 from opsproof.signatures.plan import Plan
+
+_FEW: Final = 5
+"""Records that are named where they are not what was asked for."""
 
 
 def print_facts(
@@ -44,6 +48,11 @@ def print_facts(
             f"plan {facts.plan_sha256}: {facts.written} written, {facts.already} were already so, "
             f"{facts.left_alone} left alone because they {reason}"
         )
+        lines += [f"  left alone: record {one}" for one in facts.left[:_FEW]]
+        more = facts.left_alone - _FEW
+        if more > 0:
+            journal = "journal" if facts.state == "applied" else "rollback"
+            lines.append(f"  {more} more: {journal}.jsonl in the work folder")
     if plan is not None:
         lines.append(f"{facts.to_write} to write, {facts.unsolved} need somebody else")
         lines += [f"  {action}: {count}" for action, count in plan.footer.actions.items()]
@@ -51,7 +60,7 @@ def print_facts(
     for line in lines:
         click.echo(harmless(line))
     if facts.interface is not None:
-        print_interface(facts.interface, shown=5)
+        print_interface(facts.interface, shown=_FEW)
 
 
 def print_interface(found: InterfaceFacts, *, shown: int = SHOWN) -> None:

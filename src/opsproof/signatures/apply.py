@@ -25,7 +25,7 @@ from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.images import write_image
-from opsproof.signatures.model import Entry, image_digest, key_digest, unpacked
+from opsproof.signatures.model import SHOWN, Entry, image_digest, key_digest, unpacked
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
 
@@ -43,21 +43,27 @@ Progress: TypeAlias = Callable[[int, int], None]
 class Result:
     """What became of a plan's records.
 
-    The two hashes are over the digests of all of them in plan order, as they were before this run and
-    as it left them: what was left alone counts as what it is, not as what was planned.
+    ``left`` are the key digests of the first that were left alone; the journal has all. The two hashes
+    are over the digests of all records in plan order, as they were before this run and as it left them:
+    what was left alone counts as what it is, not as what was planned.
     """
 
     written: int = 0
     already: int = 0
-    left_alone: list[str] = field(default_factory=list)
+    left_alone: int = 0
+    left: list[str] = field(default_factory=list)
     before_sha256: str = ""
     after_sha256: str = ""
-    images: list[str] = field(default_factory=list)
 
     @property
     def done(self) -> bool:
         """Whether nothing had to be left alone."""
         return not self.left_alone
+
+    def leave(self, digests: Sequence[str]) -> None:
+        """Count records that were left alone."""
+        self.left_alone += len(digests)
+        self.left += digests[: SHOWN - len(self.left)]
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,7 @@ class Applier:
         left: list[str] = []
         changed: list[tuple[Any, ...]] = []
         already = 0
-        image = ""
+        image: str | None = None
         states: dict[tuple[Any, ...], tuple[str, str]] = {}
         with self.database.writing() as connection:
             rows = self.database.fetch(connection, keys, lock=True)
@@ -137,11 +143,10 @@ class Applier:
         self.at("committed")
         result.written += len(todo) - len(changed)
         result.already += already
-        result.left_alone += left
-        if image:
-            result.images.append(image)
+        result.leave(left)
+        if todo or left:
             written = len(todo) - len(changed)
-            line = {"image": image, "written": written, "already": already, "left": len(left)}
+            line = {"image": image, "written": written, "already": already, "left": left}
             append_durably(self.folder / "journal.jsonl", canonical_line(line))
         self.at("journalled")
         return [states[key] for key in keys]

@@ -20,11 +20,8 @@ from opsproof.signatures.anomalies import Failure, Kind, LogReader
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import NotVerifiableError
-from opsproof.signatures.model import Diagnosis, RecordClass, key_digest, key_text
+from opsproof.signatures.model import SHOWN, Diagnosis, RecordClass, key_digest, key_text
 from opsproof.signatures.workbook import Workbook
-
-SHOWN: Final = 200
-"""Records that evidence lists; all are counted."""
 
 BUFFER: Final = 20_000
 """Records kept in memory before they are counted in the file."""

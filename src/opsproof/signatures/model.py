@@ -8,13 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from opsproof.evidence.canonical import canonical
 from opsproof.signatures.encodings import Stored
 from opsproof.signatures.values import Value, plain
+
+SHOWN: Final = 200
+"""Records, or rows of base data, that evidence and a plan's header list; all are counted."""
 
 
 class RecordClass(StrEnum):

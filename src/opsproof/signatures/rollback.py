@@ -72,13 +72,17 @@ class Rollback:
             keys = [unpacked_key(entry) for entry in entries]
             with reading(self.database.engine) as connection:
                 stored = self.database.fetch(connection, keys)
+            left: list[str] = []
             for entry, key in zip(entries, keys, strict=True):
                 cells, name = stored.get(key), key_digest(key)
                 now = ABSENT if cells is None else image_digest(named(self.profile, cells))
                 before.update((entry.after if kept.get(name) else now).encode())
                 after.update(now.encode())
                 if name not in kept and now == entry.after:
-                    result.left_alone.append(name)
+                    left.append(name)
+            if left:
+                result.leave(left)
+                self._journal(None, 0, 0, left)
         result.before_sha256, result.after_sha256 = before.hexdigest(), after.hexdigest()
 
     def _image(self, name: str, rows: list[dict[str, Any]], result: Result) -> dict[str, bool]:
@@ -108,11 +112,14 @@ class Rollback:
         self.at("committed")
         result.written += written
         result.already += already
-        result.left_alone += left
-        line = {"image": name, "put_back": written, "already": already, "left": len(left)}
-        append_durably(self.folder / "rollback.jsonl", canonical_line(line))
+        result.leave(left)
+        self._journal(name, written, already, left)
         self.at("journalled")
         return put_back
+
+    def _journal(self, image: str | None, written: int, already: int, left: list[str]) -> None:
+        line = {"image": image, "put_back": written, "already": already, "left": left}
+        append_durably(self.folder / "rollback.jsonl", canonical_line(line))
 
     def _put_back(
         self, connection: Connection, key: tuple[Any, ...], now: dict[str, Any], row: dict[str, Any]

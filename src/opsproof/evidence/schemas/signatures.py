@@ -72,13 +72,12 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
     """One table of one business system, and what a correction did to it.
 
     ``state``: analysed, planned, applied or rolled-back. ``left_alone`` counts records that had
-    changed since the plan; ``before_sha256`` and ``after_sha256`` are digests over the planned
-    records' images in plan order as they were before the run and as it left them, None where nothing was
-    written. ``wrong`` are the records that
-    are not valid, ``to_write`` those for which the plan has a verified value, ``unsolved`` those that
-    need the business system, the signer or the administrator. ``base_without_record`` are delivered
-    rows of which the table has no record. ``interface`` is None where no data
-    logs were named.
+    changed since the plan; the first of them are in ``left``, named by their keys' digests.
+    ``before_sha256`` and ``after_sha256`` are digests over the planned records' images in plan order as
+    they were before the run and as it left them, None where nothing was written. ``wrong`` are the
+    records that are not valid, ``to_write`` those for which the plan has a verified value, ``unsolved``
+    those that need the business system, the signer or the administrator. ``base_without_record`` are
+    delivered rows of which the table has no record. ``interface`` is None where no data logs were named.
     """
 
     profile: str
@@ -99,6 +98,7 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
     written: int
     already: int
     left_alone: int
+    left: tuple[str, ...] = ()
     before_sha256: str | None
     after_sha256: str | None
     base_without_record: int = 0
