@@ -43,6 +43,10 @@ options:
   today:
     description: The day on which suppressions are looked at (ISO 8601). The default is today, UTC.
     type: str
+  zone:
+    description: Time zone of local times in logs that do not say theirs (IIS log file format).
+    type: str
+    default: UTC
   unpacked:
     description: Bytes that one cabinet may unpack to; what is beyond is reported as not read.
     type: int
@@ -127,6 +131,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "suppressions": {"type": "list", "elements": "path"},
     "aliases": {"type": "dict", "default": {}},
     "today": {"type": "str"},
+    "zone": {"type": "str", "default": "UTC"},
     "unpacked": {"type": "int", "default": UNPACKED},
     "hits_per_rule": {"type": "int", "default": 1000},
     "dest": {"type": "path"},
@@ -163,12 +168,16 @@ def run_module(module: AnsibleModule) -> dict[str, Any]:
         raise UsageError("a cabinet may unpack to one byte or more", where="unpacked")
     if options["summary_only"] and not options["dest"]:
         raise UsageError("without dest nobody would see the report", where="summary_only")
+    zone = times.zone(options["zone"])
+    if zone is None:
+        raise UsageError("this is no time zone such as Asia/Shanghai", where=options["zone"])
     asked = Options(
         limits=Limits(hits_per_rule=options["hits_per_rule"]),
         since=moment(options["since"]),
         until=moment(options["until"]),
         schemas=load_schemas([Path(one) for one in options["schemas"] or ()]),
         suppressions=load_suppressions([Path(one) for one in options["suppressions"] or ()]),
+        zone=zone,
         today=today.date(),
         unpacked=options["unpacked"],
         aliases=checked({str(old): str(new) for old, new in options["aliases"].items()}),

@@ -14,10 +14,14 @@ import yaml
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from cabarchive import CabArchive, CabFile
+from jinja2 import Template
 
 from opsproof.evidence.canonical import canonical
+from opsproof.run.inventory import DEFAULT_TIME_ZONE
 
-MODULE = Path(__file__).parents[2] / "library" / "log_audit.py"
+PROJECT = Path(__file__).parents[2]
+MODULE = PROJECT / "library" / "log_audit.py"
+ROLE = PROJECT / "roles" / "log_audit"
 LOG = """\
 #Fields: date time c-ip cs-method cs-uri-stem cs-uri-query sc-status
 2026-01-05 10:00:00 203.0.113.9 GET /a.asp id=1'+union+select+1 500
@@ -117,6 +121,35 @@ def test_wrong_time_fails_with_what_is_wrong(run: Run, log: Path) -> None:
     result = run(paths=[str(log)], since="yesterday")
     assert result["failed"] is True
     assert result["msg"] == "yesterday: this is no time in ISO 8601"
+
+
+def test_local_times_are_of_the_zone_that_is_named(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "u_in260105.log"
+    rest = "W3SVC1, WEB01, 10.0.0.1, 5, 1, 2, 200, 0, GET, /a, -,"
+    log.write_text(f"203.0.113.9, -, 1/5/2026, 8:00:00, {rest}\n")
+
+    def first(**zone: str) -> str:
+        answer: str = run(paths=[str(log)], **zone)["report"]["sources"][0]["first"]
+        return answer
+
+    assert first() == "2026-01-05T08:00:00.000000Z"
+    assert first(zone="Asia/Shanghai") == "2026-01-05T00:00:00.000000Z"
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "Asia", "../x", ""])
+def test_a_zone_that_is_none_fails(run: Run, log: Path, zone: str) -> None:
+    result = run(paths=[str(log)], zone=zone)
+    assert result["failed"] is True
+    assert result["msg"].endswith("this is no time zone such as Asia/Shanghai")
+
+
+def test_the_role_names_the_zone_of_the_inventory() -> None:
+    tasks = yaml.safe_load((ROLE / "tasks/audit.yml").read_text())
+    [audit] = [task["log_audit"] for task in tasks[0]["block"] if "log_audit" in task]
+    assert audit["zone"] == "{{ log_audit_time_zone }}"
+    default = yaml.safe_load((ROLE / "defaults/main.yml").read_text())["log_audit_time_zone"]
+    assert Template(default).render() == DEFAULT_TIME_ZONE
+    assert Template(default).render(estate_time_zone="Asia/Urumqi") == "Asia/Urumqi"
 
 
 def test_missing_path_fails(run: Run, tmp_path: Path) -> None:

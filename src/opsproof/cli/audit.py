@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
@@ -69,10 +69,10 @@ class _Zone(click.ParamType[ZoneInfo]):
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> ZoneInfo:
         """A name of the IANA time zone database."""
-        try:
-            return ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
+        zone = times.zone(value)
+        if zone is None:
             self.fail(f"{value!r} is no time zone such as Asia/Shanghai", param, ctx)
+        return zone
 
 
 @click.command(epilog=_EXAMPLE)

@@ -21,11 +21,11 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from opsproof.errors import UsageError
+from opsproof.logs import times
 
 UNITS: Final = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "ms": 1, "s": 1000}
 """Factors to the unit that rules use: bytes for sizes, milliseconds for durations."""
@@ -89,12 +89,10 @@ def _load(file: Path) -> Schema:
         what, _, path = str(error).partition(" - at `$")
         keys = [key for key in path.rstrip("`").split(".") if key]
         raise UsageError(f"this is no schema map: {what}", where=document.where(*keys)) from error
-    try:
-        ZoneInfo(schema.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+    if times.zone(schema.zone) is None:
         raise UsageError(
             f"{schema.zone!r} is no time zone such as Asia/Shanghai", where=document.where("zone")
-        ) from error
+        )
     try:
         "".encode(schema.encoding)
     except LookupError as error:

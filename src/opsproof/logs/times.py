@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNKNOWN = -(1 << 63)
@@ -41,6 +42,15 @@ def parse(text: str) -> int | None:
         sign = -1 if zone_hour.startswith("-") else 1
         total -= sign * (abs(int(zone_hour)) * 3600 + int(zone_minute) * 60) * 1_000_000
     return total
+
+
+def zone(name: str) -> ZoneInfo | None:
+    """The zone of a name in the IANA time zone database. None if there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # The last: a folder of that database, such as "Asia".
+        return None
 
 
 def moment(value: int) -> datetime:
