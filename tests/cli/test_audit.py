@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from opsproof.cli.audit import command
 from opsproof.errors import ExitCode, OpsproofError, UsageError
 from opsproof.logs import aside
 from opsproof.logs.audit import Options, Step, audit
+from opsproof.logs.parts import Part, Unit
 from opsproof.logs.rules.load import compile_texts
+from opsproof.workers import Work, Workers
 from winlab.host.events import EventRecord
 from winlab.host.evtx_writer import evtx_bytes
 
@@ -322,6 +325,28 @@ def test_without_a_terminal_progress_is_a_line_a_file(log: Path) -> None:
     _, result = run(log)
     assert result.stderr == f"1/1 {log.name}\n"
     assert run(log, "--quiet")[1].stderr == ""
+
+
+def test_no_thread_shows_progress_yet_when_worker_processes_are_begun(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process with threads is not copied: each worker would be a fresh interpreter."""
+    begun: list[set[threading.Thread]] = []
+    before = set(threading.enumerate())
+
+    class Noted(Workers[Unit, Part]):
+        def __init__(self, work: Work[Unit, Part], count: int) -> None:
+            begun.append(set(threading.enumerate()) - before)
+            super().__init__(work, min(count, 0))
+
+    monkeypatch.setattr("opsproof.logs.audit.Workers", Noted)
+    monkeypatch.setattr("opsproof.logs.audit.SIDE_BY_SIDE", 1)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    log.write_text(CLEAN)
+    _, result = run(log, "--processes", "2", "--no-rules")
+    assert begun == [set()]
+    assert "reading rules" in result.stderr
+    assert f"1/1 {log.name}" in result.stderr
 
 
 def test_progress_goes_on_while_files_are_examined(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
+from rich.control import Control
 from rich.markup import escape
+from rich.segment import ControlType
 
 from opsproof.cli.audit_print import PRINTERS
 from opsproof.cli.bar import Bar
@@ -43,6 +45,10 @@ Ends with 0 (no hit), 1 (hits, or logs that were cleared, lack records or days, 
 time), 2 (usage), 3 (a file or a rule could not be read, no record was looked at, as when all
 are outside --since and --until, or no rule had anything to look at; worse than hits).
 """
+
+
+_ERASED = Control((ControlType.ERASE_IN_LINE, 2))
+"""Clears the line that the cursor is in."""
 
 
 class _Moment(click.ParamType[datetime]):
@@ -207,9 +213,12 @@ def _progress(*, quiet: bool) -> Iterator[Progress | None]:
         return
     console = Console(stderr=True, highlight=False)
     with ExitStack() as shown:
-        status = console.status("reading rules")
+        status = console.status("")
         if console.is_terminal:
-            shown.enter_context(status)
+            # Its thread must not run yet where worker processes are begun: before the first step.
+            console.print("reading rules", end="\r")
+            shown.callback(console.control, _ERASED)
+            shown.callback(status.stop)
         bar: Callable[[int, int], None] | None = None
 
         def tell(step: Step) -> None:
@@ -222,6 +231,9 @@ def _progress(*, quiet: bool) -> Iterator[Progress | None]:
                 return
             line = f"{step.done}/{step.total} {harmless(step.name)}"
             if console.is_terminal:
+                if step.done == 1:
+                    console.control(_ERASED)
+                    status.start()
                 status.update(escape(line))
             else:
                 console.print(line, markup=False, soft_wrap=True)
