@@ -133,6 +133,44 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     assert (row["user"], row["at"]) == ("值", "2026-01-05T10:00:00.000000Z")
 
 
+def test_bytes_that_are_no_text_of_the_encoding_are_told_and_the_row_is_read(
+    tmp_path: Path,
+) -> None:
+    """A log in another encoding than its map says must not pass as one without findings."""
+    schema = Schema(product="p", match="*", time=Time("t", "epoch"), columns={"c": "user"})
+    written = "t,c\n1767607200,失败\n1767607200,x\n1767607200,张三失败\n"
+    rows, notes = read(tmp_path, schema, written.encode("gb18030"))
+    assert len(rows) == 3
+    assert [(one.record, one.records, one.what) for one in notes.damage] == [
+        (2, 0, "a line has bytes that are no utf-8"),
+        (4, 0, "a line has bytes that are no utf-8"),
+    ]
+    assert rows[0]["user"] == "ʧ\ufffd\ufffd"
+    # The sign for such bytes may stand in a log itself.
+    rows, notes = read(tmp_path, schema, written.replace("x", "x\ufffd").encode())
+    assert [row["user"] for row in rows] == ["失败", "x\ufffd", "张三失败"]
+    assert notes.damage == []
+
+
+def test_of_json_lines_too_the_bytes_are_told(tmp_path: Path) -> None:
+    rows, notes = read(tmp_path, LINES, '{"op":"失败"}\n{"op":"b"}\n'.encode("gb18030"))
+    assert [row["line"] for row in rows] == ["1", "2"]
+    assert [(one.record, one.records) for one in notes.damage] == [(1, 0)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "idna"])
+def test_what_cannot_be_decoded_at_all_is_told_and_no_error(tmp_path: Path, encoding: str) -> None:
+    """As a file without the mark that UTF-16 begins with."""
+    schema = Schema(
+        product="p", match="*", time=Time("t", "epoch"), columns={"c": "user"}, encoding=encoding
+    )
+    rows, notes = read(tmp_path, schema, b"t,c\n1767607200,\xff\n")
+    assert rows == []
+    [damage] = notes.damage
+    assert damage.what.startswith(f"from here on it cannot be read as {encoding}: ")
+    assert (damage.record, damage.records) == (1, 1)
+
+
 def test_ragged_and_broken_csv_is_named(tmp_path: Path) -> None:
     schema = Schema(product="p", match="*", time=Time("t", "epoch-ms"), columns={"c": "user"})
     rows, notes = read(tmp_path, schema, b't,c\n1,a,b\n1767607200000,"x, y"\n2\n\0\n')

@@ -92,6 +92,20 @@ def test_damaged_utf_16_hides_nothing_else(tmp_path: Path, content: bytes) -> No
     assert report.counts.records + report.counts.unreadable >= 1
 
 
+def test_what_is_no_utf_16_has_its_line_and_the_request_is_audited(tmp_path: Path) -> None:
+    good = "2026-01-05 10:00:00 203.0.113.9 GET /admin/x 200\r\n"
+    # Over many blocks.
+    text = W3C.replace("考", "\ud800") + good * 30_000 + good.replace("x", "\udc00\udc00")
+    report = audited(tmp_path, ("\ufeff" + text).encode("utf-16-le", "surrogatepass"))
+    assert [(one.record, one.records, one.what) for one in report.unreadable] == [
+        (4, 1, "a line has 4 values, not 6"),
+        (3, 0, "a line has bytes that are no UTF-16"),
+        (30_006, 0, "a line has bytes that are no UTF-16"),
+    ]
+    assert (report.counts.records, report.counts.unreadable) == (30_003, 1)
+    assert stems(report)[0] == "/admin/\ufffd试"
+
+
 def test_the_code_page_of_chinese_windows_is_read(tmp_path: Path) -> None:
     """IIS writes it where its logs are set to ANSI."""
     text = W3C.replace("😀", "成绩")

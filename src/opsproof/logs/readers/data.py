@@ -15,6 +15,7 @@ import msgspec
 from opsproof.logs import times
 from opsproof.logs.atoms import DIGITS
 from opsproof.logs.readers.base import KIND, Damage, Fields, Kept, Log, Notes
+from opsproof.logs.readers.undecoded import ERRORS, MARK, told
 from opsproof.logs.schema import UNITS, Schema
 from opsproof.logs.table import Table, TableBuilder
 
@@ -35,7 +36,7 @@ def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Itera
     assert schema is not None
     reader = _Reader(log, schema, wanted, notes)
     with log.path.open("rb") as binary:
-        text = TextIOWrapper(binary, encoding=schema.encoding, errors="replace", newline="")
+        text = TextIOWrapper(binary, encoding=schema.encoding, errors=ERRORS, newline="")
         rows = _csv_rows(text, schema, notes) if schema.format == "csv" else _json_rows(text, notes)
         for number, row in rows:
             reader.add(number, row)
@@ -135,17 +136,24 @@ def _flat(row: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
 def _short(text: TextIOWrapper, notes: Notes) -> Iterator[str]:
     """Lines; one that is too long is noted and skipped in pieces."""
     number = 0
-    while line := text.readline(_LONGEST):
-        number += 1
-        if len(line) < _LONGEST or line.endswith("\n"):
-            yield line
-            continue
-        notes.damaged(
-            Damage(f"a line is longer than {_LONGEST} characters", record=number, records=1)
-        )
-        while line and not line.endswith("\n"):
-            line = text.readline(_LONGEST)
-        yield "\n"
+    try:
+        while line := text.readline(_LONGEST):
+            number += 1
+            if MARK in line:
+                line = told(line, number, text.encoding, notes)
+            if len(line) < _LONGEST or line.endswith("\n"):
+                yield line
+                continue
+            notes.damaged(
+                Damage(f"a line is longer than {_LONGEST} characters", record=number, records=1)
+            )
+            while line and not line.endswith("\n"):
+                line = text.readline(_LONGEST)
+            yield "\n"
+    except UnicodeError as error:
+        # As of a file without the mark that UTF-16 begins with: nothing behind it can be decoded.
+        what = f"from here on it cannot be read as {text.encoding}: {error}"
+        notes.damaged(Damage(what, record=number + 1, records=1))
 
 
 class _Reader:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from opsproof.logs.readers.base import Cut, Damage, Notes
+from opsproof.logs.readers.undecoded import ERRORS, MARK, told
 
 BLOCK: Final = 1 << 20
 LONGEST: Final = 1 << 20
@@ -58,23 +59,36 @@ class _Utf8:
     read last.
     """
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
-        self._offset, self._last, self._next = 0, b"", 0
+    def __init__(self, text: io.TextIOWrapper, notes: Notes) -> None:
+        self._text, self._notes = text, notes
+        self._told = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._offset, self._last, self._next, self._line = 0, b"", 0, 1
 
     def read(self, size: int, /) -> bytes:
         self._offset += self._next
         self._last = self._last[self._next :]
         while len(self._last) < size and (more := self._text.read(size)):
-            self._last += more.encode()
+            self._last += (self._without_marks(more) if MARK in more else more).encode()
+            self._line += more.count("\n")
         self._next = min(size, len(self._last))
         return self._last[: self._next]
+
+    def _without_marks(self, text: str) -> str:
+        """What bytes of no text stand for; each line is told of once, though it may come in pieces."""
+        for number, line in enumerate(text.split("\n"), self._line):
+            if MARK in line and number > self._told:
+                self._told = number
+                told(line, number, "UTF-16", self._notes)
+        return text.replace(MARK, "\ufffd")
 
     def seek(self, offset: int, /) -> int:
         self._next = offset - self._offset
         if not 0 <= self._next <= len(self._last):
             self._text.seek(0)
-            self._offset, self._last, self._next = 0, b"", 0
+            self._begin()
         return offset
 
 
@@ -97,8 +111,8 @@ def opened(path: Path, notes: Notes) -> Iterator[Bytes]:
         if not is_utf_16(head):
             yield file
             return
-        with io.TextIOWrapper(file, encoding="utf-16", errors="replace", newline="") as text:
-            yield _Utf8(text)
+        with io.TextIOWrapper(file, encoding="utf-16", errors=ERRORS, newline="") as text:
+            yield _Utf8(text, notes)
     notes.damage = [replace(one, offset=None) for one in notes.damage]
 
 
