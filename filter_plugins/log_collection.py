@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from ansible.errors import AnsibleFilterError
 
 from opsproof.collection import role
 from opsproof.collection.facts import observation
+from opsproof.collection.home import not_delivered
 from opsproof.collection.pack import pack_command, pack_script
 from opsproof.collection.plan import Plan
 from opsproof.filters import guarded
@@ -59,6 +61,13 @@ def _facts(
     )
 
 
+def _missing(
+    staging: str, data: Mapping[str, Sequence[Mapping[str, str]]], name: str = "*"
+) -> list[str]:
+    expected = {host: [one["name"] for one in sources] for host, sources in data.items()}
+    return list(not_delivered(Path(staging), expected, name))
+
+
 class FilterModule:
     """The role's filters, by name."""
 
@@ -71,5 +80,6 @@ class FilterModule:
             "log_collection_script": _script,
             "log_collection_pack": pack_command,
             "log_collection_facts": _facts,
+            "log_collection_missing": _missing,
         }
         return guarded(functions, AnsibleFilterError)

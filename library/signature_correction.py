@@ -107,6 +107,13 @@ options:
     type: list
     elements: path
     default: []
+  logs_missing:
+    description:
+      - Logs that should be among them and are not, as C(HOST: NAME). While there are any, nobody can say that all that
+        failed is right now.
+    type: list
+    elements: str
+    default: []
   log_patterns:
     description: File of the patterns that say how the lines look (YAML); needed with C(logs).
     type: path
@@ -219,6 +226,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "time_zone": {"type": "str", "default": "Asia/Shanghai"},
     "workers": {"type": "int", "default": 1},
     "logs": _PATHS,
+    "logs_missing": {"type": "list", "elements": "str", "default": []},
     "log_patterns": {"type": "path"},
     "log_encoding": {"type": "str", "default": "utf-8-sig"},
 }
@@ -245,6 +253,7 @@ def settings(options: dict[str, Any]) -> Settings:
         revocations=paths(options["revocations"]),
         base=paths(options["base"]),
         logs=paths(options["logs"]),
+        logs_missing=tuple(options["logs_missing"]),
         log_patterns=Path(options["log_patterns"]) if options["log_patterns"] else None,
         log_encoding=options["log_encoding"],
     )

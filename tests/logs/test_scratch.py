@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from opsproof.logs import scratch as scratch_module
 from opsproof.logs.scratch import scratch
 
 HOLDS = """
@@ -58,3 +61,20 @@ def test_what_is_not_ours_is_left_alone(place: Path) -> None:
         pass
     assert (kept / ".in-use").exists()
     assert (place / "opsproof-cab-new").exists()
+
+
+def test_a_sweep_at_any_moment_leaves_a_folder_in_the_making_alone(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = fcntl.flock
+
+    def sweeps_first(file: IO[bytes], how: int) -> None:
+        if how == fcntl.LOCK_EX:
+            scratch_module._sweep(place)
+        lock(file, how)
+
+    monkeypatch.setattr(scratch_module.fcntl, "flock", sweeps_first)
+    with scratch() as mine:
+        assert list(place.iterdir()) == [mine]
+        scratch_module._sweep(place)
+        assert mine.exists()

@@ -135,6 +135,18 @@ def test_what_cannot_be_told_is_never_settled(
     assert found.lines == len(lines)
 
 
+def test_a_log_that_did_not_come_leaves_it_open(drill: Drill, tmp_path: Path) -> None:
+    right = log_of(tmp_path, line(key_of(drill, RecordClass.VALID)))
+    assert interface(drill, **right).verification.settled
+    found = interface(drill, **right, logs_missing=("app-02: sign",))
+    assert (found.verification.settled, found.signing.settled) == (None, None)
+    assert found.missing == ("app-02: sign",)
+    wrong = log_of(tmp_path, line(key_of(drill, RecordClass.NOT_RECOVERABLE)))
+    assert (
+        interface(drill, **wrong, logs_missing=("app-02: sign",)).verification.settled is False
+    )
+
+
 def test_lines_that_no_pattern_knows_are_no_lines_without_failures(
     drill: Drill, tmp_path: Path
 ) -> None:

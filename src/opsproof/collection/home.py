@@ -11,9 +11,10 @@ import ntpath
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -56,13 +57,17 @@ class Staged(Record, frozen=True, kw_only=True):
 
 
 class HandedOver(Record, frozen=True, kw_only=True):
-    """All logs of one host that a run has before it: ``log_collection/HOST.json``."""
+    """All logs of one host that a run has before it: ``log_collection/HOST.json``.
+
+    ``short`` are the names of its data logs of which something did not come.
+    """
 
     schema: str = "collected/1"
     host: str
     since: str
     until: str
     schemas: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
     files: tuple[Staged, ...] = ()
 
 
@@ -338,4 +343,20 @@ def read_lists(staging: Path) -> tuple[HandedOver, ...]:
     return tuple(
         decode(path.read_bytes(), HandedOver, where=str(path))
         for path in sorted(folder.glob("*.json"))
+    )
+
+
+def not_delivered(
+    staging: Path, expected: Mapping[str, Iterable[str]], name: str = "*"
+) -> tuple[str, ...]:
+    """Hosts that did not hand over, whole, the data logs ``name`` (with * and ?), as ``HOST: NAME``.
+
+    ``expected``: the names of each host's data logs. Raises :class:`CanonicalError` for a list not ours.
+    """
+    lists = {one.host: one for one in read_lists(staging)}
+    return tuple(
+        f"{host}: {source}"
+        for host in sorted(expected)
+        for source in sorted({one for one in expected[host] if fnmatchcase(one, name)})
+        if host not in lists or source in lists[host].short
     )

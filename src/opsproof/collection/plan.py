@@ -63,7 +63,8 @@ class Plan(Record, frozen=True, kw_only=True):
     """Parts to pack, each a list of items; ``left`` is what cannot be packed, and why.
 
     ``unchanged`` counts files that are at home as they are; ``gone`` are the paths of those that were
-    still written when the host was last collected from, and are not there any more.
+    still written when the host was last collected from, and are not there any more. ``short`` are the
+    names of data logs whose folder could not be listed or has lost one.
     """
 
     until: str
@@ -71,6 +72,7 @@ class Plan(Record, frozen=True, kw_only=True):
     left: tuple[tuple[Item, State], ...] = ()
     unchanged: int = 0
     gone: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -104,13 +106,23 @@ def make_plan(
         else:
             packable.append(item)
     parts, no_room = _fit(_parts(packable, part_bytes), look.free)
+    gone = _gone(listed, home)
     left += [(item, State.NO_SPACE) for item in no_room]
     return Plan(
         until=timestamp(until),
         parts=tuple(parts),
         left=tuple(left),
         unchanged=unchanged,
-        gone=tuple(_gone(listed, home)),
+        gone=tuple(gone),
+        short=tuple(
+            one.folder.name
+            for one in listed
+            if one.folder.kind is Kind.DATA
+            and (
+                one.state is not State.COLLECTED
+                or any(_is_below(path, one.folder.path) for path in gone)
+            )
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from opsproof.collection import home as at_home
 from opsproof.collection.home import DamagedPartError, HandedOver, Staged, Store
 from opsproof.collection.listing import Listed, folders_of, listing_command, read_listing
 from opsproof.collection.look import Look, look_command, read_look
-from opsproof.collection.model import DataSource, State
+from opsproof.collection.model import DataSource, Item, Kind, State
 from opsproof.collection.pack import Answer, Packed, read_pack
 from opsproof.collection.plan import Home, Plan, make_plan
 from opsproof.errors import IncompleteError, OpsproofError, UsageError
@@ -164,6 +164,7 @@ class Left(Record, frozen=True, kw_only=True):
 
     kind: str
     path: str
+    source: str
     state: State
     code: int = 0
 
@@ -201,18 +202,15 @@ def bring(
     store.save(home)
     packed = read_pack(answer.batch, plan) if answer else Answer(scratch="", packed=(), left={})
     resumed = len(home.parts)
-    left = [_left(plan, n, state, code) for n, (state, code) in sorted(packed.left.items())]
-    left += [Left(kind=item.kind, path=item.path, state=state) for item, state in plan.left]
+    left = [_left(plan.items[n], *why) for n, why in sorted(packed.left.items())]
+    left += [_left(item, state) for item, state in plan.left]
     retries = failed = 0
     for part in packed.packed:
         home, tried, came = _fetch_part(store, home, part, plan, settings, fetch, again)
         retries += tried
         if not came:
             failed += 1
-            left += [
-                Left(kind=item.kind, path=item.path, state=State.NOT_TRANSFERRED)
-                for item in part.items.values()
-            ]
+            left += [_left(item, State.NOT_TRANSFERRED) for item in part.items.values()]
     oldest = timestamp(utc(settings.now) - timedelta(days=settings.retention_days + 1))
     home = at_home.prune(home, oldest)
     store.save(home)
@@ -224,6 +222,7 @@ def bring(
             since=settings.since,
             until=plan.until,
             schemas=settings.schema_files(),
+            short=_short(plan, left),
             files=staged,
         ),
     )
@@ -252,9 +251,16 @@ def _begun(home: Home, settings: Settings) -> Home:
     return msgspec.structs.replace(home, horizon=timestamp(utc(settings.since)))
 
 
-def _left(plan: Plan, number: int, state: State, code: int) -> Left:
-    item = plan.items[number]
-    return Left(kind=item.kind, path=item.path, state=state, code=code)
+def _left(item: Item, state: State, code: int = 0) -> Left:
+    return Left(kind=item.kind, path=item.path, source=item.source, state=state, code=code)
+
+
+def _short(plan: Plan, left: Iterable[Left]) -> tuple[str, ...]:
+    """Names of the data logs of which something did not come."""
+    missing = {
+        one.source for one in left if one.kind == Kind.DATA and one.state is not State.UNCHANGED
+    }
+    return tuple(sorted(missing.union(plan.short)))
 
 
 def _fetch_part(

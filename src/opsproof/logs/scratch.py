@@ -28,9 +28,11 @@ def scratch() -> Iterator[Path]:
     _sweep(parent)
     with (
         tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as name,
-        (Path(name) / _LOCK).open("w") as lock,
+        tempfile.NamedTemporaryFile(dir=name, delete=False) as lock,
     ):
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Others take a free lock for a dead process's: it gets its name when it is held.
+        Path(lock.name).rename(Path(name) / _LOCK)
         yield Path(name)
 
 

@@ -55,7 +55,8 @@ def _silent(_done: int, _all: int) -> None:
 class Settings:
     """What a correction works with. ``now`` is the clock's, aware.
 
-    ``logs`` are data logs of the signing and verification interface, files or folders of them.
+    ``logs`` are data logs of the signing and verification interface, files or folders of them;
+    ``logs_missing`` names those that should be among them and are not.
     """
 
     profile: Path
@@ -73,6 +74,7 @@ class Settings:
     base_query: str | None = None
     workers: int = 1
     logs: tuple[Path, ...] = ()
+    logs_missing: tuple[str, ...] = ()
     log_patterns: Path | None = None
     log_encoding: str = "utf-8-sig"
 
@@ -341,6 +343,7 @@ class Correction:
                 database,
                 self.job().checker(),
                 self.settings.work / "workbook.db",
+                self.settings.logs_missing,
             )
         finally:
             database.close()

@@ -182,18 +182,23 @@ def interface_facts(
     database: Database,
     checker: Checker,
     workbook: Path,
+    missing: tuple[str, ...] = (),
 ) -> InterfaceFacts:
-    """What goes to evidence: counts, and digests of keys. Raises as :meth:`Links.judge`."""
+    """What goes to evidence: counts, and digests of keys; ``missing`` logs leave it open.
+
+    Raises as :meth:`Links.judge`.
+    """
     if workbook.exists():
         with closing(Workbook(workbook)) as analysed:
             links.judge(database, checker, analysed)
     else:
         links.judge(database, checker, None)
-    complete = reader.lines > 0 and reader.unreadable == 0
+    complete = reader.lines > 0 and reader.unreadable == 0 and not missing
     return InterfaceFacts(
         files=reader.files,
         lines=reader.lines,
         unreadable=reader.unreadable,
+        missing=missing[:SHOWN],
         patterns_sha256=reader.patterns.sha256,
         verification=links.counts("verification-failed", complete=complete),
         signing=links.counts("signing-failed", complete=complete),

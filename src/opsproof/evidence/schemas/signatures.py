@@ -55,8 +55,8 @@ class InterfaceFacts(Record, frozen=True, kw_only=True):
     """What the data logs of the signing and verification interface say of the table's records.
 
     ``unreadable`` lines are not in the logs' code page, too long, or fit none of the patterns that
-    know all lines. Of the records that are not right
-    the first are in ``links`` and all are counted.
+    know all lines. ``missing`` are the logs that did not come, as ``HOST: NAME``, the first 200. Of the
+    records that are not right the first are in ``links`` and all are counted.
     """
 
     files: int
@@ -66,6 +66,7 @@ class InterfaceFacts(Record, frozen=True, kw_only=True):
     verification: FailureCounts
     signing: FailureCounts
     links: tuple[LinkedRecord, ...]
+    missing: tuple[str, ...] = ()
 
 
 class RecordSetFacts(Record, frozen=True, kw_only=True):
