@@ -109,8 +109,8 @@ options:
     default: []
   logs_missing:
     description:
-      - Logs that should be among them and are not, as C(HOST: NAME). While there are any, nobody can say that all that
-        failed is right now.
+      - Logs that should be among them and are not, each as a host and the name of its logs. While there
+        are any, nobody can say that all that failed is right now.
     type: list
     elements: str
     default: []

@@ -55,7 +55,9 @@ def test_a_log_that_did_not_come_is_missing(lab: Collector) -> None:
 
 def test_a_locked_log_is_missing_and_a_web_log_is_another_matter(lab: Collector) -> None:
     fill(lab)
-    lab.host.files.hold("C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_ex261122.log", "app", share_read=False)
+    lab.host.files.hold(
+        "C:\\inetpub\\logs\\LogFiles\\W3SVC1\\u_ex261122.log", "app", share_read=False
+    )
     assert missing(lab) == ()
     lab.host.files.write(f"{FOLDER}\\1.csv", b"a\r\nb\r\n")
     lab.host.files.hold(f"{FOLDER}\\1.csv", "app", share_read=False)

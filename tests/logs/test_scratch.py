@@ -73,7 +73,7 @@ def test_a_sweep_at_any_moment_leaves_a_folder_in_the_making_alone(
             scratch_module._sweep(place)
         lock(file, how)
 
-    monkeypatch.setattr(scratch_module.fcntl, "flock", sweeps_first)
+    monkeypatch.setattr(fcntl, "flock", sweeps_first)
     with scratch() as mine:
         assert list(place.iterdir()) == [mine]
         scratch_module._sweep(place)

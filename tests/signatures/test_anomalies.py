@@ -142,9 +142,7 @@ def test_a_log_that_did_not_come_leaves_it_open(drill: Drill, tmp_path: Path) ->
     assert (found.verification.settled, found.signing.settled) == (None, None)
     assert found.missing == ("app-02: sign",)
     wrong = log_of(tmp_path, line(key_of(drill, RecordClass.NOT_RECOVERABLE)))
-    assert (
-        interface(drill, **wrong, logs_missing=("app-02: sign",)).verification.settled is False
-    )
+    assert interface(drill, **wrong, logs_missing=("app-02: sign",)).verification.settled is False
 
 
 def test_lines_that_no_pattern_knows_are_no_lines_without_failures(
