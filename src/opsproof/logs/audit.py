@@ -42,11 +42,12 @@ Progress: TypeAlias = Callable[[Step], None]
 """Called before each file is identified, and when a part of a file has been examined."""
 
 _BINARY = (
-    "a centralised binary log of IIS (.ibl): Microsoft has published no description of this format; "
+    "a centralised binary log of IIS (.ibl): the description of this format is no longer published; "
     "convert it with Log Parser 2.2 (input format BIN, output format W3C) and audit the result"
 )
 """Microsoft Learn, "Central Binary Log File" calls the format proprietary and names Log Parser; the
-appendix that "Centralized Binary Log File Format (IIS 6.0)" announces is empty."""
+appendix that "Centralized Binary Log File Format (IIS 6.0)" announces is empty, and the IIS 6.0 SDK, to
+which "Centralized Binary Logging" (HTTP Server API) refers for a header file, is withdrawn."""
 
 _CABINET = "a cabinet that is damaged, or packed in another way than makecab does (MSZIP)"
 
