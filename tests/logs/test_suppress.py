@@ -10,6 +10,7 @@ import pytest
 from tests.logs.samples import record, titles
 
 from opsproof.errors import UsageError
+from opsproof.logs import aside
 from opsproof.logs.audit import Options, audit
 from opsproof.logs.baseline import make_baseline
 from opsproof.logs.model import AuditReport
@@ -38,6 +39,83 @@ def test_suppressed_burst_leaves_single_hits(folder: Path, rules: RuleSet) -> No
     report = audit([folder], rules, options=options)
     assert "Burst" not in titles(report)
     assert "Failed" in titles(report)
+
+
+OUTER = """\
+title: Failed
+id: 6f1f3c0e-0000-4000-8000-0000000000d1
+name: failed
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4625}, condition: s}
+---
+title: Burst
+id: 6f1f3c0e-0000-4000-8000-0000000000d2
+name: burst
+correlation:
+  {type: event_count, rules: [failed], group-by: [TargetUserName], timespan: 1m, condition: {gte: 3}}
+---
+title: Logon
+id: 6f1f3c0e-0000-4000-8000-0000000000d3
+name: logon
+logsource: {product: windows, service: security}
+detection: {s: {EventID: 4624}, condition: s}
+---
+title: Counted
+id: 6f1f3c0e-0000-4000-8000-0000000000d4
+correlation:
+  {type: event_count, rules: [burst], group-by: [TargetUserName], timespan: 9m, condition: {gte: 1}}
+---
+title: Beside
+id: 6f1f3c0e-0000-4000-8000-0000000000d5
+correlation: {type: temporal, rules: [burst, logon], group-by: [TargetUserName], timespan: 9m}
+---
+title: In order
+id: 6f1f3c0e-0000-4000-8000-0000000000d6
+correlation: {type: temporal_ordered, rules: [burst, logon], group-by: [TargetUserName], timespan: 9m}
+"""
+
+
+@pytest.mark.parametrize("step", [aside.STEP, 1, 2])
+def test_an_accepted_burst_feeds_no_correlation_of_any_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Both of Anna are accepted; those of the others are not."""
+    monkeypatch.setattr(aside, "STEP", step)
+    events = [
+        record(
+            1000 * place + 100 * hour + number,
+            hour * 3600 + number * 10 + place,
+            event_id=4624 if number == 4 else 4625,
+            data=named(TargetUserName=name),
+        )
+        for place, name in enumerate(("ada", "anna", "bert"))
+        for hour in (1, 3)
+        for number in range(5)
+    ]
+    (tmp_path / "Security.evtx").write_bytes(
+        evtx_bytes(sorted(events, key=lambda e: e.time_created))
+    )
+    rules = compile_texts([("o.yml", OUTER.encode())])
+
+    def found(*accepted: Suppression) -> dict[str, list[str]]:
+        report = audit([tmp_path], rules, options=Options(suppressions=accepted))
+        return {
+            title: [
+                hit.burst.group["TargetUserName"]
+                for hit in report.hits
+                if hit.title == title and hit.burst is not None
+            ]
+            for title in ("Counted", "Beside", "In order")
+        }
+
+    everybody = ["ada", "anna", "bert"] * 2
+    assert found() == dict.fromkeys(("Counted", "Beside", "In order"), everybody)
+    others = [name for name in everybody if name != "anna"]
+    assert found(_accept("burst", TargetUserName="anna")) == {
+        "Counted": others,
+        "Beside": others,
+        "In order": others,
+    }
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from opsproof.logs import hit_id, times
-from opsproof.logs.aside import Rows
+from opsproof.logs.aside import Rows, Vector
 from opsproof.logs.correlate import Bursts, Found, Windows, found, windows
 from opsproof.logs.joins import CHAINS, Joined, apart, bursts_of, join
 from opsproof.logs.model import Burst, Member, exact
@@ -84,18 +85,19 @@ class Correlator:
         merged = Bursts(joined.entries, seen)
         accepted = self._suppressions.for_rule(correlation.meta)
         target = bursts_of(correlation.meta.id)
-        count, first = 0, _First(most)
+        count, first, gone = 0, _First(most), _Stretches(joined.entries.folder)
         for start, stop, peak in merged.blocks():
             moments = joined.entries.time.take(start)
             if accepted:
                 kept = ~self._accepted(accepted, correlation, joined, start, moments)
+                gone.add(start[~kept], stop[~kept])
                 start, stop, peak, moments = start[kept], stop[kept], peak[kept], moments[kept]
             count += len(start)
             first.add(moments, start, stop, peak)
             if target in self._store:
                 self._feed(correlation, joined, target, stop - 1)
         if correlation.meta.id in self._store:
-            self._feed_all(correlation, joined, seen)
+            self._feed_all(correlation, joined, seen, gone)
         every = [found(correlation, joined.entries, *one) for one in first.result()]
         return Answer(count, self._detailed(correlation, joined, every))
 
@@ -110,9 +112,13 @@ class Correlator:
         ]
         return join(correlation, self._store, rules, self._store.folder)
 
-    def _feed_all(self, correlation: Correlation, joined: Joined, seen: Windows) -> None:
+    def _feed_all(
+        self, correlation: Correlation, joined: Joined, seen: Windows, gone: _Stretches
+    ) -> None:
+        """Feed the end of every window but those in bursts that are ``gone``."""
         for _, stop in seen.stop.blocks():
-            self._feed(correlation, joined, correlation.meta.id, stop - 1)
+            ends = stop - 1
+            self._feed(correlation, joined, correlation.meta.id, ends[~gone.hold(ends)])
 
     def _feed(self, correlation: Correlation, joined: Joined, target: str, entries: Longs) -> None:
         """Put entries (ascending) into the store, as findings of this correlation."""
@@ -202,6 +208,28 @@ class Correlator:
             )
             at += size
         return result
+
+
+class _Stretches:
+    """Stretches of entries that share none; they are added, and asked for, in their order."""
+
+    def __init__(self, folder: Path) -> None:
+        self._starts, self._stops = Vector(folder), Vector(folder)
+        self._begun = 0
+
+    def add(self, starts: Longs, stops: Longs) -> None:
+        """Some more, from ``starts`` to ``stops`` (excluded)."""
+        self._starts.append(starts)
+        self._stops.append(stops)
+
+    def hold(self, entries: Longs) -> Mask:
+        """Which of the entries (ascending, behind those asked for before) are in one of them."""
+        within: Mask = np.zeros(len(entries), dtype=np.bool_)
+        begun = self._starts.lower(entries + 1, self._begun, len(self._starts))
+        some = begun > 0
+        within[some] = entries[some] < self._stops.take(begun[some] - 1)
+        self._begun = int(begun[-1]) if len(begun) else self._begun
+        return within
 
 
 class _First:
