@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,13 @@ from opsproof.evidence.canonical import canonical
 from opsproof.logs import audit as audit_module
 from opsproof.logs.audit import audit
 from opsproof.logs.cluster import Cluster, examined_on, load_manifest
+from opsproof.logs.files import READERS
+from opsproof.logs.model import Kind
 from opsproof.logs.parts import Part
+from opsproof.logs.readers import w3c
+from opsproof.logs.readers.base import Log
 from opsproof.logs.rules.compiled import RuleSet
+from opsproof.logs.table import Table
 
 __all__ = ["folder", "rules"]
 
@@ -82,6 +90,41 @@ def test_manifest_prefers_workers_but_does_not_depend_on_them(
     near = {"*.evtx": ("tcp://127.0.0.1:1",)}
     together = audit([folder], rules, options=PARTS, cluster=Cluster(address, near=near))
     assert together.counts.files == 2
+
+
+@pytest.mark.parametrize("read", [0, 1])
+def test_what_a_worker_cannot_read_is_examined_here(
+    address: str, folder: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch, read: int
+) -> None:
+    """Members of a cabinet are on this machine alone; and a share may fail a worker half-way."""
+    asked: list[str] = []
+
+    def elsewhere(log: Log, *rest: Any) -> Iterator[Table]:
+        tables = w3c.read(log, *rest)
+        if threading.current_thread() is threading.main_thread():
+            yield from tables
+            return
+        asked.append(log.name)
+        yield from islice(tables, read)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), log.path)
+
+    alone = audit([folder], rules, options=PARTS)
+    monkeypatch.setitem(READERS, Kind.W3C, elsewhere)
+    together = audit([folder], rules, options=PARTS, cluster=Cluster(address))
+    assert len(asked) > 1
+    assert canonical(together) == canonical(alone)
+
+
+def test_what_nobody_can_read_is_damage_as_on_one_machine(
+    address: str, folder: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Iterator[Table]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setitem(READERS, Kind.W3C, fails)
+    together = audit([folder], rules, options=PARTS, cluster=Cluster(address))
+    assert any("Input/output error" in one.what for one in together.unreadable)
+    assert canonical(together) == canonical(audit([folder], rules, options=PARTS))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

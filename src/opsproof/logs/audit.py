@@ -150,7 +150,9 @@ class _Run:
         asked = (unit for _, unit in units)
         parts: Iterator[Part]
         if self._cluster is not None:
-            parts = examined_on(self._cluster, asked, self._rules, self._options)
+            parts = examined_on(
+                self._cluster, asked, self._rules, self._options, self._examiner.examine
+            )
         elif self._workers is not None:
             parts = self._workers.done(asked, self._examiner.examine)
         else:

@@ -2,7 +2,8 @@
 
 Dask runs whatever it is sent, so a scheduler is only spoken to over TLS with certificates, or in
 plain on this machine. Files have to be at the same path for every worker that may read them; a
-manifest says which workers are near which files. A part whose worker dies is run again elsewhere.
+manifest says which workers are near which files. A part whose worker dies is run again elsewhere;
+one whose worker cannot read the file (members of cabinets are unpacked here alone) is run here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import pickle
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from importlib import import_module
@@ -82,9 +84,13 @@ def load_manifest(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def examined_on(
-    cluster: Cluster, units: Iterable[Unit], rules: RuleSet, options: Options
+    cluster: Cluster,
+    units: Iterable[Unit],
+    rules: RuleSet,
+    options: Options,
+    here: Callable[[Unit], Part],
 ) -> Iterator[Part]:
-    """The parts of the units, in their order.
+    """The parts of the units, in their order; ``here`` examines what a worker could not read.
 
     Raises :class:`RefusedError` for an address that must not be spoken to in plain, and
     :class:`UsageError` where the extra is not installed, and :class:`OpsproofError` where no scheduler
@@ -98,27 +104,31 @@ def examined_on(
         # The result of a task and not scattered data: that is gone with the worker that has it.
         sent = client.submit(bytes, common, retries=_RETRIES, pure=False)
         ahead = _AHEAD * max(1, sum(client.nthreads().values()))
-        waiting: list[Any] = []
+        waiting: deque[tuple[Unit, Any]] = deque()
         for unit in units:
             near = cluster.workers(unit.log.path)
-            waiting.append(
-                client.submit(
-                    _examine,
-                    key,
-                    sent,
-                    unit,
-                    workers=near,
-                    allow_other_workers=near is not None,
-                    retries=_RETRIES,
-                    pure=False,
-                )
+            asked = client.submit(
+                _examine,
+                key,
+                sent,
+                unit,
+                workers=near,
+                allow_other_workers=near is not None,
+                retries=_RETRIES,
+                pure=False,
             )
+            waiting.append((unit, asked))
             if len(waiting) >= ahead:
-                yield waiting.pop(0).result()
+                yield _part(*waiting.popleft(), here)
         while waiting:
-            yield waiting.pop(0).result()
+            yield _part(*waiting.popleft(), here)
     finally:
         client.close()
+
+
+def _part(unit: Unit, asked: Any, here: Callable[[Unit], Part]) -> Part:
+    part: Part = asked.result()
+    return here(unit) if part.failed else part
 
 
 def _here(scheme: str, host: str | None) -> bool:

@@ -101,7 +101,7 @@ class Unit:
 
 @dataclass(slots=True)
 class Part:
-    """What came out of one unit."""
+    """What came out of one unit. ``failed``: its file could not be opened, or not read to its end."""
 
     tally: Tally
     notes: Notes
@@ -109,6 +109,7 @@ class Part:
     summary: Summarizer
     traffic: TrafficCounter
     finder: GapFinder
+    failed: bool = False
 
 
 class Examiner:
@@ -146,7 +147,7 @@ class Examiner:
         counter = TrafficCounter(self._numbers)
         part = Part(Tally(), Notes(), self.collector(), Summarizer(), counter, finder)
         part.collector.source(log.name, unit.sha256)
-        for read in self._tables(unit, part.notes):
+        for read in self._tables(unit, part):
             read.source = 0
             table = renamed(read, self._options.aliases)
             inside = self._inside(table)
@@ -161,12 +162,13 @@ class Examiner:
                     part.collector.add(rule, table, kept)
         return part
 
-    def _tables(self, unit: Unit, notes: Notes) -> Iterator[Table]:
+    def _tables(self, unit: Unit, part: Part) -> Iterator[Table]:
         """The unit's records, up to where its file can be read no more (gone, disk or share fails)."""
         try:
-            yield from READERS[unit.kind](unit.log, self._wanted, notes, self._kept)
+            yield from READERS[unit.kind](unit.log, self._wanted, part.notes, self._kept)
         except OSError as error:
-            notes.damaged(Damage(f"reading it ended with an error: {error.strerror}"))
+            part.failed = True
+            part.notes.damaged(Damage(f"reading it ended with an error: {error.strerror}"))
 
     def _inside(self, table: Table) -> Mask:
         """Which records are within the asked time; those without a time are."""
