@@ -17,7 +17,7 @@ import msgspec
 from opsproof.signatures import cross, sm2
 from opsproof.signatures.basedata import BadRow
 from opsproof.signatures.book import CertificateBook
-from opsproof.signatures.certificates import Certificate, load
+from opsproof.signatures.certificates import load
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import BATCH, Database
 from opsproof.signatures.diagnose import Diagnoser
@@ -95,7 +95,6 @@ class Analysis:
     base_without_record: int
     bad_rows: list[BadRow]
     table_sha256: str
-    signers: list[Certificate]
 
 
 def analyse(
@@ -140,7 +139,6 @@ def analyse(
             base_without_record=base_rows - matched,
             bad_rows=here.workbook.bad_rows(),
             table_sha256=digests.hexdigest(),
-            signers=here.diagnoser.checker.book.signers(),
         )
 
 

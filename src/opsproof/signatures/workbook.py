@@ -22,8 +22,7 @@ from opsproof.signatures.basedata import BadRow, Delivered
 from opsproof.signatures.model import BaseRecord, Diagnosis, RecordClass, key_text
 
 _TABLES = """
-create table base(
-  key text primary key, place text not null, record blob, used integer not null default 0);
+create table base(key text primary key, place text not null, record blob);
 create table found(
   seq integer primary key, key text not null unique, class text not null, body blob not null);
 create table bad(seq integer primary key, place text not null, what text not null);
