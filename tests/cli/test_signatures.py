@@ -111,6 +111,33 @@ def test_base_data_that_is_not_right_is_not_nothing_wrong(
     assert result.return_value == ExitCode.FINDINGS
 
 
+def test_of_many_bad_rows_the_first_are_named_and_all_can_be_seen(
+    drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opsproof.signatures.analyse.SHOWN", 2)
+    with (drill.folder / "base.csv").open("r+", encoding="utf-8") as stream:
+        line = len(list(stream)) + 1
+        stream.write("=1\n" * 5)
+    rows = [f"base.csv:{line + number}: has 1 cells instead of 10" for number in range(5)]
+    result = invoke(drill, "plan", *base(drill))
+    said = [line for line in result.stdout.splitlines() if "not taken" in line]
+    more = "3 rows more: opsproof signatures show --bad-rows"
+    assert said == [f"base data not taken: {one}" for one in [*rows[:2], more]]
+    header = load_plan(drill.folder / "work/plan.jsonl").header
+    assert (header.bad_base_rows, len(header.bad_rows)) == (5, 2)
+
+    def show(*words: str) -> Result:
+        words = ("show", "--work", str(drill.folder / "work"), "--bad-rows", *words)
+        return CliRunner().invoke(cli, ["signatures", *words], standalone_mode=False)
+
+    assert show().stdout.splitlines() == rows
+    found = list(csv.DictReader(show("--format", "csv").stdout.splitlines()))
+    assert [f"{row['where']}: {row['what']}" for row in found] == rows
+    told = items(show("--format", "json"))
+    assert (told["summary"], told["items"]) == ({"bad_base_rows": 5}, found)
+    assert isinstance(show("--action", "write").exception, UsageError)
+
+
 def test_refused_without_the_bureaus_signature(drill: Drill) -> None:
     invoke(drill, "plan", *base(drill))
     result = invoke(drill, "apply", *gate(drill, "0" * 64))

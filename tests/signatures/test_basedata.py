@@ -132,7 +132,7 @@ def test_a_key_that_comes_twice_stands_for_no_record(tmp_path: Path) -> None:
     workbook = Workbook(tmp_path / "w.db", fresh=True)
     workbook.add_base(read(csv_of(tmp_path, GOOD, other)))
     assert workbook.base([key_text((1,))]) == {}
-    assert workbook.bad_rows() == [
+    assert list(workbook.bad_rows()) == [
         BadRow("base.csv:3", "has the key of base.csv:2: neither is taken")
     ]
     workbook.close()

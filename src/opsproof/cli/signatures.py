@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -20,7 +21,7 @@ from opsproof.cli.bar import Bar
 from opsproof.cli.output import envelope
 from opsproof.cli.secrets import database_url
 from opsproof.cli.signatures_drill import drill
-from opsproof.cli.signatures_plan import print_plan
+from opsproof.cli.signatures_plan import print_bad_rows, print_plan
 from opsproof.cli.signatures_print import interface_code, print_facts, print_interface
 from opsproof.cli.terminal import harmless
 from opsproof.errors import ExitCode, UsageError, worst
@@ -34,6 +35,7 @@ from opsproof.signatures.model import Action, RecordClass, key_digest
 from opsproof.signatures.plan import load_plan
 from opsproof.signatures.signing import HttpSigningService
 from opsproof.signatures.ticket import ticket_bytes
+from opsproof.signatures.workbook import Workbook
 from opsproof.workers import cores
 
 ENV_DATABASE = "OPSPROOF_DATABASE_URL"
@@ -225,15 +227,23 @@ def verify(**options: Any) -> ExitCode:
 )
 @click.option("--action", "actions", multiple=True, type=click.Choice(get_args(Action)))
 @click.option("--record", "records", multiple=True, help="Digest that evidence or a journal names.")
+@click.option("--bad-rows", is_flag=True, help="Instead, all rows of base data not taken.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table")
 def show(
     work: Path,
     classes: tuple[str, ...],
     actions: tuple[str, ...],
     records: tuple[str, ...],
+    bad_rows: bool,
     form: str,
 ) -> ExitCode:
     """Show the plan record by record: class, what would change, why that verifies."""
+    if bad_rows:
+        if classes or actions or records:
+            raise UsageError("--bad-rows shows no records to choose from")
+        with closing(Workbook(work / "workbook.db")) as workbook:
+            print_bad_rows(form, workbook.bad_count(), workbook.bad_rows())
+        return ExitCode.OK
     made = load_plan(work / "plan.jsonl")
     entries = (
         one
@@ -384,5 +394,5 @@ def _code(analysis: Analysis) -> ExitCode:
     if classes.get(RecordClass.NOT_VERIFIABLE):
         return ExitCode.NOT_EVALUATED
     wrong = sum(count for name, count in classes.items() if name is not RecordClass.VALID)
-    delivered = analysis.bad_rows or analysis.base_without_record
+    delivered = analysis.bad_base_rows or analysis.base_without_record
     return ExitCode.FINDINGS if wrong or delivered else ExitCode.OK

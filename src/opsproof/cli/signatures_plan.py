@@ -1,4 +1,6 @@
-"""Prints a plan for the people who approve it: a table, CSV for a spreadsheet, JSON."""
+"""Prints a plan for the people who approve it, and base data for those who deliver it: a table, CSV
+for a spreadsheet, JSON.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from rich.text import Text
 
 from opsproof.cli.output import envelope
 from opsproof.cli.terminal import harmless, inert
+from opsproof.signatures.basedata import BadRow
 from opsproof.signatures.model import Entry
 from opsproof.signatures.plan import Plan
 
@@ -34,6 +37,21 @@ def print_plan(form: str, plan: Plan, entries: Iterable[Entry]) -> None:
         click.echo(envelope("signatures-plan/1", datetime.now(UTC), summary, list(entries)))
     else:
         _table(plan, entries)
+
+
+def print_bad_rows(form: str, count: int, rows: Iterable[BadRow]) -> None:
+    """Every row of base data that was not taken, one after another but for ``json``."""
+    if form == "json":
+        summary = {"bad_base_rows": count}
+        click.echo(envelope("signatures-bad-rows/1", datetime.now(UTC), summary, list(rows)))
+        return
+    if form == "csv":
+        _line(("where", "what"))
+    for row in rows:
+        if form == "csv":
+            _line((row.where, row.what))
+        else:
+            click.echo(harmless(f"{row.where}: {row.what}"))
 
 
 def _row(one: Entry, changes: str) -> tuple[str, ...]:

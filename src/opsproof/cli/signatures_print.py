@@ -36,6 +36,9 @@ def print_facts(
             table.add_row(one.record_class, str(one.records))
         Console().print(table)
     lines = [f"base data not taken: {row.where}: {row.what}" for row in bad_rows]
+    if bad_rows and facts.bad_base_rows > len(bad_rows):
+        more = facts.bad_base_rows - len(bad_rows)
+        lines.append(f"base data not taken: {more} rows more: opsproof signatures show --bad-rows")
     if facts.base_without_record:
         lines.append(
             f"{facts.base_without_record} rows of the base data have no record in the table"

@@ -22,7 +22,7 @@ from opsproof.signatures.check import Checker
 from opsproof.signatures.database import BATCH, Database
 from opsproof.signatures.diagnose import Diagnoser
 from opsproof.signatures.errors import CertificateError
-from opsproof.signatures.model import BaseRecord, Diagnosis, RecordClass, key_text
+from opsproof.signatures.model import SHOWN, BaseRecord, Diagnosis, RecordClass, key_text
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.revocation import load_revocations
 from opsproof.signatures.workbook import Workbook
@@ -87,12 +87,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Analysis:
-    """How many records are in each class; single records are in the workbook."""
+    """How many records are in each class; single records are in the workbook.
+
+    ``bad_rows`` are the first of the ``bad_base_rows``, which the workbook has all.
+    """
 
     records: int
     classes: dict[RecordClass, int]
     base_rows: int
     base_without_record: int
+    bad_base_rows: int
     bad_rows: list[BadRow]
     table_sha256: str
 
@@ -137,7 +141,8 @@ def analyse(
             },
             base_rows=base_rows,
             base_without_record=base_rows - matched,
-            bad_rows=here.workbook.bad_rows(),
+            bad_base_rows=here.workbook.bad_count(),
+            bad_rows=list(islice(here.workbook.bad_rows(), SHOWN)),
             table_sha256=digests.hexdigest(),
         )
 

@@ -379,11 +379,7 @@ class Correction:
         entries = 0 if plan is None else plan.footer.entries
         records = sum(classes.values())
         valid = classes.get(RecordClass.VALID.value, 0)
-        table = analysis.table_sha256 if analysis else header.table_sha256 if header else ""
-        bad = len(analysis.bad_rows) if analysis else len(header.bad_rows) if header else 0
-        base = analysis.base_rows if analysis else header.base_rows if header else 0
         seen = analysis or header
-        absent = 0 if seen is None else seen.base_without_record
         wrote = result is not None and result.written > 0
         return RecordSetFacts(
             profile=self.profile.id,
@@ -396,9 +392,9 @@ class Correction:
                 ClassCount(record_class=name, records=count)
                 for name, count in sorted(classes.items())
             ),
-            base_rows=base,
-            bad_base_rows=bad,
-            table_sha256=table,
+            base_rows=0 if seen is None else seen.base_rows,
+            bad_base_rows=0 if seen is None else seen.bad_base_rows,
+            table_sha256="" if seen is None else seen.table_sha256,
             plan_sha256=None if plan is None else plan.sha256,
             to_write=actions.get("write", 0),
             unsolved=entries - actions.get("write", 0),
@@ -410,7 +406,7 @@ class Correction:
             left=() if result is None else tuple(result.left),
             before_sha256=result.before_sha256 if result is not None and wrote else None,
             after_sha256=result.after_sha256 if result is not None and wrote else None,
-            base_without_record=absent,
+            base_without_record=0 if seen is None else seen.base_without_record,
             interface=self.interface(),
         )
 

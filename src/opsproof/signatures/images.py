@@ -7,7 +7,8 @@ is committed. One too many is harmless: whoever goes back asks the row as well.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,47 @@ from opsproof.evidence import cms as evidence_cms
 from opsproof.evidence.canonical import canonical
 from opsproof.evidence.files import replace_durably, sync_folder
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.model import Entry, packed
+from opsproof.signatures.model import Entry, key_digest, packed, unpacked
 
 Todo = Sequence[tuple[Entry, Mapping[str, Any]]]
 """Entries with all that is stored in their records now."""
+
+
+class Seen:
+    """Which records have an image, and which of them were put back; a plan may have any number.
+
+    On disk where memory has no room, in a file without a name (https://www.sqlite.org/inmemorydb.html,
+    temporary databases).
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._db = sqlite3.connect("")
+        self._db.executescript(
+            "pragma journal_mode=off; pragma synchronous=off;"
+            "create table seen(record text primary key, put_back integer not null default 0)"
+            " without rowid"
+        )
+
+    def close(self) -> None:
+        """Give its room back."""
+        self._db.close()
+
+    def add(self, key: tuple[Any, ...]) -> bool:
+        """Whether the record was not known before."""
+        name = (key_digest(key),)
+        return self._db.execute("insert or ignore into seen(record) values (?)", name).rowcount > 0
+
+    def put_back(self, keys: Iterable[tuple[Any, ...]]) -> None:
+        """Note that these records were put back."""
+        names = [(key_digest(key),) for key in keys]
+        self._db.executemany("update seen set put_back = 1 where record = ?", names)
+
+    def of(self, key: tuple[Any, ...]) -> bool | None:
+        """Whether the record was put back; None where it has no image."""
+        name = (key_digest(key),)
+        row = self._db.execute("select put_back from seen where record = ?", name).fetchone()
+        return None if row is None else bool(row[0])
 
 
 def images_folder(work: Path, plan_sha256: str) -> Path:
@@ -56,24 +94,23 @@ def write_image(work: Path, plan_sha256: str, bureau: x509.Certificate, todo: To
 
 
 def read_images(
-    work: Path, plan_sha256: str, bureau: x509.Certificate, key: rsa.RSAPrivateKey
+    work: Path, plan_sha256: str, bureau: x509.Certificate, key: rsa.RSAPrivateKey, seen: Seen
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Every file's name and rows, a record once: its first image is the oldest.
+    """Every file's name and rows, a record once: its first image is the oldest. ``seen`` learns of each.
 
     Raises:
         DecryptionError: the key is not the bureau's.
         PlanError: an image belongs to another plan.
     """
-    seen: set[str] = set()
     for path in sorted(images_folder(work, plan_sha256).glob("*.p7m")):
         document = json.loads(evidence_cms.decrypt(path.read_bytes(), bureau, key))
         if document["plan"] != plan_sha256:
             raise PlanError("belongs to another plan", where=str(path))
-        rows = [row for row in document["rows"] if _text(row) not in seen]
-        seen |= {_text(row) for row in rows}
+        rows = [row for row in document["rows"] if seen.add(row_key(row))]
         if rows:
             yield path.name, rows
 
 
-def _text(row: Mapping[str, Any]) -> str:
-    return json.dumps(row["key"], sort_keys=True)
+def row_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The key as the database gave it."""
+    return tuple(unpacked(part) for part in row["key"])

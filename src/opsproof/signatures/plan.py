@@ -55,7 +55,10 @@ _BATCH: Final = 200
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """First line of a plan: what was analysed and what came out."""
+    """First line of a plan: what was analysed and what came out.
+
+    ``bad_rows`` are the first of the ``bad_base_rows`` that were not taken.
+    """
 
     schema: str
     profile: str
@@ -66,6 +69,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     classes: dict[str, int]
     base_rows: int
     base_without_record: int
+    bad_base_rows: int
     bad_rows: tuple[dict[str, str], ...]
     table_sha256: str
 
@@ -153,6 +157,7 @@ def make_plan(
         classes={name.value: count for name, count in analysis.classes.items()},
         base_rows=analysis.base_rows,
         base_without_record=analysis.base_without_record,
+        bad_base_rows=analysis.bad_base_rows,
         bad_rows=tuple({"where": one.where, "what": one.what} for one in analysis.bad_rows),
         table_sha256=analysis.table_sha256,
     )

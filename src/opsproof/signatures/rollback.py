@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from opsproof.signatures.apply import (
 )
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.images import read_images
+from opsproof.signatures.images import Seen, read_images, row_key
 from opsproof.signatures.model import image_digest, key_digest, unpacked
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
@@ -58,14 +59,14 @@ class Rollback:
             RefusedError: another process works in the folder.
         """
         result = Result()
-        kept: dict[str, bool] = {}
-        with locked(self.folder / "lock", wait=False):
-            for name, rows in read_images(self.folder, self.plan.sha256, self.bureau, self.key):
-                kept |= self._image(name, rows, result)
-            self._plan(kept, result)
+        with locked(self.folder / "lock", wait=False), closing(Seen()) as seen:
+            images = read_images(self.folder, self.plan.sha256, self.bureau, self.key, seen)
+            for name, rows in images:
+                seen.put_back(self._image(name, rows, result))
+            self._plan(seen, result)
         return result
 
-    def _plan(self, kept: dict[str, bool], result: Result) -> None:
+    def _plan(self, seen: Seen, result: Result) -> None:
         """Leave alone what has no image, and note the digests: see :class:`Result`."""
         before, after = hashlib.sha256(), hashlib.sha256()
         for entries in chunks(self.plan.writes(), BATCH):
@@ -74,23 +75,25 @@ class Rollback:
                 stored = self.database.fetch(connection, keys)
             left: list[str] = []
             for entry, key in zip(entries, keys, strict=True):
-                cells, name = stored.get(key), key_digest(key)
+                cells, put_back = stored.get(key), seen.of(key)
                 now = ABSENT if cells is None else image_digest(named(self.profile, cells))
-                before.update((entry.after if kept.get(name) else now).encode())
+                before.update((entry.after if put_back else now).encode())
                 after.update(now.encode())
-                if name not in kept and now == entry.after:
-                    left.append(name)
+                if put_back is None and now == entry.after:
+                    left.append(key_digest(key))
             if left:
                 result.leave(left)
                 self._journal(None, 0, 0, left)
         result.before_sha256, result.after_sha256 = before.hexdigest(), after.hexdigest()
 
-    def _image(self, name: str, rows: list[dict[str, Any]], result: Result) -> dict[str, bool]:
-        """For every record of an image whether it was put back now."""
-        put_back: dict[str, bool] = {}
-        keys = [_key(row) for row in rows]
+    def _image(
+        self, name: str, rows: list[dict[str, Any]], result: Result
+    ) -> list[tuple[Any, ...]]:
+        """Keys of the records of an image that were put back now."""
+        put_back: list[tuple[Any, ...]] = []
+        keys = [row_key(row) for row in rows]
         left: list[str] = []
-        written = already = 0
+        already = 0
         with self.database.writing() as connection:
             stored = self.database.fetch(connection, keys, lock=True)
             self.at("read")
@@ -98,22 +101,20 @@ class Rollback:
                 cells = stored.get(key)
                 now = None if cells is None else named(self.profile, cells)
                 state = None if now is None else image_digest(now)
-                put_back[key_digest(key)] = False
                 if state == row["before_sha256"]:
                     already += 1
                 elif now is None or state != row["after_sha256"]:
                     left.append(key_digest(key))
                 elif self._put_back(connection, key, now, row):
-                    written += 1
-                    put_back[key_digest(key)] = True
+                    put_back.append(key)
                 else:
                     left.append(key_digest(key))
             self.at("updated")
         self.at("committed")
-        result.written += written
+        result.written += len(put_back)
         result.already += already
         result.leave(left)
-        self._journal(name, written, already, left)
+        self._journal(name, len(put_back), already, left)
         self.at("journalled")
         return put_back
 
@@ -132,7 +133,3 @@ class Rollback:
         if image_digest(named(self.profile, cells)) != row["before_sha256"]:
             raise PlanError("a record did not become what it was", where=key_digest(key))
         return True
-
-
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(unpacked(part) for part in row["key"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from opsproof.signatures.apply import chunks, named, unpacked_key
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.images import images_folder, read_images, write_image
+from opsproof.signatures.images import Seen, images_folder, read_images, row_key, write_image
 from opsproof.signatures.model import image_digest, key_digest, unpacked
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
@@ -82,9 +83,16 @@ def backward(
             where=str(work),
             remedy="use the work folder and the ticket that it was applied with",
         )
-    rows = (row for _, rows in read_images(work, plan.sha256, bureau, key) for row in rows)
+    with closing(Seen()) as seen:
+        images = read_images(work, plan.sha256, bureau, key, seen)
+        yield from _backward(profile, database, (row for _, rows in images for row in rows))
+
+
+def _backward(
+    profile: Profile, database: Database, rows: Iterator[dict[str, Any]]
+) -> Iterator[list[Statement]]:
     while part := list(itertools.islice(rows, BATCH)):
-        keys = [tuple(unpacked(one) for one in row["key"]) for row in part]
+        keys = [row_key(row) for row in part]
         stored = _stored(database, keys)
         made = []
         for row, name in zip(part, keys, strict=True):

@@ -123,10 +123,14 @@ class Workbook:
         """Rows delivered and taken."""
         return self._count("select count(*) from base where record is not null")
 
-    def bad_rows(self) -> list[BadRow]:
-        """Rows that were not taken, in the order in which they came."""
+    def bad_count(self) -> int:
+        """Rows delivered and not taken."""
+        return self._count("select count(*) from bad")
+
+    def bad_rows(self) -> Iterator[BadRow]:
+        """Rows that were not taken, in the order in which they came; there may be any number."""
         rows = self._db.execute("select place, what from bad order by seq")
-        return [BadRow(place, what) for place, what in rows]
+        return (BadRow(place, what) for place, what in rows)
 
     def add_found(self, diagnoses: Iterable[Diagnosis]) -> None:
         """Keep what was diagnosed, in order; an earlier word on the same key is replaced in place."""
