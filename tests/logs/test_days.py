@@ -159,6 +159,7 @@ def test_a_quiet_day_is_accepted_by_its_owner(tmp_path: Path) -> None:
         ({"rule": "gap:weekend"}, r"a\.yml:\d+.*'gap:weekend' is no kind of gap .*gap:quiet-day"),
         ({"match": {}}, "by their file, channel or detail"),
         ({"match": {"Computer": "x"}}, "by their file, channel or detail"),
+        ({"hit": "HIT-0123456789abcdef01234567"}, "by their file, channel or detail"),
     ],
 )
 def test_a_gap_is_not_accepted_wholesale(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from opsproof.logs import hit_id, times
+from opsproof.logs.accepted import Accepted
 from opsproof.logs.aside import Rows, Vector
 from opsproof.logs.correlate import Bursts, Found, Windows, found, windows
 from opsproof.logs.joins import CHAINS, Joined, apart, bursts_of, join
@@ -17,7 +18,7 @@ from opsproof.logs.model import Burst, Member, exact
 from opsproof.logs.redact import text
 from opsproof.logs.rules.compiled import Correlation, RuleSet
 from opsproof.logs.store import Store
-from opsproof.logs.suppress import Suppression, Suppressions
+from opsproof.logs.suppress import Suppressions
 from opsproof.logs.table import Longs, Mask, Place
 
 
@@ -132,7 +133,7 @@ class Correlator:
 
     def _accepted(
         self,
-        accepted: tuple[Suppression, ...],
+        accepted: Accepted,
         correlation: Correlation,
         joined: Joined,
         starts: Longs,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from opsproof.logs import hit_id, times
+from opsproof.logs.accepted import Accepted
 from opsproof.logs.bursts import Correlator
 from opsproof.logs.joins import groupless, inputs_missing, needed
 from opsproof.logs.model import Burst, Hit, Reason, RuleNotRun, RuleRun, exact
@@ -15,7 +16,7 @@ from opsproof.logs.readers.base import kinds_of
 from opsproof.logs.redact import redact
 from opsproof.logs.rules.compiled import Correlation, Meta, Rule, RuleSet, Tree
 from opsproof.logs.store import Store
-from opsproof.logs.suppress import Suppression, Suppressions
+from opsproof.logs.suppress import Suppressions
 from opsproof.logs.table import RAW, Ints, Place, Table
 
 _MOST_TEXTS = 1 << 14
@@ -131,9 +132,7 @@ class Collector:
         if key in self._store:
             self._store.add(key, table, rows, self._seen - table.size)
 
-    def _unaccepted(
-        self, meta: Meta, accepted: tuple[Suppression, ...], table: Table, rows: Ints
-    ) -> Ints:
+    def _unaccepted(self, meta: Meta, accepted: Accepted, table: Table, rows: Ints) -> Ints:
         """The rows that no suppression covers: these count, and feed correlations."""
 
         def covered(row: int) -> bool:

@@ -119,6 +119,7 @@ class Examiner:
         """Makes the rules ready, once for all units."""
         self._rules, self._options = rules, options
         self._evaluator = Evaluator(rules)
+        self._accepted = Suppressions(options.suppressions, options.today)
         self._wanted = self._evaluator.wanted | self.collector().wanted | WANTED | traffic.WANTED
         self._kept: Kept = {}
         self._numbers = numbers()
@@ -137,7 +138,7 @@ class Examiner:
     def collector(self) -> Collector:
         """An empty collector."""
         limits = self._options.limits
-        accepted = Suppressions(self._options.suppressions, self._options.today)
+        accepted = self._accepted.afresh()
         return Collector(self._rules, limits.hits_per_rule, limits.members, accepted)
 
     def examine(self, unit: Unit) -> Part:

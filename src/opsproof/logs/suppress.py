@@ -16,9 +16,8 @@ A gap is accepted by ``rule: gap:KIND`` and at least one of ``file``, ``channel`
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -26,8 +25,8 @@ import msgspec
 
 from opsproof.errors import UsageError
 from opsproof.logs import hit_id
+from opsproof.logs.accepted import Accepted
 from opsproof.logs.model import Gap, GapKind, Suppressed
-from opsproof.logs.redact import printable
 from opsproof.logs.rules.compiled import Meta
 
 if TYPE_CHECKING:
@@ -51,24 +50,6 @@ class Suppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     match: dict[str, str] = {}
     hit: str = ""
 
-    def speaks_of(self, meta: Meta) -> bool:
-        """Whether it is for this rule."""
-        return self.rule in {"*", meta.id, meta.name, meta.title["en"]}
-
-    def fits(self, fields: dict[str, str]) -> bool:
-        """Whether a record's fields (lower-cased names) are as ``match`` says.
-
-        Or as a report shows them, from which lists are written: a line feed is a space there.
-        """
-        for name, wanted in self.match.items():
-            value = fields.get(name.lower())
-            if value is None:
-                return False
-            value, wanted = value.lower(), wanted.lower()
-            if not fnmatchcase(value, wanted) and not fnmatchcase(printable(value), wanted):
-                return False
-        return True
-
 
 class Suppressions:
     """Suppressions at work in one audit; ``today`` decides which have expired."""
@@ -78,14 +59,37 @@ class Suppressions:
         self._known = sorted(known, key=lambda one: one.id)
         self._today = today
         self._counts: dict[str, int] = defaultdict(int)
+        self._places: dict[str, list[int]] = defaultdict(list)
+        self._chosen: dict[tuple[str, ...], Accepted] = {}
+        for place, one in enumerate(self._known):
+            if not self._over(one):
+                self._places[one.rule].append(place)
 
-    def for_rule(self, meta: Meta) -> tuple[Suppression, ...]:
+    def __getstate__(self) -> dict[str, Any]:
+        """The counts: who merges them has the suppressions."""
+        return {"_counts": self._counts}
+
+    def afresh(self) -> Suppressions:
+        """The same with nothing counted yet; what has been worked out of them is shared."""
+        other = Suppressions()
+        other._known, other._today = self._known, self._today
+        other._places, other._chosen = self._places, self._chosen
+        return other
+
+    def for_rule(self, meta: Meta) -> Accepted:
         """Those that are for a rule and still hold."""
-        return tuple(one for one in self._known if one.speaks_of(meta) and not self._over(one))
+        return self._of("*", meta.id, meta.name, meta.title["en"])
+
+    def _of(self, *names: str) -> Accepted:
+        chosen = self._chosen.get(names)
+        if chosen is None:
+            places = sorted({place for name in names for place in self._places.get(name, ())})
+            chosen = self._chosen[names] = Accepted([self._known[place] for place in places])
+        return chosen
 
     def covers(
         self,
-        chosen: Iterable[Suppression],
+        chosen: Accepted,
         fields: dict[str, str],
         own_id: Callable[[], str],
         *,
@@ -95,21 +99,18 @@ class Suppressions:
 
         It is counted where the hit would be shown.
         """
-        lowered = {name.lower(): value for name, value in fields.items()}
-        for one in chosen:
-            if one.fits(lowered) and (not one.hit or one.hit == own_id()):
-                self._counts[one.id] += shown
-                return True
-        return False
+        one = chosen.first(fields, own_id)
+        if one is not None:
+            self._counts[one.id] += shown
+        return one is not None
 
     def accepts(self, gap: Gap) -> bool:
         """Whether one that still holds is for a gap; it is counted."""
         fields = {"file": gap.file, "channel": gap.channel, "detail": gap.detail}
-        for one in self._known:
-            if one.rule == f"{GAP}{gap.kind}" and not self._over(one) and one.fits(fields):
-                self._counts[one.id] += 1
-                return True
-        return False
+        one = self._of(f"{GAP}{gap.kind}").first(fields)
+        if one is not None:
+            self._counts[one.id] += 1
+        return one is not None
 
     def merge(self, other: Suppressions) -> None:
         """Add what another part of the audit covered."""
@@ -207,7 +208,7 @@ def _check_gap(entry: dict[str, Any], document: Document, number: int) -> None:
         )
     match = entry.get("match")
     names = {str(name).lower() for name in match} if isinstance(match, dict) else set()
-    if not names or names - _GAP_FIELDS:
+    if not names or names - _GAP_FIELDS or entry.get("hit"):
         raise UsageError(
             "gaps are accepted by their file, channel or detail, and by nothing else",
             where=document.where(number),
