@@ -141,10 +141,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 def moment(text: str | None) -> datetime | None:
     """The time of an option. Raises :class:`UsageError` where it is none."""
-    micros = times.parse(text) if text else None
-    if text and micros is None:
+    known = times.read(text) if text else None
+    if text and known is None:
         raise UsageError("this is no time in ISO 8601", where=text)
-    return None if micros is None else times.moment(micros)
+    return known
 
 
 def write(dest: Path, content: bytes, *, check: bool) -> bool:

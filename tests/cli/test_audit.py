@@ -225,7 +225,15 @@ def test_nothing_to_audit_is_a_usage_error(tmp_path: Path) -> None:
         run(tmp_path / "none")
 
 
-@pytest.mark.parametrize("time", ["2026-01-05T10:00:00+99:00", "2026-01-05T10:00:61"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-01-05T10:00:00+99:00",
+        "2026-01-05T10:00:61",
+        "0001-01-01T00:00:00+08:00",
+        "9999-12-31T23:00:00-08:00",
+    ],
+)
 def test_a_time_that_no_clock_shows_is_a_usage_error(log: Path, time: str) -> None:
     log.write_text(CLEAN)
     with pytest.raises(click.BadParameter, match="is no time such as"):

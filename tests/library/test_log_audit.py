@@ -117,10 +117,13 @@ def test_a_full_disk_leaves_no_part_of_a_report(run: Run, log: Path, tmp_path: P
     assert list(dest.parent.iterdir()) == []
 
 
-def test_wrong_time_fails_with_what_is_wrong(run: Run, log: Path) -> None:
-    result = run(paths=[str(log)], since="yesterday")
+@pytest.mark.parametrize(
+    "time", ["yesterday", "0001-01-01T00:00:00+08:00", "9999-12-31T23:00:00-08:00"]
+)
+def test_wrong_time_fails_with_what_is_wrong(run: Run, log: Path, time: str) -> None:
+    result = run(paths=[str(log)], since=time)
     assert result["failed"] is True
-    assert result["msg"] == "yesterday: this is no time in ISO 8601"
+    assert result["msg"] == f"{time}: this is no time in ISO 8601"
 
 
 def test_local_times_are_of_the_zone_that_is_named(run: Run, tmp_path: Path) -> None:

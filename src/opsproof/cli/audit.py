@@ -58,14 +58,12 @@ class _Moment(click.ParamType[datetime]):
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         """ISO 8601; UTC unless it says otherwise."""
-        micros = times.parse(value)
-        if micros is None:
+        moment = times.read(value)
+        if moment is None:
             self.fail(
                 f"{value!r} is no time such as 2026-11-22 or 2026-11-22T09:15:00Z", param, ctx
             )
-        return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(
-            microsecond=micros % 1_000_000
-        )
+        return moment
 
 
 class _Zone(click.ParamType[ZoneInfo]):

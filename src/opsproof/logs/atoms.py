@@ -318,12 +318,7 @@ def _part(value: str) -> Predicate:
     expected = int(wanted)
 
     def holds(text: str) -> bool:
-        moment = times.parse(text)
-        try:
-            when = None if moment is None else times.moment(moment)
-        except OverflowError:
-            # The first hours of the year 1 east of Greenwich are of no year in UTC.
-            when = None
+        when = times.read(text)
         if when is None:
             return False
         found = when.isocalendar().week if name == "week" else getattr(when, name)

@@ -29,7 +29,7 @@ def parse(text: str) -> int | None:
         return None
     year, month, day, hour, minute, second, fraction, zone_hour, zone_minute = match.groups()
     try:
-        moment = datetime(
+        date = datetime(
             int(year), int(month), int(day), int(hour or 0), int(minute or 0), tzinfo=UTC
         )
     except ValueError:
@@ -37,7 +37,7 @@ def parse(text: str) -> int | None:
     if int(second or 0) > 60 or abs(int(zone_hour or 0)) > 23 or int(zone_minute or 0) > 59:
         return None
     # A leap second (60) is a second like any other on a scale that knows none.
-    total = micros(moment) + int(second or 0) * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])
+    total = micros(date) + int(second or 0) * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])
     if zone_hour is not None:
         sign = -1 if zone_hour.startswith("-") else 1
         total -= sign * (abs(int(zone_hour)) * 3600 + int(zone_minute) * 60) * 1_000_000
@@ -53,8 +53,19 @@ def zone(name: str) -> ZoneInfo | None:
         return None
 
 
+def read(text: str) -> datetime | None:
+    """The moment that :func:`parse` reads. None where there is none, or it is of no year that dates have:
+    the first hours of the year 1 east of Greenwich are not in UTC.
+    """
+    micros = parse(text)
+    try:
+        return None if micros is None else moment(micros)
+    except OverflowError:
+        return None
+
+
 def moment(value: int) -> datetime:
-    """The moment of a time."""
+    """The moment of a time. Raises ``OverflowError`` for years that a date cannot hold."""
     return EPOCH + timedelta(microseconds=value)
 
 
@@ -63,7 +74,7 @@ def text(value: int) -> str | None:
     if value == UNKNOWN:
         return None
     try:
-        moment = EPOCH + timedelta(microseconds=value)
+        known = moment(value)
     except OverflowError:
         return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    return known.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
