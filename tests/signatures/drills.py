@@ -13,6 +13,7 @@ from tests.signatures.conftest import NOW
 from opsproof.signatures import basedata, simulate
 from opsproof.signatures.algorithms import Algorithm
 from opsproof.signatures.analyse import Analysis, Job, analyse
+from opsproof.signatures.database import Database
 from opsproof.signatures.lab import Lab, Signer
 from opsproof.signatures.model import Diagnosis
 from opsproof.signatures.plan import Plan, make_plan
@@ -90,7 +91,10 @@ def analysed(drill: Drill, *, base: bool = True, **options: Any) -> tuple[Job, A
     job = job_of(drill, base=base)
     workbook = Workbook(job.workbook, fresh=True)
     if base:
-        workbook.add_base(basedata.read(drill.folder / "base.csv", drill.profile))
+        database = Database(drill.url, drill.profile)
+        rows = basedata.read(drill.folder / "base.csv", drill.profile)
+        workbook.add_base(rows, database.key_form)
+        database.close()
     workbook.close()
     return job, analyse(job, **options)
 

@@ -24,6 +24,7 @@ from opsproof.signatures.anomalies import LONGEST_LINE, Failure, LogReader, Patt
 from opsproof.signatures.correction import Correction, Settings
 from opsproof.signatures.database import Database, make_engine
 from opsproof.signatures.errors import ProfileError, SourceError
+from opsproof.signatures.keyform import KeyForm
 from opsproof.signatures.links import Links
 from opsproof.signatures.model import RecordClass, key_digest
 from opsproof.signatures.simulate import Drill
@@ -278,25 +279,29 @@ def test_keys_of_several_columns_find_their_record(url: str, tmp_path: Path) -> 
     )
     database = Database(url, profile)
     keys = [("2026", "7"), ("2026", "8"), ("2026", "x"), ("20\0", "7"), ("2026", "9" * 30)]
+    keys.append(("2026", "007"))
     patterns = tmp_path / "pairs.yml"
     patterns.write_text("- {kind: signing-failed, pattern: '(?P<key1>[^/]+)/(?P<key2>.+)'}")
     log = tmp_path / "pairs.log"
     log.write_text("".join(f"{one}/{two}\n" for one, two in keys))
-    links = Links(tmp_path)
+    links = Links(tmp_path, database.key_form)
     links.add(LogReader([log], Patterns(patterns, profile.key), "utf-8").failures())
     links.judge(database, drills.job_of(made).checker(), None)
     database.close()
     counts = links.counts("signing-failed", complete=True)
     links.close()
     # The one record that is there has no signature at all.
-    assert (counts.records, counts.wrong, counts.absent) == (5, 1, 4)
+    assert (counts.lines, counts.records, counts.wrong, counts.absent) == (6, 5, 1, 4)
 
 
-def test_memory_does_not_grow_with_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_does_not_grow_with_the_log(
+    drill: Drill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(links_of, "BUFFER", 1000)
+    form = KeyForm(drill.profile, {"id": sa.BigInteger()})
 
     def peak(records: int) -> int:
-        links = Links(tmp_path)
+        links = Links(tmp_path, form)
         failures = (
             Failure("signing-failed", (str(one),), "2026-10-31T00:00:00Z", "a.log", one)
             for one in range(records)

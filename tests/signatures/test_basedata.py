@@ -10,11 +10,13 @@ from pathlib import Path
 import msgspec
 import openpyxl
 import pytest
+import sqlalchemy as sa
 
 from opsproof.errors import ExitCode
 from opsproof.signatures import basedata, simulate
 from opsproof.signatures.basedata import BadRow, Delivered
 from opsproof.signatures.errors import DeliveryError, SourceError
+from opsproof.signatures.keyform import KeyForm
 from opsproof.signatures.model import key_text
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.workbook import Workbook
@@ -27,6 +29,9 @@ WANTED = (1, "202600000001", "王伟", "语文", Decimal("91.5"), date(2026, 6, 
 def profile() -> Profile:
     document = simulate.profile_document("rsa", "raw", "base64", "international")
     return msgspec.convert(document, Profile)
+
+
+FORM = KeyForm(profile(), {"id": sa.BigInteger()})
 
 
 def read(path: Path, **options: str) -> list[Delivered | BadRow]:
@@ -43,7 +48,7 @@ def test_csv(tmp_path: Path) -> None:
     [row] = read(csv_of(tmp_path, GOOD))
     assert isinstance(row, Delivered)
     assert row.where == "base.csv:2"
-    assert row.key == key_text([1])
+    assert row.key == (1,)
     assert row.record.values == WANTED
     assert (row.record.signature, row.record.reference) == ("QQ==", "5A01")
 
@@ -130,7 +135,7 @@ def test_query(tmp_path: Path) -> None:
 def test_a_key_that_comes_twice_stands_for_no_record(tmp_path: Path) -> None:
     other = GOOD.replace("91.5", "92.5")
     workbook = Workbook(tmp_path / "w.db", fresh=True)
-    workbook.add_base(read(csv_of(tmp_path, GOOD, other)))
+    workbook.add_base(read(csv_of(tmp_path, GOOD, other)), FORM)
     assert workbook.base([key_text((1,))]) == {}
     assert list(workbook.bad_rows()) == [
         BadRow("base.csv:3", "has the key of base.csv:2: neither is taken")

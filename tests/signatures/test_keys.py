@@ -23,12 +23,14 @@ from opsproof.signatures.rollback import Rollback
 from opsproof.signatures.simulate import Drill
 
 RECORDS = 16
-# Type of the key's column in SQLite and PostgreSQL, and the key of a record as text.
-KINDS: dict[str, tuple[str, str, Callable[[int], str]]] = {
-    "2^53 and more": ("bigint", "bigint", lambda n: str(2**53 + n)),
-    "2^63 - 1 and less": ("bigint", "bigint", lambda n: str(2**63 - n)),
-    "UUID": ("char(36)", "uuid", lambda n: str(uuid5(NAMESPACE_OID, str(n)))),
-    "date": ("date", "date", lambda n: str(date(2026, 1, 1) + timedelta(days=n))),
+# Type of the key's column in SQLite and PostgreSQL, the key of a record as the table gives it, as text,
+# and as base data writes it.
+KINDS: dict[str, tuple[str, str, Callable[[int], str], Callable[[str], str]]] = {
+    "2^53 and more": ("bigint", "bigint", lambda n: str(2**53 + n), lambda key: f"00{key}"),
+    "2^63 - 1 and less": ("bigint", "bigint", lambda n: str(2**63 - n), str),
+    "UUID": ("char(36)", "uuid", lambda n: str(uuid5(NAMESPACE_OID, str(n))), str),
+    "date": ("date", "date", lambda n: str(date(2026, 1, 1) + timedelta(days=n)), str),
+    "CHAR": ("char(8)", "char(8)", lambda n: f"K {n}".ljust(8), str.rstrip),
 }
 
 
@@ -41,7 +43,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def keyed(drill: Drill, kind: str) -> Drill:
     """The same records and base data in a table whose key is ``k``."""
-    sqlite, postgresql, key = KINDS[kind]
+    sqlite, postgresql, key, delivered = KINDS[kind]
     engine = make_engine(drill.url)
     with engine.connect() as connection:
         run = connection.exec_driver_sql
@@ -60,7 +62,7 @@ def keyed(drill: Drill, kind: str) -> Drill:
     engine.dispose()
     path = drill.folder / "base.csv"
     with path.open(encoding="utf-8", newline="") as stream:
-        rows = [{"k": key(int(row["id"])), **row} for row in csv.DictReader(stream)]
+        rows = [{"k": delivered(key(int(row["id"]))), **row} for row in csv.DictReader(stream)]
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()

@@ -22,7 +22,7 @@ from opsproof.signatures.check import Checker
 from opsproof.signatures.database import BATCH, Database
 from opsproof.signatures.diagnose import Diagnoser
 from opsproof.signatures.errors import CertificateError
-from opsproof.signatures.model import SHOWN, BaseRecord, Diagnosis, RecordClass, key_text
+from opsproof.signatures.model import SHOWN, BaseRecord, Diagnosis, RecordClass
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.revocation import load_revocations
 from opsproof.signatures.workbook import Workbook
@@ -223,7 +223,8 @@ class _Worker:
         right = [False] * len(batch) if self.quick is None else self.quick.right(batch)
         given: Sequence[BaseRecord | None] = [None] * len(batch)
         if self.base_delivered:
-            keys = [key_text(cells[place] for place in self.key) for cells in batch]
+            text = self.database.key_form.text
+            keys = [text([cells[place] for place in self.key]) for cells in batch]
             base = self.workbook.base(keys)
             given = [base.get(key) for key in keys]
             tally.with_base += len(base)

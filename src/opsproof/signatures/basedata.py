@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from opsproof.signatures import sheets
 from opsproof.signatures.database import make_engine, reading
 from opsproof.signatures.errors import DeliveryError, SourceError
-from opsproof.signatures.model import BaseRecord, key_text
+from opsproof.signatures.model import BaseRecord
 from opsproof.signatures.profile import Field, Profile
 from opsproof.signatures.values import ValueProblemError, normalise
 
@@ -35,10 +35,10 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A row that was taken."""
+    """A row that was taken; ``key`` are the values of the profile's key columns."""
 
     where: str
-    key: str
+    key: tuple[Any, ...]
     record: BaseRecord
 
 
@@ -154,7 +154,7 @@ def _lacking(names: _Names, never: set[str], there: Sequence[str], where: str) -
     )
 
 
-def _record(names: _Names, cells: Mapping[str, Any]) -> tuple[str, BaseRecord]:
+def _record(names: _Names, cells: Mapping[str, Any]) -> tuple[tuple[Any, ...], BaseRecord]:
     empty = names.base.empty
     for name in names.used:
         cell = cells.get(name)
@@ -175,7 +175,7 @@ def _record(names: _Names, cells: Mapping[str, Any]) -> tuple[str, BaseRecord]:
         signature = bytes(signature)
     if signature is not None and not isinstance(signature, (str, bytes)):
         raise ValueProblemError(f"{base.signature} is not of type text")
-    return key_text(parts), BaseRecord(
+    return tuple(parts), BaseRecord(
         values=values,
         signature=signature or None,
         reference=_text(cells, base.certificate),

@@ -34,6 +34,7 @@ from opsproof.signatures.apply import Applier, Result, chunks, named, unpacked_k
 from opsproof.signatures.certificates import Certificate
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import PlanError
+from opsproof.signatures.keyform import KeyForm
 from opsproof.signatures.links import Links
 from opsproof.signatures.model import RecordClass, image_digest
 from opsproof.signatures.plan import Plan, load_plan, make_plan
@@ -158,14 +159,17 @@ class Correction:
         books = [path for path in settings.base if path.suffix.lower() == ".xlsx"]
         if settings.base_sheet is not None and not books:
             raise UsageError("a sheet is named, but no base data is a workbook (.xlsx)")
+        if not settings.base and settings.base_query is None:
+            return
+        form = self._key_form()
         for path in settings.base:
             rows = basedata.read(
                 path, profile, encoding=settings.base_encoding, sheet=settings.base_sheet
             )
-            workbook.add_base(rows)
+            workbook.add_base(rows, form)
         if settings.base_query is not None:
             source = settings.base_database or settings.database
-            workbook.add_base(basedata.query(source, settings.base_query, profile))
+            workbook.add_base(basedata.query(source, settings.base_query, profile), form)
 
     def plan(self, analysis: Analysis, service: SigningService | None) -> Plan:
         """Write the plan of an analysis that was just made."""
@@ -360,8 +364,12 @@ class Correction:
     def _gather(self) -> Links | None:
         """Read the logs once: what they lack is said before anything is stored."""
         if self._links is None and self._reader is not None:
-            self._links = links.gather(self._reader, self.settings.work)
+            self._links = links.gather(self._reader, self.settings.work, self._key_form())
         return self._links
+
+    def _key_form(self) -> KeyForm:
+        with closing(Database(self.settings.database, self.profile)) as database:
+            return database.key_form
 
     def facts(
         self,

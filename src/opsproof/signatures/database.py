@@ -7,13 +7,11 @@ dialect; every value is a bound parameter. Nothing is ever concatenated into a s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -23,17 +21,14 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from opsproof.signatures import conditions
 from opsproof.signatures.errors import ProfileError, SourceError
+from opsproof.signatures.keyform import KeyForm, typed
 from opsproof.signatures.model import key_text
 from opsproof.signatures.profile import Profile
 
 BATCH: Final = 2000
 """Rows read at a time: what bounds memory."""
 
-_TEMPORAL: Final[list[tuple[type[Any], Callable[[str], Any]]]] = [
-    (sa.DateTime, datetime.fromisoformat),
-    (sa.Date, date.fromisoformat),
-    (sa.Uuid, UUID),
-]
+_TEXT_IN_SQLITE: Final = (sa.DateTime, sa.Date, sa.Uuid)
 _LONGEST_KEY: Final = 900
 """Characters: no database takes longer text into a key (SQL Server: 900 bytes)."""
 
@@ -84,6 +79,7 @@ class Database:
         self.columns = [self.table.c[one] for one in profile.columns]
         self.key = [self.table.c[one] for one in profile.key]
         self._key_places = [profile.columns.index(one) for one in profile.key]
+        self.key_form = KeyForm(profile, self._types)
 
     @property
     def label(self) -> str:
@@ -143,26 +139,47 @@ class Database:
     ) -> dict[tuple[Any, ...], sa.Row[Any]]:
         """The cells of the records with these keys; ``lock`` holds them until the transaction ends.
 
-        Found by the keys as given: a plan writes numbers from 2^53 up, dates and UUIDs as text.
+        Found by the keys as given, in whichever form: a plan writes numbers from 2^53 up, dates and
+        UUIDs as text, a log whatever it likes.
         """
         if len(self.key) == 1:
             [name] = self.profile.key
-            chosen: ColumnElement[bool] = self.key[0].in_(
+            exact: ColumnElement[bool] = self.key[0].in_(
                 [self._key_part(name, key[0]) for key in keys]
             )
         else:
-            chosen = sa.or_(*(self._is(key) for key in keys))
+            exact = sa.or_(*(self._is(key) for key in keys))
+        found = self._matched(connection, keys, exact, lock=lock)
+        others = [self._alike(key) for key in keys if tuple(key) not in found]
+        if alike := [one for one in others if one is not None]:
+            found |= self._matched(connection, keys, sa.or_(*alike), lock=lock)
+        return found
+
+    def _matched(
+        self,
+        connection: Connection,
+        keys: Sequence[Sequence[Any]],
+        chosen: ColumnElement[bool],
+        *,
+        lock: bool,
+    ) -> dict[tuple[Any, ...], sa.Row[Any]]:
+        """Of the records that a condition finds those with these keys: the database is less exact."""
         query = sa.select(*self.columns).where(chosen)
         if lock and self.dialect == "postgresql":
             query = query.with_for_update()
         if lock and self.dialect == "mssql":
             query = query.with_hint(self.table, "WITH (UPDLOCK, ROWLOCK)", "mssql")
-        rows = {
-            key_text(row[place] for place in self._key_places): row
-            for row in connection.execute(query)
+        rows = list(connection.execute(query))
+        same = {self.key_form.text(self.key_of(row)): row for row in rows}
+        same |= {key_text(self.key_of(row)): row for row in rows}
+        wanted = {
+            tuple(key): same.get(key_text(key), same.get(self.key_form.text(key))) for key in keys
         }
-        wanted = {tuple(key): rows.get(key_text(key)) for key in keys}
         return {key: row for key, row in wanted.items() if row is not None}
+
+    def key_of(self, cells: Sequence[Any]) -> tuple[Any, ...]:
+        """The key in a row of ``profile.columns``, as the driver gave it."""
+        return tuple(cells[place] for place in self._key_places)
 
     def may_name(self, key: Sequence[str]) -> bool:
         """Whether texts that somebody else wrote can be a key here; others must not reach a driver.
@@ -170,8 +187,8 @@ class Database:
         Integers are those of 64 bits, text has no NUL, which PostgreSQL refuses.
         """
         return len(key) == len(self.profile.key) and all(
-            _fits(self._types[name], self._key_part(name, part), part)
-            for name, part in zip(self.profile.key, key, strict=True)
+            _fits(self._types[name], text, is_text=self._is_text(name))
+            for name, text in zip(self.profile.key, key, strict=True)
         )
 
     def update(
@@ -225,20 +242,43 @@ class Database:
         parts = zip(self.profile.key, self.key, key, strict=True)
         return sa.and_(*(column == self._key_part(name, part) for name, column, part in parts))
 
+    def _alike(self, key: Sequence[Any]) -> ColumnElement[bool] | None:
+        """Where a column of text may write a key in another way; None if it can in one way only."""
+        found: list[ColumnElement[bool]] = []
+        several = False
+        meant = self.key_form.parts(key)
+        for name, column, part, value in zip(self.profile.key, self.key, key, meant, strict=True):
+            if self._is_text(name) and isinstance(value, datetime):
+                ways = (
+                    value.isoformat(),
+                    value.isoformat(" "),
+                    value.isoformat(" ", "microseconds"),
+                )
+                found.append(column.in_(ways))
+                several = True
+            elif self.dialect == "sqlite" and self.key_form.is_padded(name):
+                # An index helps with a range; of what follows a blank "!" is the first that matters.
+                bare = str(part).rstrip(" ")
+                found.append(sa.and_(column >= bare, column < bare + "!"))
+                several = True
+            else:
+                found.append(column == self._key_part(name, part))
+        return sa.and_(*found) if several else None
+
     def _key_part(self, column: str, value: Any) -> Any:
         """A part of a key as the driver wants it; text that is none stays text and finds nothing."""
         kind = self._types[column]
         if not isinstance(value, str):
             return value
-        reads: list[tuple[type[Any], Callable[[str], Any]]] = [
-            (sa.Integer, int),
-            (sa.Numeric, Decimal),
-            *([] if self.dialect == "sqlite" else _TEMPORAL),
-        ]
         try:
-            return next((read(value) for one, read in reads if isinstance(kind, one)), value)
+            return value if self._is_text(column) else typed(kind, value)
         except (ValueError, ArithmeticError):
             return value
+
+    def _is_text(self, column: str) -> bool:
+        """Whether the driver takes and gives text, whatever SQLite's column is called."""
+        kinds = (sa.String, *(_TEXT_IN_SQLITE if self.dialect == "sqlite" else ()))
+        return isinstance(self._types[column], kinds)
 
     def _check_names(self) -> dict[str, Any]:
         profile, table = self.profile, self.profile.table
@@ -356,13 +396,16 @@ def _is_partial(index: Mapping[str, Any]) -> bool:
     return any(name.endswith("_where") for name in index.get("dialect_options", ()))
 
 
-def _fits(kind: Any, value: Any, text: str) -> bool:
-    if isinstance(kind, sa.Integer):
-        return isinstance(value, int) and -(1 << 63) <= value < 1 << 63
-    if isinstance(kind, (sa.Numeric, *(one for one, _ in _TEMPORAL))):
-        finite = isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < 38
-        return finite or not isinstance(value, (str, Decimal))
-    return len(text) <= _LONGEST_KEY and "\0" not in text
+def _fits(kind: Any, text: str, *, is_text: bool) -> bool:
+    if is_text:
+        return len(text) <= _LONGEST_KEY and "\0" not in text
+    try:
+        value = typed(kind, text)
+    except (ValueError, ArithmeticError):
+        return False
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 63
+    return not isinstance(value, str) or (len(text) <= _LONGEST_KEY and "\0" not in text)
 
 
 def _name(name: str) -> quoted_name:

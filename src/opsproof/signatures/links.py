@@ -20,7 +20,8 @@ from opsproof.signatures.anomalies import Failure, Kind, LogReader
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import NotVerifiableError
-from opsproof.signatures.model import SHOWN, Diagnosis, RecordClass, key_digest, key_text
+from opsproof.signatures.keyform import KeyForm
+from opsproof.signatures.model import SHOWN, Diagnosis, RecordClass, key_digest
 from opsproof.signatures.workbook import Workbook
 
 BUFFER: Final = 20_000
@@ -45,8 +46,9 @@ on conflict(key, kind) do update set lines = lines + excluded.lines,
 class Links:
     """What logs say of records."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, form: KeyForm) -> None:
         """Begin with an empty file in ``folder``, which must have room for it."""
+        self._form = form
         path = folder / f".links-{os.getpid()}.db"
         os.close(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600))
         try:
@@ -76,7 +78,8 @@ class Links:
         self._flush(buffer)
 
     def _flush(self, buffer: dict[tuple[Kind, tuple[str, ...]], list[Any]]) -> None:
-        named = [(kind, key_text(key), *rest) for (kind, key), rest in buffer.items() if key]
+        text = self._form.text
+        named = [(kind, text(key), *rest) for (kind, key), rest in buffer.items() if key]
         others = [(kind, *rest[1:3], rest[0]) for (kind, key), rest in buffer.items() if not key]
         self._db.executemany(_UPSERT, named)
         self._db.executemany("insert into nameless values (?, ?, ?, ?)", others)
@@ -98,9 +101,11 @@ class Links:
                     with reading(database.engine) as connection:
                         rows = database.fetch(connection, possible)
                 for text, key in zip(texts, keys, strict=True):
-                    found = None if workbook is None else workbook.found_by_text(text)
-                    standing = _standing(checker, rows.get(key), found)
-                    digest = key_digest(key if found is None else found.key)
+                    cells = rows.get(key)
+                    stored = key if cells is None else database.key_of(cells)
+                    found = None if workbook is None else workbook.found_of(stored)
+                    standing = _standing(checker, cells, found)
+                    digest = key_digest(stored if found is None else found.key)
                     name = None if found is None else found.record_class.value
                     self._db.execute(
                         "update link set standing = ?, digest = ?, class = ? where key = ?",
@@ -165,9 +170,9 @@ class Links:
         return tuple(LinkedRecord(**dict(zip(names, row, strict=True))) for row in rows)
 
 
-def gather(reader: LogReader, folder: Path) -> Links:
+def gather(reader: LogReader, folder: Path, form: KeyForm) -> Links:
     """Read all logs. Raises :class:`SourceError`: one cannot be read."""
-    links = Links(folder)
+    links = Links(folder, form)
     try:
         links.add(reader.failures())
     except BaseException:

@@ -45,7 +45,6 @@ from opsproof.signatures.model import (
     RecordClass,
     Source,
     image_digest,
-    key_text,
     packed,
 )
 from opsproof.signatures.signing import SigningService
@@ -211,12 +210,11 @@ class _Planner:
         keys = [one.key for one in batch]
         with reading(self.database.engine) as connection:
             cells = self.database.fetch(connection, keys)
-        base = (
-            self.workbook.base([key_text(key) for key in keys]) if self.job.base_delivered else {}
-        )
+        form = self.database.key_form.text
+        base = self.workbook.base([form(key) for key in keys]) if self.job.base_delivered else {}
         with sm2.quiet():
             return [
-                self._entry(one, cells[one.key], base.get(key_text(one.key)))
+                self._entry(one, cells[one.key], base.get(form(one.key)))
                 if one.key in cells
                 else _gone(one)
                 for one in batch

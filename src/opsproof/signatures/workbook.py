@@ -19,6 +19,7 @@ from typing import Any
 from opsproof.errors import UsageError
 from opsproof.evidence.files import locked
 from opsproof.signatures.basedata import BadRow, Delivered
+from opsproof.signatures.keyform import KeyForm
 from opsproof.signatures.model import BaseRecord, Diagnosis, RecordClass, key_text
 
 _TABLES = """
@@ -86,27 +87,27 @@ class Workbook:
             finally:
                 _remove(partial)
 
-    def add_base(self, rows: Iterable[Delivered | BadRow]) -> None:
+    def add_base(self, rows: Iterable[Delivered | BadRow], form: KeyForm) -> None:
         """Take delivered rows in. A key that comes twice is bad and stands for no record."""
         with self._db:
             for row in rows:
                 if isinstance(row, BadRow):
                     self._bad(row.where, row.what)
                     continue
-                blob = pickle.dumps(row.record)
+                blob, key = pickle.dumps(row.record), form.text(row.key)
                 fresh = self._db.execute(
                     "insert or ignore into base(key, place, record) values (?, ?, ?)",
-                    (row.key, row.where, blob),
+                    (key, row.where, blob),
                 ).rowcount
                 if not fresh:
                     (first,) = self._db.execute(
-                        "select place from base where key = ?", (row.key,)
+                        "select place from base where key = ?", (key,)
                     ).fetchone()
                     self._bad(row.where, f"has the key of {first}: neither is taken")
-                    self._db.execute("update base set record = null where key = ?", (row.key,))
+                    self._db.execute("update base set record = null where key = ?", (key,))
 
     def base(self, texts: Sequence[str]) -> dict[str, BaseRecord]:
-        """The delivered records of these keys as :func:`key_text` writes them, by them."""
+        """The delivered records of these keys as :meth:`KeyForm.text` writes them, by them."""
         found: dict[str, BaseRecord] = {}
         for begin in range(0, len(texts), 500):
             part = texts[begin : begin + 500]
@@ -162,12 +163,8 @@ class Workbook:
 
     def found_of(self, key: tuple[Any, ...]) -> Diagnosis | None:
         """What was found about one record; None when it is valid."""
-        return self.found_by_text(key_text(key))
-
-    def found_by_text(self, key: str) -> Diagnosis | None:
-        """The same by :func:`key_text`."""
-        row = self._db.execute("select body from found where key = ?", (key,)).fetchone()
-        return None if row is None else pickle.loads(row[0])  # noqa: S301 - as above
+        row = self._db.execute("select body from found where key = ?", (key_text(key),)).fetchone()
+        return None if row is None else pickle.loads(row[0])  # noqa: S301 - our own file, mode 0600
 
     def _bad(self, place: str, what: str) -> None:
         self._db.execute("insert into bad(place, what) values (?, ?)", (place, what))
