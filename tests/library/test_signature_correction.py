@@ -12,16 +12,19 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+from jinja2 import Template
 from tests.signatures import drills, tickets
 
 from opsproof.evidence.keys import create_demo_keys
 from opsproof.evidence.model import SubjectKind
 from opsproof.evidence.schemas import validate
+from opsproof.run.inventory import DEFAULT_TIME_ZONE
 from opsproof.signatures import simulate
 from opsproof.signatures.plan import load_plan
 from opsproof.signatures.simulate import Drill
 
 MODULE = Path(__file__).parents[2] / "library" / "signature_correction.py"
+ROLE = Path(__file__).parents[2] / "roles" / "signatures"
 DIGESTS = ("before_sha256", "after_sha256")
 Run = Callable[..., dict[str, Any]]
 
@@ -172,6 +175,23 @@ def test_failures_in_the_logs_are_held_against_the_table_as_it_is(run: Run, dril
     assert len(after["links"]) == after["verification"]["wrong"] + after["signing"]["wrong"]
     assert run(state="rolled_back", **options, **logs)["facts"]["interface"] == found
     assert [path.name for path in (folder / "work").glob(".links*")] == []
+
+
+def test_freeze_days_are_those_of_a_zone_that_there_is(run: Run, drill: Drill) -> None:
+    options = arguments(drill, **approved(drill, "0" * 64))
+    nowhere = run(state="applied", time_zone="Asia", **options)
+    assert nowhere["msg"] == "Asia: this is no time zone such as Asia/Shanghai"
+
+
+def test_the_role_hands_over_all_that_the_module_takes(module: ModuleType) -> None:
+    [task] = [
+        one["signature_correction"]
+        for one in yaml.safe_load((ROLE / "tasks/correct.yml").read_text())
+        if "signature_correction" in one
+    ]
+    assert set(task) == set(module.ARGUMENTS)
+    assert Template(task["time_zone"]).render() == DEFAULT_TIME_ZONE
+    assert Template(task["time_zone"]).render(estate_time_zone="Asia/Urumqi") == "Asia/Urumqi"
 
 
 def test_options_are_those_of_the_documentation(module: ModuleType) -> None:

@@ -17,7 +17,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from opsproof.errors import UsageError
 from opsproof.evidence.files import locked, replacing
 from opsproof.evidence.schemas.signatures import ClassCount, InterfaceFacts, RecordSetFacts
+from opsproof.logs import times
 from opsproof.run.gates import Ticket, load_calendar, load_ticket
 from opsproof.signatures import analyse as analysis_of
 from opsproof.signatures import basedata, links, scripts, sm2, ticket, tsql
@@ -185,10 +185,14 @@ class Correction:
         Raises:
             RefusedError: there is no such ticket, or it does not allow this plan now.
             PlanError: the plan is not whole, or was changed meanwhile.
-            UsageError: before-images cannot be encrypted for the bureau's certificate.
+            UsageError: before-images cannot be encrypted for the bureau's certificate, or the calendar's
+                time zone is none.
         """
         if not isinstance(approval.bureau.public_key(), rsa.RSAPublicKey):
             raise UsageError("the bureau's certificate has no RSA key to encrypt before-images for")
+        zone = times.zone(approval.zone)
+        if zone is None:
+            raise UsageError("this is no time zone such as Asia/Shanghai", where=approval.zone)
         plan = load_plan(self._plan_of(load_ticket(approval.ticket)))
         found, signer = ticket.approve(
             approval.ticket,
@@ -196,7 +200,7 @@ class Correction:
             self.profile,
             approval.approvers,
             calendar=load_calendar(approval.calendar),
-            zone=ZoneInfo(approval.zone),
+            zone=zone,
             now=self.settings.now,
         )
         kept = self._kept(plan.sha256)
