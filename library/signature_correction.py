@@ -63,6 +63,12 @@ options:
   base_sheet:
     description: Sheet of a workbook that has several, where the profile does not name it.
     type: str
+  base_query:
+    description: File with the SELECT that gives base data; its columns are named as those of a file.
+    type: path
+  base_database:
+    description: URL of the database that is asked C(base_query), by default C(database).
+    type: str
   signing_url:
     description: The signing service that fresh signatures come from; none without it.
     type: str
@@ -194,6 +200,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.keys import load_certificates
+from opsproof.signatures.basedata import load_query
 from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.signing import HttpSigningService
 
@@ -214,6 +221,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "base": _PATHS,
     "base_encoding": {"type": "str", "default": "utf-8-sig"},
     "base_sheet": {"type": "str"},
+    "base_query": {"type": "path"},
+    "base_database": {"type": "str", "no_log": True},
     "signing_url": {"type": "str"},
     "signing_key": {"type": "str", "default": "", "no_log": False},
     "signing_ca": {"type": "path"},
@@ -246,6 +255,8 @@ def settings(options: dict[str, Any]) -> Settings:
         now=datetime.now(UTC),
         base_encoding=options["base_encoding"],
         base_sheet=options["base_sheet"],
+        base_query=load_query(Path(options["base_query"])) if options["base_query"] else None,
+        base_database=options["base_database"],
         require_revocation=options["require_revocation"],
         workers=options["workers"],
         certificates=paths(options["certificates"]),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -140,6 +143,30 @@ def test_analysis_counts_every_record_once(run: Run, drill: Drill) -> None:
     assert facts["plan_sha256"] is None
 
 
+def test_base_data_of_a_query_is_as_good_as_that_of_a_file(run: Run, drill: Drill) -> None:
+    folder = drill.folder
+    with (folder / "base.csv").open(encoding="utf-8", newline="") as stream:
+        names, *rows = csv.reader(stream)
+    with closing(sqlite3.connect(folder / "business.db")) as database, database:
+        database.execute(f"create table delivery ({', '.join(names)})")
+        database.executemany(f"insert into delivery values ({', '.join('?' * len(names))})", rows)  # noqa: S608 - question marks
+    (folder / "base.sql").write_text("select * from delivery")
+    asked = {
+        "base": [],
+        "base_query": str(folder / "base.sql"),
+        "base_database": f"sqlite:///{folder / 'business.db'}",
+    }
+    from_file = run(state="planned", **arguments(drill))["facts"]
+    answer = run(state="planned", **arguments(drill, **asked))
+    assert answer["facts"]["base_rows"] == len(rows)
+    plan = {"plan_sha256": answer["plan"]["sha256"]}
+    assert answer["facts"] == from_file | plan
+    assert "business.db" not in json.dumps(answer)
+    (folder / "base.sql").write_text("\n")
+    empty = run(state="planned", **arguments(drill, **asked))
+    assert empty["msg"] == f"{folder / 'base.sql'}: holds no query"
+
+
 def test_evidence_names_no_record_and_no_person(run: Run, drill: Drill) -> None:
     text = json.dumps(run(state="planned", **arguments(drill))["facts"], ensure_ascii=False)
     base = (drill.folder / "base.csv").read_text(encoding="utf-8").splitlines()[1:]
@@ -205,4 +232,5 @@ def test_options_are_those_of_the_documentation(module: ModuleType) -> None:
         for name, option in module.ARGUMENTS.items()
     }
     assert plain == given
-    assert module.ARGUMENTS["database"]["no_log"] is True
+    for name in ("database", "base_database"):
+        assert module.ARGUMENTS[name]["no_log"] is True

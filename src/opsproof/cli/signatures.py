@@ -30,6 +30,7 @@ from opsproof.evidence.keys import keys_folder, load_certificates
 from opsproof.run.gates import load_ticket
 from opsproof.signatures.analyse import Analysis
 from opsproof.signatures.apply import unpacked_key
+from opsproof.signatures.basedata import load_query
 from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.model import Action, RecordClass, key_digest
 from opsproof.signatures.plan import load_plan
@@ -336,7 +337,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         base_encoding=options.get("base_encoding", "utf-8-sig"),
         base_sheet=options.get("base_sheet"),
         base_database=database_url(options, "base_database", ENV_BASE_DATABASE),
-        base_query=None if query is None else _text(query),
+        base_query=None if query is None else load_query(query),
         workers=options["workers"],
         logs=options.get("log", ()),
         log_patterns=options.get("log_patterns"),
@@ -370,13 +371,6 @@ def _service(options: dict[str, Any], signer_id: str) -> HttpSigningService | No
         secret,
         signer_id=signer_id.encode(),
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError("is not text in UTF-8", where=str(path)) from error
 
 
 def _rsa_key(path: Path) -> rsa.RSAPrivateKey:

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 
+from opsproof.errors import UsageError
 from opsproof.signatures import sheets
 from opsproof.signatures.database import make_engine, reading
 from opsproof.signatures.errors import DeliveryError, SourceError
@@ -76,6 +77,22 @@ def read(
         raise DeliveryError(f"there is no code page {encoding!r}", where=str(path)) from error
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
+
+
+def load_query(path: Path) -> str:
+    """The SELECT that a file holds.
+
+    Raises:
+        UsageError: it holds none, or is not text in UTF-8.
+        OSError: it cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError("is not text in UTF-8", where=str(path)) from error
+    if not text.strip():
+        raise UsageError("holds no query", where=str(path))
+    return text
 
 
 def query(url: str, statement: str, profile: Profile) -> Iterator[Delivered | BadRow]:
