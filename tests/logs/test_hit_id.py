@@ -56,8 +56,9 @@ def found(file: Path, *events: EventRecord, **options: Any) -> AuditReport:
 
 def recomputed(hit: Hit) -> str:
     """As the documentation says, with nothing of ours."""
-    told = {"rule": hit.rule, "log": hit.computer or hit.sha256, "channel": hit.channel,
-            "record": hit.record_id, "time": hit.time}  # fmt: skip
+    place = {"log": hit.computer} if hit.computer else {"fields": hit.fields}
+    told = {"rule": hit.rule, "channel": hit.channel, "record": hit.record_id,
+            "time": hit.time, **place}  # fmt: skip
     text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "HIT-" + hashlib.sha256(text.encode()).hexdigest()[:24]
 
@@ -77,6 +78,40 @@ def test_anybody_can_check_an_id(tmp_path: Path) -> None:
     hits = audit([log], RULES).hits + found(tmp_path / "a.evtx", event(7)).hits
     assert [hit.id for hit in hits] == [recomputed(hit) for hit in hits]
     assert len({hit.id for hit in hits}) == len(hits) == 3
+
+
+LINE = "2026-01-05 10:00:0{} 203.0.113.9 GET /a?password=geheim{} 200\n"
+
+
+def test_a_request_has_one_id_however_its_log_grows(tmp_path: Path) -> None:
+    """IIS names no computer by default, and the log of the day is collected while it is written."""
+    log = tmp_path / "W3SVC1" / "u_ex260105.log"
+    log.parent.mkdir()
+    log.write_text(WEB + LINE.format(1, 1))
+    [before] = audit([log], RULES).hits
+    log.write_text(WEB + LINE.format(1, 1) + LINE.format(1, 1) + LINE.format(2, 1))
+    after = audit([log], RULES).hits
+    assert before.sha256 != after[0].sha256
+    assert [hit.id == before.id for hit in after] == [True, False, False]
+    assert len({hit.id for hit in after}) == 3
+    # Another request at that place: of another server, say.
+    log.write_text(WEB + LINE.format(1, 1).replace("203", "198"))
+    assert audit([log], RULES).hits[0].id != before.id
+    # An id tells no more of a secret than the report does.
+    log.write_text(WEB + LINE.format(1, 2))
+    assert audit([log], RULES).hits[0].id == before.id
+
+
+def test_one_request_is_accepted_by_its_id_and_stays_so(tmp_path: Path) -> None:
+    log = tmp_path / "u_ex260105.log"
+    log.write_text(WEB + LINE.format(1, 1))
+    [first] = audit([log], RULES).hits
+    accepted = Suppression(
+        id="x", rule="Page", owner="li.si", reason="a test", expires=date(2026, 6, 30), hit=first.id
+    )
+    log.write_text(WEB + LINE.format(1, 1) * 2)
+    report = audit([log], RULES, options=Options(suppressions=(accepted,)))
+    assert [hit.record_id for hit in report.hits] == [3]
 
 
 def test_one_hit_is_accepted_by_its_id(tmp_path: Path) -> None:

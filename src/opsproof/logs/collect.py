@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ class Collector:
         key = rule.meta.id
         accepted = self._suppressions.for_rule(rule.meta)
         if accepted:
-            rows = self._unaccepted(rule.meta, accepted, table, rows)
+            rows = self._unaccepted(rule, accepted, table, rows)
         self._counts[key] += len(rows)
         if rule.meta.output:
             room = self._most_hits - self._shown[key]
@@ -132,23 +133,29 @@ class Collector:
         if key in self._store:
             self._store.add(key, table, rows, self._seen - table.size)
 
-    def _unaccepted(self, meta: Meta, accepted: Accepted, table: Table, rows: Ints) -> Ints:
+    def _unaccepted(self, rule: Rule, accepted: Accepted, table: Table, rows: Ints) -> Ints:
         """The rows that no suppression covers: these count, and feed correlations."""
+        meta = rule.meta
 
         def covered(row: int) -> bool:
             return self._suppressions.covers(
                 accepted,
                 table.fields(row),
-                lambda: self._id(meta, table.place(row), int(table.times[row])),
+                lambda: self._id(
+                    meta,
+                    table.place(row),
+                    int(table.times[row]),
+                    lambda: _redacted(rule, table, row)[0],
+                ),
                 shown=meta.output,
             )
 
         return np.array([row for row in rows.tolist() if not covered(row)], dtype=np.int32)
 
-    def _id(self, meta: Meta, place: Place, time: int) -> str:
-        log = place.computer[:_LONGEST_NAME] or self._files[place.source][1]
+    def _id(self, meta: Meta, place: Place, time: int, fields: Callable[[], dict[str, str]]) -> str:
         channel, record = place.channel[:_LONGEST_NAME], exact(place.record_id)
-        return hit_id.of_record(meta.id, log, channel, record, times.text(time))
+        computer = place.computer[:_LONGEST_NAME]
+        return hit_id.of_record(meta.id, computer, channel, record, times.text(time), fields)
 
     def result(self) -> tuple[tuple[Hit, ...], tuple[RuleRun, ...], tuple[RuleNotRun, ...]]:
         """All hits, the rules that ran, and those that did not; each sorted."""
@@ -223,7 +230,7 @@ class Collector:
         return all(each) if tree[0] == "&" else any(each)
 
     def _hit(self, rule: Rule, table: Table, row: int) -> Hit:
-        fields, removed = redact(_ordered(table.fields(row), rule.fields))
+        fields, removed = _redacted(rule, table, row)
         if len(self._texts) > _MOST_TEXTS:
             self._texts.clear()
         # A record that was made to hit all rules must not be kept once for each.
@@ -242,7 +249,7 @@ class Collector:
     ) -> Hit:
         file, sha256 = self._files[place.source]
         own = (
-            self._id(meta, place, time)
+            self._id(meta, place, time, lambda: fields)
             if burst is None
             else hit_id.of_burst(meta.id, burst.first, burst.group)
         )
@@ -273,6 +280,11 @@ class Collector:
         for one in found.shown:
             burst = one.burst([self._files[place.source] for place in one.places])
             self._hits.append(self._make(meta, one.first, one.places[0], burst.group, 0, burst))
+
+
+def _redacted(rule: Rule, table: Table, row: int) -> tuple[dict[str, str], int]:
+    """The fields of a record as a hit shows them, and how many pieces were removed."""
+    return redact(_ordered(table.fields(row), rule.fields))
 
 
 def _ordered(fields: dict[str, str], first: tuple[str, ...]) -> dict[str, str]:
