@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
+import os
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -13,7 +16,7 @@ from tests.signatures import drills, tickets
 from opsproof.errors import RefusedError, UsageError
 from opsproof.evidence.files import locked
 from opsproof.evidence.keys import Keys
-from opsproof.signatures import simulate
+from opsproof.signatures import simulate, ticket
 from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.images import images_folder, write_image
@@ -51,17 +54,44 @@ def test_what_is_kept_is_what_was_approved(
     drill: Drill, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, plan = drills.planned(drill)
-    copy = shutil.copyfile
+    approve = ticket.approve
 
-    def late(source: Path, to: Path) -> None:
-        source.write_bytes(source.read_bytes().replace(b"drill-scores", b"other-scores"))
-        copy(source, to)
+    def and_then(*given: Any, **named: Any) -> Any:
+        answer = approve(*given, **named)
+        plan.path.write_bytes(plan.path.read_bytes().replace(b"drill-scores", b"other-scores"))
+        return answer
 
-    monkeypatch.setattr(shutil, "copyfile", late)
+    monkeypatch.setattr(ticket, "approve", and_then)
     with pytest.raises(PlanError) as caught:
         approved(drill, plan, keys.bureau)
     assert caught.value.what == "was changed while it was approved"
     assert not list((drill.folder / "approved").iterdir())
+
+
+def test_of_a_copy_that_the_disk_does_not_take_nothing_is_left(
+    drill: Drill, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan names records: nobody else may read even half of it."""
+    _, plan = drills.planned(drill)
+    modes = []
+
+    def full(descriptor: int) -> None:
+        modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = os.umask(0)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            with pytest.raises(OSError, match="No space"):
+                approved(drill, plan, keys.bureau)
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+    assert not list((drill.folder / "approved").iterdir())
+    kept = approved(drill, plan, keys.bureau)
+    assert kept.path == drill.folder / "approved" / f"{plan.sha256}.jsonl"
+    assert list(kept.entries()) == list(plan.entries())
 
 
 def test_a_bureau_without_an_rsa_key_is_named_before_anything_is_done(drill: Drill) -> None:

@@ -8,10 +8,9 @@ opens.
 
 from __future__ import annotations
 
+import hashlib
 import io
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -206,16 +205,14 @@ class Correction:
         kept = self._kept(plan.sha256)
         if plan.path != kept:
             kept.parent.mkdir(mode=0o700, exist_ok=True)
-            partial = kept.with_name(f".{kept.name}.partial")
-            shutil.copyfile(plan.path, partial)
-            partial.chmod(0o600)
-            if load_plan(partial).sha256 != plan.sha256:
-                partial.unlink()
-                raise PlanError("was changed while it was approved", where=str(plan.path))
-            with partial.open("rb") as stream:
-                os.fsync(stream.fileno())
-            partial.replace(kept)
-        return load_plan(kept), found, signer
+            digest = hashlib.sha256()
+            with replacing(kept, mode=0o600) as copy, plan.path.open("rb") as source:
+                while block := source.read(1 << 20):
+                    digest.update(block)
+                    copy.write(block)
+                if digest.hexdigest() != plan.sha256:
+                    raise PlanError("was changed while it was approved", where=str(plan.path))
+        return replace(plan, path=kept), found, signer
 
     def _kept(self, sha256: str) -> Path:
         return self.settings.work / "approved" / f"{sha256}.jsonl"
