@@ -154,6 +154,26 @@ def test_of_a_damaged_cabinet_all_is_read_that_is_there(tmp_path: Path, rules: R
     )
 
 
+def test_many_cabinets_need_no_open_file_each(tmp_path: Path) -> None:
+    names = ["a.log", "b.log"]
+    for number in range(9):
+        archive = cabarchive.CabArchive()
+        for name in names:
+            archive[name] = cabarchive.CabFile(REQUEST.format(f"{number}{name}").encode())
+        (tmp_path / f"{number}.cab").write_bytes(archive.save(compress=True))
+    opened = Path("/proc/self/fd")
+    before = len(list(opened.iterdir()))
+    with collected([tmp_path]) as files:
+        assert len(list(opened.iterdir())) <= before + 1
+        contents = {file.name.rpartition("/")[2]: file.path.read_text() for file in files}
+    assert contents == {
+        f"{number}.cab!{name}": REQUEST.format(f"{number}{name}")
+        for number in range(9)
+        for name in names
+    }
+    assert not any(file.path.exists() for file in files)
+
+
 def test_a_cabinet_that_unpacks_to_too_much_is_told(tmp_path: Path, rules: RuleSet) -> None:
     archive = cabarchive.CabArchive()
     archive["a.log"] = cabarchive.CabFile(REQUEST.format(1).encode())

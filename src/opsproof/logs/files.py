@@ -73,10 +73,12 @@ def collected(paths: Sequence[Path], unpacked: int = cabinets.UNPACKED) -> Itera
     """
     with ExitStack() as stack:
         found: list[LogFile] = []
-        for file in _named(paths):
+        place: Path | None = None
+        for number, file in enumerate(_named(paths)):
             if _head(file.path).startswith(cabinets.MAGIC):
-                folder = stack.enter_context(scratch())
-                found += unpack(file, folder, unpacked)
+                # One for all: it is held open, and there may be more cabinets than open files.
+                place = place or stack.enter_context(scratch())
+                found += unpack(file, place / str(number), unpacked)
             else:
                 found.append(file)
         yield sorted(found, key=lambda one: one.name)
@@ -140,11 +142,12 @@ def _may_be_file(path: Path) -> bool:
 
 
 def unpack(cabinet: LogFile, folder: Path, most: int = cabinets.UNPACKED) -> list[LogFile]:
-    """The files of a Microsoft cabinet, written to ``folder``: ``most`` bytes of them.
+    """The files of a Microsoft cabinet, written to the new ``folder``: ``most`` bytes of them.
 
     A cabinet that cannot be read is returned as it is: the audit then reports it as unreadable.
     """
     try:
+        folder.mkdir()
         members = cabinets.unpack(cabinet.path, folder, most)
     except cabinets.CabinetError:
         return [cabinet]
