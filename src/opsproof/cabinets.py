@@ -43,7 +43,6 @@ fiftieth; MSZIP packs one byte again and again to a thousandth.
 """
 
 _PREVIOUS, _NEXT, _RESERVE = 1, 2, 4
-_UTF_8: Final = 0x80
 _LARGEST: Final = 32768
 """Bytes of the largest block, unpacked."""
 
