@@ -291,6 +291,8 @@ def test_a_query_that_lacks_a_column_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "b.db").touch()
     with pytest.raises(DeliveryError, match="the query for base data: there is no column 'ticket'"):
         list(basedata.query(url, "select 1 id", profile()))
+    with pytest.raises(DeliveryError, match="the query for base data: is no SELECT"):
+        list(basedata.query(url, "pragma foreign_keys=1", profile()))
 
 
 def book_of(folder: Path, *sheets: str, filled: tuple[str, ...]) -> Path:

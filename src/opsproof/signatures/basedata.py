@@ -46,6 +46,7 @@ class Delivered:
 Line: TypeAlias = tuple[int, Mapping[str, Any] | list[str] | str]
 """Line and cells by column, or what is wrong with it; a list are the columns that all rows have."""
 
+_QUERY: Final = "the query for base data"
 _MOST_NAMED: Final = 30
 _MOST_SEEN: Final = 10_000
 """Names of columns kept for an error: JSON lines may have others in every line."""
@@ -100,15 +101,17 @@ def query(url: str, statement: str, profile: Profile) -> Iterator[Delivered | Ba
 
     Raises:
         SourceError: the database does not answer it.
-        DeliveryError: it lacks a column that is needed.
+        DeliveryError: it lacks a column that is needed, or gives no rows at all.
     """
     engine = make_engine(url)
     try:
         with reading(engine) as connection:
             result = connection.execution_options(yield_per=2000).execute(sa.text(statement))
+            if not result.returns_rows:
+                raise DeliveryError("is no SELECT: it gives no rows", where=_QUERY)
             rows = ((number, dict(row)) for number, row in enumerate(result.mappings(), 1))
             lines: Iterator[Line] = chain([(0, list(result.keys()))], rows)
-            yield from _rows(profile, lines, "query", "the query for base data")
+            yield from _rows(profile, lines, "query", _QUERY)
     finally:
         engine.dispose()
 
