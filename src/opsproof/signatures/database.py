@@ -6,7 +6,6 @@ dialect; every value is a bound parameter. Nothing is ever concatenated into a s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,6 +19,7 @@ from sqlalchemy.sql import quoted_name
 from sqlalchemy.sql.elements import ColumnElement
 
 from opsproof.signatures import conditions
+from opsproof.signatures.dberrors import told
 from opsproof.signatures.errors import ProfileError, SourceError
 from opsproof.signatures.keyform import KeyForm, typed
 from opsproof.signatures.model import key_text
@@ -31,20 +31,6 @@ BATCH: Final = 2000
 _TEXT_IN_SQLITE: Final = (sa.DateTime, sa.Date, sa.Uuid)
 _LONGEST_KEY: Final = 900
 """Characters: no database takes longer text into a key (SQL Server: 900 bytes)."""
-
-# SQL Server's errors 245, 2601, 2627 and 2628, and PostgreSQL's 22P02 and its kin.
-_SHOWN: Final = re.compile(
-    r"(the n?(?:var)?char value|duplicate key value is|Truncated value:|: (?=\"))\s*"
-    r"('.*?'(?= to )|\(.*?\)\.|'.*?'\.|\".*\"$)",
-    re.DOTALL,
-)
-_REPEATING: Final = (244, 245, 248, 2601, 2627, 2628)
-"""SQL Server's errors whose words hold a value, in the language of whoever logged in."""
-_OLD_TLS = (
-    "SQL Server 2008 without its TLS 1.2 update (Microsoft KB3135244) offers TLS 1.0 at most, which "
-    "current OpenSSL refuses at its default security level; install the update, or write a script "
-    "for the management host's sqlcmd: opsproof signatures apply --script FILE"
-)
 
 
 class Database:
@@ -230,13 +216,10 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that commits at the end of the block and rolls back on any error."""
-        try:
-            with self.engine.begin() as connection:
-                if self.dialect == "sqlite":
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-                yield connection
-        except sa.exc.DBAPIError as error:
-            raise SourceError(_reason(error), where=self.label) from error
+        with _connected(self.engine) as connection, connection.begin():
+            if self.dialect == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
 
     def _is(self, key: Sequence[Any]) -> ColumnElement[bool]:
         parts = zip(self.profile.key, self.key, key, strict=True)
@@ -302,7 +285,7 @@ class Database:
             self._check_key(inspector)
             self._check_null({one["name"] for one in columns if one.get("nullable", True)})
         except sa.exc.SQLAlchemyError as error:
-            raise SourceError(_reason(error), where=self.label) from error
+            raise SourceError(told(error, connected=False), where=self.label) from error
         return found
 
     def _check_key(self, inspector: sa.Inspector) -> None:
@@ -367,20 +350,30 @@ def reading(engine: sa.Engine) -> Iterator[Connection]:
 
     The database itself keeps whatever is asked from writing where it can; nothing is committed.
     """
+    with _connected(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection = connection.execution_options(postgresql_readonly=True)
+        sqlite = engine.dialect.name == "sqlite"
+        if sqlite:
+            connection.exec_driver_sql("PRAGMA query_only = 1")
+        try:
+            yield connection
+        finally:
+            if sqlite:
+                connection.exec_driver_sql("PRAGMA query_only = 0")
+
+
+@contextmanager
+def _connected(engine: sa.Engine) -> Iterator[Connection]:
+    """A connection; rows are also fetched past SQLAlchemy, so that errors may be the driver's own."""
+    drivers = (sa.exc.DBAPIError, engine.dialect.loaded_dbapi.Error)
+    connected = False
     try:
         with engine.connect() as connection:
-            if engine.dialect.name == "postgresql":
-                connection = connection.execution_options(postgresql_readonly=True)
-            sqlite = engine.dialect.name == "sqlite"
-            if sqlite:
-                connection.exec_driver_sql("PRAGMA query_only = 1")
-            try:
-                yield connection
-            finally:
-                if sqlite:
-                    connection.exec_driver_sql("PRAGMA query_only = 0")
-    except sa.exc.DBAPIError as error:
-        raise SourceError(_reason(error), where=_shown(engine.url)) from error
+            connected = True
+            yield connection
+    except drivers as error:
+        raise SourceError(told(error, connected=connected), where=_shown(engine.url)) from error
 
 
 def after(columns: Sequence[ColumnElement[Any]], key: Sequence[Any]) -> ColumnElement[bool]:
@@ -420,27 +413,3 @@ def _shown(url: sa.URL) -> str:
 def _sqlite_autocommit(connection: Any, _: Any) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA busy_timeout = 30000")
-
-
-def _reason(error: Exception) -> str:
-    """The driver's words in one line, without statement and parameters, which hold data."""
-    cause = getattr(error, "orig", None) or error
-    words = cause.args[-1] if cause.args else b""
-    if isinstance(words, tuple) and words:  # pymssql while connecting: a number and all messages
-        words = words[-1]
-    said = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(cause)
-    # PostgreSQL's DETAIL shows the row; what it says first does not, but for a value at its end.
-    said = getattr(getattr(cause, "diag", None), "message_primary", None) or said
-    shown = _SHOWN.sub(r"\1 ...", said)
-    if shown == said and cause.args and cause.args[0] in _REPEATING:
-        shown = f"error {cause.args[0]}, whose words repeat a value and are not shown"
-    text = " ".join(shown.split())[:300]
-    old = ["Adaptive Server connection failed", "DB-Lib error message 20002"]
-    if getattr(error, "statement", None) is None:  # later on, a server that stopped says so too
-        old.append("Unexpected EOF")
-    # 20018 says that the server itself answered, 20009 that nothing listens; a refused login has 20002 too.
-    told = any(f"DB-Lib error message {one}" in text for one in (20009, 20018))
-    driver = type(cause).__module__.startswith(("pymssql", "_mssql"))
-    if driver and not told and any(one in text for one in old):
-        return f"the server closed the connection while it was made: {_OLD_TLS}"
-    return f"the database answers: {text}"
