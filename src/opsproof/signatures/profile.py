@@ -162,6 +162,14 @@ class Profile(_Part, frozen=True):
         return tuple(dict.fromkeys([*self.key, *(one.column for one in self.fields), *extra]))
 
     @property
+    def written_columns(self) -> frozenset[str]:
+        """Columns that a correction may write: signature, certificate, time; no key and no field."""
+        found = {self.signature.column, self.certificate.column}
+        if self.signed_at is not None:
+            found.add(self.signed_at.column)
+        return frozenset(one for one in found if one is not None) - self.data_columns
+
+    @property
     def data_columns(self) -> frozenset[str]:
         """Columns that signatures speak of; these are never written."""
         return frozenset([*self.key, *(one.column for one in self.fields)])

@@ -32,8 +32,8 @@ from opsproof.signatures.apply import (
 )
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.images import Seen, read_images, row_key
-from opsproof.signatures.model import image_digest, key_digest, unpacked
+from opsproof.signatures.images import Images, Row
+from opsproof.signatures.model import image_digest, key_digest
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
 
@@ -55,18 +55,21 @@ class Rollback:
 
         Raises:
             DecryptionError: the key is not the bureau's.
-            PlanError: an image belongs to another plan, or the database did not take a value back.
+            PlanError: an image says what the plan does not, before anything is put back; or the database
+                did not take a value back.
             RefusedError: another process works in the folder.
         """
         result = Result()
-        with locked(self.folder / "lock", wait=False), closing(Seen()) as seen:
-            images = read_images(self.folder, self.plan.sha256, self.bureau, self.key, seen)
+        with (
+            locked(self.folder / "lock", wait=False),
+            closing(Images(self.folder, self.plan, self.profile, self.bureau, self.key)) as images,
+        ):
             for name, rows in images:
-                seen.put_back(self._image(name, rows, result))
-            self._plan(seen, result)
+                images.put_back(self._image(name, rows, result))
+            self._plan(images, result)
         return result
 
-    def _plan(self, seen: Seen, result: Result) -> None:
+    def _plan(self, images: Images, result: Result) -> None:
         """Leave alone what has no image, and note the digests: see :class:`Result`."""
         before, after = hashlib.sha256(), hashlib.sha256()
         for entries in chunks(self.plan.writes(), BATCH):
@@ -75,7 +78,7 @@ class Rollback:
                 stored = self.database.fetch(connection, keys)
             left: list[str] = []
             for entry, key in zip(entries, keys, strict=True):
-                cells, put_back = stored.get(key), seen.of(key)
+                cells, put_back = stored.get(key), images.of(key)
                 now = ABSENT if cells is None else image_digest(named(self.profile, cells))
                 before.update((entry.after if put_back else now).encode())
                 after.update(now.encode())
@@ -86,12 +89,10 @@ class Rollback:
                 self._journal(None, 0, 0, left)
         result.before_sha256, result.after_sha256 = before.hexdigest(), after.hexdigest()
 
-    def _image(
-        self, name: str, rows: list[dict[str, Any]], result: Result
-    ) -> list[tuple[Any, ...]]:
+    def _image(self, name: str, rows: list[Row], result: Result) -> list[tuple[Any, ...]]:
         """Keys of the records of an image that were put back now."""
         put_back: list[tuple[Any, ...]] = []
-        keys = [row_key(row) for row in rows]
+        keys = [row.record for row in rows]
         left: list[str] = []
         already = 0
         with self.database.writing() as connection:
@@ -101,9 +102,9 @@ class Rollback:
                 cells = stored.get(key)
                 now = None if cells is None else named(self.profile, cells)
                 state = None if now is None else image_digest(now)
-                if state == row["before_sha256"]:
+                if state == row.before_sha256:
                     already += 1
-                elif now is None or state != row["after_sha256"]:
+                elif now is None or state != row.after_sha256:
                     left.append(key_digest(key))
                 elif self._put_back(connection, key, now, row):
                     put_back.append(key)
@@ -123,13 +124,12 @@ class Rollback:
         append_durably(self.folder / "rollback.jsonl", canonical_line(line))
 
     def _put_back(
-        self, connection: Connection, key: tuple[Any, ...], now: dict[str, Any], row: dict[str, Any]
+        self, connection: Connection, key: tuple[Any, ...], now: dict[str, Any], row: Row
     ) -> bool:
         """False when the record changed since it was read."""
-        before = {name: unpacked(value) for name, value in row["before"].items()}
-        if not stored_anew(self.database, connection, key, now, before):
+        if not stored_anew(self.database, connection, key, now, row.content(now)):
             return False
         [cells] = self.database.fetch(connection, [key]).values()
-        if image_digest(named(self.profile, cells)) != row["before_sha256"]:
+        if image_digest(named(self.profile, cells)) != row.before_sha256:
             raise PlanError("a record did not become what it was", where=key_digest(key))
         return True

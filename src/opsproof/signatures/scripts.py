@@ -19,7 +19,7 @@ from opsproof.signatures.apply import chunks, named, unpacked_key
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.images import Seen, images_folder, read_images, row_key, write_image
+from opsproof.signatures.images import Images, Row, images_folder, write_image
 from opsproof.signatures.model import image_digest, key_digest, unpacked
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
@@ -74,7 +74,8 @@ def backward(
 
     Raises:
         DecryptionError: the key is not the bureau's.
-        PlanError: the copy is neither what was planned on nor what was planned.
+        PlanError: an image says what the plan does not, or the copy is neither what was planned on nor
+            what was planned.
         UsageError: there are no before-images of the plan.
     """
     if not images_folder(work, plan.sha256).is_dir():
@@ -83,26 +84,25 @@ def backward(
             where=str(work),
             remedy="use the work folder and the ticket that it was applied with",
         )
-    with closing(Seen()) as seen:
-        images = read_images(work, plan.sha256, bureau, key, seen)
+    with closing(Images(work, plan, profile, bureau, key)) as images:
         yield from _backward(profile, database, (row for _, rows in images for row in rows))
 
 
 def _backward(
-    profile: Profile, database: Database, rows: Iterator[dict[str, Any]]
+    profile: Profile, database: Database, rows: Iterator[Row]
 ) -> Iterator[list[Statement]]:
     while part := list(itertools.islice(rows, BATCH)):
-        keys = [row_key(row) for row in part]
+        keys = [row.record for row in part]
         stored = _stored(database, keys)
         made = []
         for row, name in zip(part, keys, strict=True):
             now = stored.get(name, {})
             state = image_digest(now)
-            if state not in (row["before_sha256"], row["after_sha256"]):
+            if state not in (row.before_sha256, row.after_sha256):
                 raise _other(name)
-            written = {column: unpacked(value) for column, value in row["after"].items()}
-            back = {column: unpacked(value) for column, value in row["before"].items()}
-            made.append(Statement(name, _accepted(profile, {**now, **written}), back))
+            written = {column: unpacked(value) for column, value in row.after.items()}
+            expected = _accepted(profile, {**now, **written})
+            made.append(Statement(name, expected, row.content(now)))
         yield made
 
 
