@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -35,6 +35,7 @@ class Standing(StrEnum):
     REVOKED = "revoked"
     UNTRUSTED = "untrusted"
     NOT_FOR_SIGNING = "not-for-signing"
+    FUTURE = "future"
     REVOCATION_UNKNOWN = "revocation-unknown"
     NOT_VERIFIABLE = "not-verifiable"
 
@@ -214,6 +215,18 @@ class CertificateBook:
             if holds(issuer, current.algorithm, current.tbs, current.signature, self.signer_id):
                 yield from self._climb([*chain, issuer], missing)
         missing.append(f"{current.name}: its issuer is not at hand or did not sign it")
+
+
+def worse(judgements: Iterable[Judgement]) -> Judgement:
+    """What counts where a signature was made at one of several moments: revoked before all else."""
+    order = (Standing.REVOKED, Standing.EXPIRED)
+
+    def rank(one: Judgement) -> int:
+        if one.standing in order:
+            return order.index(one.standing)
+        return len(order) + (one.standing is Standing.GOOD)
+
+    return min(judgements, key=rank)
 
 
 def _rank(judgement: Judgement) -> int:

@@ -133,6 +133,14 @@ def pem_or_der(data: bytes, label: str) -> Iterator[bytes]:
             yield der
 
 
+def utc(time: Any) -> datetime:
+    """A time of ASN.1. Raises ``ValueError`` for one without a zone or of a year that no date has."""
+    found = time.native
+    if not isinstance(found, datetime) or found.tzinfo is None:
+        raise ValueError("a time is not in UTC")
+    return found
+
+
 def signature_algorithm(identifier: Any) -> Algorithm | None:
     """The scheme of an AlgorithmIdentifier; None when it is not one of ours."""
     oid = identifier["algorithm"].dotted
@@ -168,8 +176,8 @@ def _parse(certificate: Any) -> Certificate:
         issuer=tbs["issuer"].dump(),
         subject=tbs["subject"].dump(),
         name=tbs["subject"].human_friendly,
-        not_before=tbs["validity"]["not_before"].native,
-        not_after=tbs["validity"]["not_after"].native,
+        not_before=utc(tbs["validity"]["not_before"]),
+        not_after=utc(tbs["validity"]["not_after"]),
         is_ca=is_ca,
         path_length=constraints["path_len_constraint"].native if is_ca else None,
         may_sign=uses is None or bool(uses & {"digital_signature", "non_repudiation"}),

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from opsproof.signatures import encodings, forms
 from opsproof.signatures.algorithms import Algorithm, PublicKey
-from opsproof.signatures.book import CertificateBook, Judgement, Standing
+from opsproof.signatures.book import CertificateBook, Judgement, Standing, worse
 from opsproof.signatures.certificates import Certificate
 from opsproof.signatures.cms import SignedMessage
 from opsproof.signatures.encodings import Stored
@@ -31,6 +31,10 @@ Step: TypeAlias = Literal["data", "encoding", "container", "reference", "signatu
 
 _MOST_RESOLVED = 10_000
 """References kept with what they name: garbage in the column must not fill the memory."""
+
+AHEAD: Final = timedelta(hours=1)
+"""How far after now a moment of signing may be: clocks differ, and while a large table is looked at its
+system signs on."""
 
 _HEX_BASES: Final = {"sha1": "fingerprint", "sha256": "fingerprint"}
 
@@ -60,7 +64,8 @@ class Verdict:
 class Checker:
     """Checks records of one profile against one book of certificates.
 
-    ``now`` stands for the moment of signing where neither the record nor the message has one.
+    ``now`` stands for the moment of signing where neither the record nor the message has one; nothing
+    was signed later (:data:`AHEAD`).
     """
 
     def __init__(self, profile: Profile, book: CertificateBook, now: datetime) -> None:
@@ -68,6 +73,7 @@ class Checker:
         self.profile = profile
         self.book = book
         self.now = now
+        self.latest = now.astimezone(UTC) + AHEAD
         self.signer_id = profile.signer_id.encode()
         self.algorithms: tuple[Algorithm, ...] = profile.signature.algorithms
         self._write: Writer = compile_writer(profile.fields, profile.serialisation)
@@ -83,7 +89,7 @@ class Checker:
 
     def quick(self) -> Quick | None:
         """The short way for right records of this profile, if there is one."""
-        return compile_quick(self.profile, self.book, self.referenced)
+        return compile_quick(self.profile, self.book, self.referenced, self.latest)
 
     def values(self, cells: Sequence[Any]) -> tuple[Value, ...]:
         """The fields of a record from its cells. Raises :class:`ValueProblemError`."""
@@ -134,13 +140,26 @@ class Checker:
                 self._resolved[reference] = found
         return found
 
-    def moment(self, signed_at: datetime | None, found: Raw | SignedMessage) -> datetime:
-        """When it was signed: the record's word, else the message's, else now."""
+    def judge(
+        self, certificate: Certificate, signed_at: datetime | None, found: Raw | SignedMessage
+    ) -> Judgement:
+        """What the certificate was worth when it was signed with: by the record and by the message.
+
+        Anybody who can write to the table can write the record's word; the message's is signed. Where
+        there are both, the worse counts; where there is none, now does.
+        """
+        moments: list[datetime] = []
         if self._signed_at is not None and signed_at is not None:
-            return signed_at
+            moments.append(signed_at)
         if isinstance(found, SignedMessage) and found.signing_time is not None:
-            return found.signing_time
-        return self.now
+            moments.append(found.signing_time)
+        return worse(self._judged(certificate, one) for one in moments or [self.now])
+
+    def _judged(self, certificate: Certificate, at: datetime) -> Judgement:
+        judgement = self.book.judge(certificate, at)
+        if judgement.standing is Standing.GOOD and at > self.latest:
+            return Judgement(Standing.FUTURE, f"signed at {at}, which is not yet")
+        return judgement
 
     def check(self, row: Row) -> Verdict:
         """Whether the record is right as it is stored.
@@ -186,8 +205,7 @@ class Checker:
     ) -> Verdict:
         for certificate in candidates:
             if self.holds(message, found, certificate) is not None:
-                at = self.moment(signed_at, found)
-                judgement = self.book.judge(certificate, at)
+                judgement = self.judge(certificate, signed_at, found)
                 failed: Step | None = None
                 if judgement.standing is not Standing.GOOD:
                     failed = "standing"

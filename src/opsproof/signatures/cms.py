@@ -21,7 +21,7 @@ from asn1crypto import algos, cms, core
 from opsproof.evidence.der import MalformedDerError, read_one
 from opsproof.signatures import sm2
 from opsproof.signatures.algorithms import HASHES, Algorithm
-from opsproof.signatures.certificates import Certificate, parse, signature_algorithm
+from opsproof.signatures.certificates import Certificate, parse, signature_algorithm, utc
 from opsproof.signatures.errors import MalformedError
 
 Flavour: TypeAlias = Literal["international", "chinese"]
@@ -245,7 +245,7 @@ def _read(data: bytes) -> SignedMessage:
         attributes=attributes,
         attribute_type=values[_CONTENT_TYPE].dotted if attributes else None,
         message_digest=values[_MESSAGE_DIGEST].native if attributes else None,
-        signing_time=time.native if time is not None else None,
+        signing_time=utc(time) if time is not None else None,
         signature=signer["signature"].native,
         salt_length=_salt_length(signer["signature_algorithm"], algorithm),
     )

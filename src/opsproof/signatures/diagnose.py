@@ -109,8 +109,7 @@ class Diagnoser:
 
     def _matched(self, row: Row, match: Match) -> Diagnosis:
         """One class for what may be several faults: the one that needs the most doing."""
-        at = self.checker.moment(row.signed_at, match.found)
-        judgement = self.checker.book.judge(match.certificate, at)
+        judgement = self.checker.judge(match.certificate, row.signed_at, match.found)
         faults = self._faults(row, match)
         evidence = {"certificate": match.certificate.fingerprint, **faults}
         if match.variant:
@@ -197,16 +196,18 @@ class Diagnoser:
 
         Not of one that was revoked, because that may be the key's fault; a message names its own.
         """
-        at = self.checker.moment(row.signed_at, found)
-        judge = self.checker.book.judge
+
+        def standing(one: Certificate) -> Standing:
+            return self.checker.judge(one, row.signed_at, found).standing
+
         renewed = (Standing.EXPIRED, Standing.NOT_YET_VALID)
-        if isinstance(found, SignedMessage) or judge(certificate, at).standing not in renewed:
+        if isinstance(found, SignedMessage) or standing(certificate) not in renewed:
             return certificate
         return next(
             (
                 one
                 for one in self._recent
-                if one.spki == certificate.spki and judge(one, at).standing is Standing.GOOD
+                if one.spki == certificate.spki and standing(one) is Standing.GOOD
             ),
             certificate,
         )

@@ -43,7 +43,8 @@ _NO_SPARE_2 = "AEIMQUYcgkosw048"
 class _Signer:
     """A certificate's key, and a span of naive local time in which it was good for certain.
 
-    The span is a day smaller at both ends than the book's, so that no zone or clock change matters.
+    The span is a day smaller at both ends than the book's, so that no zone or clock change matters, and
+    ends a day before what has not been yet.
     """
 
     certificate: Certificate
@@ -61,8 +62,9 @@ class Quick:
         book: CertificateBook,
         resolve: Callable[[Any], list[Certificate]],
         zone: ZoneInfo,
+        latest: datetime,
     ) -> None:
-        """``resolve`` gives the certificates that a stored reference names."""
+        """``resolve`` gives the certificates that a stored reference names; see :class:`Checker`."""
         assert profile.signed_at is not None
         assert profile.certificate.column is not None
         places = {name: place for place, name in enumerate(profile.columns)}
@@ -72,6 +74,7 @@ class Quick:
         self._reference = places[profile.certificate.column]
         self._signed_at = places[profile.signed_at.column]
         self._zone = zone
+        self._latest = latest
         self._column = profile.signature
         self._signer_id = profile.signer_id.encode()
         self._book = book
@@ -109,13 +112,14 @@ class Quick:
         aware = moment(at, self._zone)
         if (
             aware is None
+            or aware > self._latest
             or self._book.judge(signer.certificate, aware).standing is not Standing.GOOD
         ):
             return False
         begin, end = self._book.span(signer.certificate, aware)
         if begin is not None and end is not None:
             signer.begin = begin.replace(tzinfo=None) + _DAY
-            signer.end = end.replace(tzinfo=None) - _DAY
+            signer.end = min(end, self._latest).replace(tzinfo=None) - _DAY
         return True
 
     def _signer(self, name: Any) -> _Signer | None:
@@ -140,13 +144,16 @@ class Quick:
 
 
 def compile_quick(
-    profile: Profile, book: CertificateBook, resolve: Callable[[Any], list[Certificate]]
+    profile: Profile,
+    book: CertificateBook,
+    resolve: Callable[[Any], list[Certificate]],
+    latest: datetime,
 ) -> Quick | None:
     """The short way of this profile; None when its records always need the long way."""
     bare = profile.signature.form in ("raw", "rs")
     if not bare or profile.signed_at is None or profile.certificate.column is None:
         return None
-    return Quick(profile, book, resolve, ZoneInfo(profile.signed_at.zone))
+    return Quick(profile, book, resolve, ZoneInfo(profile.signed_at.zone), latest)
 
 
 def _moments(cells: Sequence[Any], zone: ZoneInfo) -> list[datetime | None]:

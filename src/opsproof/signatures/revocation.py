@@ -23,6 +23,7 @@ from opsproof.signatures.certificates import (
     pem_or_der,
     point_names,
     signature_algorithm,
+    utc,
 )
 from opsproof.signatures.errors import CertificateError, MalformedError
 
@@ -127,14 +128,14 @@ def _list(der: bytes, origin: str) -> RevocationList:
     tbs = parsed["tbs_cert_list"]
     entries = {
         entry["user_certificate"].native: Revoked(
-            _since(entry["revocation_date"].native, entry.invalidity_date_value),
+            _since(utc(entry["revocation_date"]), entry.invalidity_date_value),
             _reason(entry.crl_reason_value),
         )
         for entry in tbs["revoked_certificates"] or ()
     }
     return RevocationList(
         issuer=tbs["issuer"].dump(),
-        this_update=tbs["this_update"].native,
+        this_update=utc(tbs["this_update"]),
         only_ca=_scope(parsed),
         points=_points(parsed),
         entries=entries,
@@ -182,7 +183,7 @@ def _response(der: bytes, origin: str) -> Response:
         tbs=tbs.dump(),
         signature=basic["signature"].native,
         algorithm=signature_algorithm(basic["signature_algorithm"]),
-        produced_at=tbs["produced_at"].native,
+        produced_at=utc(tbs["produced_at"]),
         certificates=certificates,
         origin=origin,
     )
@@ -199,13 +200,13 @@ def _status(single: Any) -> Status:
     revoked = None
     if kind == "revoked":
         info = single["cert_status"].chosen
-        revoked = Revoked(info["revocation_time"].native, _reason(info["revocation_reason"]))
+        revoked = Revoked(utc(info["revocation_time"]), _reason(info["revocation_reason"]))
     return Status(
         serial=identity["serial_number"].native,
         issuer_name_hash=identity["issuer_name_hash"].native,
         issuer_key_hash=identity["issuer_key_hash"].native,
         hash_name=identity["hash_algorithm"]["algorithm"].native,
-        this_update=single["this_update"].native,
+        this_update=utc(single["this_update"]),
         revoked=revoked,
     )
 
@@ -214,8 +215,7 @@ def _since(revoked_at: datetime, invalidity: Any) -> datetime:
     """RFC 5280 section 5.3.2: the key may have been known to others before the revocation."""
     if invalidity is None:
         return revoked_at
-    earlier = invalidity.native
-    return min(revoked_at, earlier) if isinstance(earlier, datetime) else revoked_at
+    return min(revoked_at, utc(invalidity))
 
 
 def _reason(value: Any) -> str:
