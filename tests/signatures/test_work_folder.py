@@ -46,8 +46,21 @@ def test_a_plan_that_becomes_another_while_it_is_read_is_named(drill: Drill) -> 
     _, plan = drills.planned(drill)
     plan.path.write_bytes(plan.path.read_bytes().replace(b"drill-scores", b"other-scores"))
     with pytest.raises(PlanError) as caught:
-        list(plan.entries())
+        next(plan.entries())
     assert caught.value.what == "was changed while it was read"
+
+
+def test_an_entry_is_read_only_once_all_of_the_plan_is_the_same(drill: Drill) -> None:
+    """Nothing of another plan may be stored before it is known to be another."""
+    _, plan = drills.planned(drill)
+    approved_lines = plan.path.read_bytes()
+    reading = plan.entries()
+    first = next(reading)
+    plan.path.write_bytes(approved_lines.replace(b"drill-scores", b"other-scores"))
+    rest = list(reading)
+    plan.path.write_bytes(approved_lines)
+    assert [first, *rest] == list(plan.entries())
+    assert len(rest) > 1
 
 
 def test_what_is_kept_is_what_was_approved(

@@ -7,12 +7,13 @@ base data, a fresh one from the signing service. Each is put before the strict c
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -51,6 +52,7 @@ from opsproof.signatures.signing import SigningService
 from opsproof.signatures.workbook import Workbook
 
 _BATCH: Final = 200
+_BLOCK: Final = 1 << 20
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,17 +93,31 @@ class Plan:
     footer: Footer
 
     def entries(self) -> Iterator[Entry]:
-        """All entries in key order. Raises :class:`PlanError` if the file is another by now."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as stream:
+        """All entries in key order, from a copy without a name that nobody can change meanwhile.
+
+        Raises:
+            PlanError: before the first entry, if the file is another by now.
+            SourceError: the disk does not take the copy.
+        """
+        with _unnamed(self.path.parent) as copy:
+            digest = hashlib.sha256()
+            try:
+                with self.path.open("rb") as stream:
+                    while block := stream.read(_BLOCK):
+                        digest.update(block)
+                        copy.write(block)
+            except OSError as error:
+                raise SourceError(
+                    f"cannot be copied to be read: {error.strerror}", where=str(self.path)
+                ) from error
+            if digest.hexdigest() != self.sha256:
+                raise PlanError("was changed while it was read", where=str(self.path))
+            copy.seek(0)
             previous: bytes | None = None
-            for number, line in enumerate(stream, 1):
-                digest.update(line)
+            for number, line in enumerate(copy, 1):
                 if previous is not None and number > 2:
                     yield _decode(previous, Entry, f"{self.path}:{number - 1}")
                 previous = line
-        if digest.hexdigest() != self.sha256:
-            raise PlanError("was changed while it was read", where=str(self.path))
 
     def writes(self) -> Iterator[Entry]:
         """Entries that change something."""
@@ -368,6 +384,14 @@ class _Planner:
             for name, value in wanted.items()
             if packed(stored[name]) != packed(self.database.bound(name, value))
         }
+
+
+def _unnamed(folder: Path) -> IO[bytes]:
+    """A file without a name beside the plan, whose disk has room for it; else where others are made."""
+    try:
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError:
+        return tempfile.TemporaryFile()
 
 
 def _gone(found: Diagnosis) -> Entry:
