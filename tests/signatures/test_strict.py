@@ -19,7 +19,7 @@ from opsproof.signatures.check import AHEAD, Checker, Verdict
 from opsproof.signatures.cms import tlv
 from opsproof.signatures.diagnose import Diagnoser
 from opsproof.signatures.model import RecordClass
-from opsproof.signatures.profile import Profile
+from opsproof.signatures.profile import CertificateReference, Profile, problems
 from opsproof.signatures.revocation import Revocations
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -55,9 +55,9 @@ def checker(
     if crl is not None and folder is not None:
         (folder / "crl").write_bytes(crl)
         revocations.add(folder / "crl")
-    return Checker(
-        one, CertificateBook(list(known), [pki("ecdsa").ca.certificate], revocations), NOW
-    )
+    anchors = [pki("ecdsa").ca.certificate]
+    book = CertificateBook(list(known), anchors, revocations, allowed=one.allowed)
+    return Checker(one, book, NOW)
 
 
 def message(signer: lab.Signer, content: bytes, at: datetime) -> bytes:
@@ -152,3 +152,101 @@ def test_a_signed_time_that_is_none_is_a_message_that_is_none(time: bytes) -> No
     )
     found = checker(EMBEDDED, [signer.certificate])
     assert checked(found, cells(found, data, None)).failed == "container"
+
+
+ANY = msgspec.structs.replace(
+    EMBEDDED, certificate=CertificateReference(by="embedded", any_of_ca=True)
+)
+
+
+@pytest.mark.parametrize("by", [EMBEDDED, ANY])
+def test_a_certificate_of_the_same_ca_is_not_at_hand_unless_the_profile_says_so(
+    by: Profile,
+) -> None:
+    one = pki("ecdsa")
+    student = one.new_signer(7)
+    found = checker(by, [one.signer.certificate])
+    row = cells(found, message(student, b"Li", NOW - DAY), None)
+    verdict = checked(found, row)
+    assert (verdict.failed is None) is (by is ANY)
+    diagnosis = Diagnoser(found, base_delivered=False).diagnose(found.row(row), None)
+    if by is EMBEDDED:
+        assert verdict.detail.endswith("signer 7, Organization: opsproof lab: is not at hand")
+        assert diagnosis.record_class is RecordClass.UNTRUSTED
+        assert diagnosis.detail == verdict.detail
+        assert diagnosis.repair is None
+    else:
+        assert diagnosis.record_class is RecordClass.VALID
+
+
+def with_uses(*uses: str, critical: bool = True) -> lab.Signer:
+    one, key = pki("ecdsa"), lab.new_key("ecdsa")
+    extension = {
+        "extn_id": "extended_key_usage",
+        "critical": critical,
+        "extn_value": list(uses),
+    }
+    certificate = lab.issue(
+        "uses",
+        key,
+        one.ca,
+        serial=11,
+        not_before=NOW - 9 * DAY,
+        not_after=NOW + 9 * DAY,
+        extra=[extension],
+    )
+    return lab.Signer(key, certificate)
+
+
+@pytest.mark.parametrize(
+    ("uses", "right"),
+    [
+        (["server_auth"], False),
+        (["ocsp_signing"], False),
+        (["time_stamping", "code_signing"], False),
+        (["1.3.6.1.4.1.99.1"], False),
+        (["client_auth"], True),
+        (["email_protection", "server_auth"], True),
+        (["any_extended_key_usage"], True),
+        (["1.3.6.1.5.5.7.3.36"], True),
+    ],
+)
+def test_what_was_issued_for_something_else_does_not_sign_data(
+    uses: list[str], right: bool
+) -> None:
+    for critical in (True, False):
+        signer = with_uses(*uses, critical=critical)
+        for one in (profile(), ANY, EMBEDDED):
+            found = checker(one, [signer.certificate])
+            data = (
+                signer.key.sign(signer.algorithm, b"Li")
+                if one.signature.form == "raw"
+                else message(signer, b"Li", NOW - DAY)
+            )
+            verdict = checked(found, cells(found, data, (NOW - DAY).isoformat(), "11"))
+            assert (verdict.failed is None) is right
+            if not right:
+                assert verdict.judgement is not None
+                assert verdict.judgement.standing is Standing.NOT_FOR_SIGNING
+                assert "its extended key usage is for" in verdict.detail
+
+
+def test_a_profile_may_name_the_use_that_its_authority_writes() -> None:
+    signer = with_uses("1.3.6.1.4.1.99.1")
+    how = CertificateReference(by="serial-decimal", column="ref", purposes=("1.3.6.1.4.1.99.1",))
+    found = checker(msgspec.structs.replace(profile(), certificate=how), [signer.certificate])
+    data = signer.key.sign(signer.algorithm, b"Li")
+    assert checked(found, cells(found, data, (NOW - DAY).isoformat(), "11")).failed is None
+
+
+@pytest.mark.parametrize(
+    ("how", "problem"),
+    [
+        ({"by": "sha256", "column": "ref", "any_of_ca": True}, "for embedded certificates only"),
+        ({"by": "sha256", "column": "ref", "purposes": ["serverAuth"]}, "'serverAuth' is no obj"),
+    ],
+)
+def test_what_a_profile_says_of_certificates_must_make_sense(
+    how: dict[str, Any], problem: str
+) -> None:
+    assert [problem in one for one in problems(profile(certificate=how))] == [True]

@@ -64,6 +64,7 @@ class Job:
             [one for path in self.trusted for one in load(path)],
             load_revocations(self.revocations),
             require_revocation=self.require_revocation,
+            allowed=self.profile.allowed,
         )
         with sm2.quiet():
             refused = book.believed.refused

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from opsproof.signatures.certificates import Certificate
 from opsproof.signatures.errors import NotVerifiableError
@@ -22,6 +22,8 @@ from opsproof.signatures.revocation import (
     digest_of,
     holds,
 )
+
+_OCSP_SIGNING: Final = "1.3.6.1.5.5.7.3.9"
 
 _Signers: TypeAlias = list[Certificate] | NotVerifiableError
 _Owner: TypeAlias = tuple[bytes, bytes, int]
@@ -132,7 +134,7 @@ class Believed:
         if self._holds(issuer, response):
             return True
         return any(
-            one.ocsp_signing
+            _OCSP_SIGNING in (one.purposes or ())
             and one.issuer == issuer.subject
             and one.not_before <= response.produced_at <= one.not_after
             and self._holds(issuer, one)

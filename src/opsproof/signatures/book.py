@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from opsproof.signatures import sm2
 from opsproof.signatures.believed import Believed
-from opsproof.signatures.certificates import Certificate
+from opsproof.signatures.certificates import NOTHING_ELSE, Allowed, Certificate
 from opsproof.signatures.errors import MalformedError, NotVerifiableError
 from opsproof.signatures.revocation import Revocations, holds
 
@@ -80,10 +80,12 @@ class CertificateBook:
     revocations: Revocations = field(default_factory=Revocations)
     require_revocation: bool = False
     signer_id: bytes = sm2.DEFAULT_ID
+    allowed: Allowed = NOTHING_ELSE
 
     def __post_init__(self) -> None:
         """Index everything once; the same certificate given twice counts once."""
         self.certificates = list(dict.fromkeys(self.certificates))
+        self._at_hand = frozenset(self.certificates)
         self._anchors = {certificate.der for certificate in self.trusted}
         self._by_subject: dict[bytes, list[Certificate]] = {}
         for one in dict.fromkeys([*self.trusted, *self.certificates]):
@@ -101,6 +103,10 @@ class CertificateBook:
         self._by_fingerprint[sha1] = one
         if sm2.available():
             self._by_fingerprint.setdefault(sm2.sm3(one.der).hex(), one)
+
+    def at_hand(self, certificate: Certificate) -> bool:
+        """Whether it is one of the signers' certificates given, and not only issued by a trusted CA."""
+        return certificate in self._at_hand
 
     def by_serial(self, serial: int) -> list[Certificate]:
         """Those with this serial number: several when different issuers gave it out."""
@@ -154,9 +160,8 @@ class CertificateBook:
             return [], [Judgement(Standing.NOT_VERIFIABLE, str(error))]
         except MalformedError as error:
             return [], [Judgement(Standing.UNTRUSTED, str(error))]
-        if not certificate.may_sign or certificate.is_ca:
-            detail = "its key usage does not allow signing data"
-            return [], [Judgement(Standing.NOT_FOR_SIGNING, detail)]
+        if unfit := certificate.unfit(self.allowed.purposes):
+            return [], [Judgement(Standing.NOT_FOR_SIGNING, f"{certificate.name}: {unfit}")]
         starts = sorted(set[datetime]().union(*(way.moments() for way in chains)))
         probes = [_before(starts[0]), *starts]
         return starts, [

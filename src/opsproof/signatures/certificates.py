@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from asn1crypto import pem, x509
 
+from opsproof.purposes import SIGNING
 from opsproof.signatures.algorithms import SM2_CURVE_OID, Algorithm, PublicKey, public_key
 from opsproof.signatures.errors import CertificateError, MalformedError, NotVerifiableError
 
@@ -37,6 +38,16 @@ UNREADABLE: Final = (ValueError, TypeError, KeyError, IndexError, OverflowError,
 """What ``asn1crypto`` raises, as it happens, for bytes that are not what they are taken for."""
 
 
+@dataclass(frozen=True)
+class Allowed:
+    """What else is taken, for the sake of old systems. ``purposes``: see :meth:`Certificate.unfit`."""
+
+    purposes: frozenset[str] = frozenset()
+
+
+NOTHING_ELSE: Final = Allowed()
+
+
 @dataclass(frozen=True, eq=False)
 class Certificate:
     """One certificate. Times are aware and in UTC; ``serial`` is an integer.
@@ -44,6 +55,8 @@ class Certificate:
     ``crl_points`` are the names, as DER, of the parts of a CA's list that may speak of it.
 
     ``public_key`` are the bytes of the BIT STRING in ``spki``, which key hashes are made over.
+
+    ``purposes`` are the identifiers in its extended key usage; None: it has none.
     """
 
     der: bytes
@@ -58,7 +71,7 @@ class Certificate:
     may_sign: bool
     may_issue: bool
     may_sign_crls: bool
-    ocsp_signing: bool
+    purposes: frozenset[str] | None
     unknown_critical: tuple[str, ...]
     key_id: bytes | None
     crl_points: frozenset[bytes]
@@ -78,6 +91,14 @@ class Certificate:
     def key(self) -> PublicKey:
         """The subject's key. Raises :class:`MalformedError` or :class:`NotVerifiableError`."""
         return public_key(self.spki, sm2_point=self.sm2_point)
+
+    def unfit(self, also: frozenset[str] = frozenset()) -> str:
+        """Why it may not sign data, empty where it may; ``also`` are other purposes that will do."""
+        if not self.may_sign or self.is_ca:
+            return "its key usage does not allow signing data"
+        if self.purposes is None or self.purposes & (SIGNING | also):
+            return ""
+        return f"its extended key usage is for {', '.join(sorted(self.purposes))} only"
 
     @property
     def family(self) -> str:
@@ -183,7 +204,7 @@ def _parse(certificate: Any) -> Certificate:
         may_sign=uses is None or bool(uses & {"digital_signature", "non_repudiation"}),
         may_issue=is_ca and (uses is None or "key_cert_sign" in uses),
         may_sign_crls=is_ca and (uses is None or "crl_sign" in uses),
-        ocsp_signing=extended is not None and "ocsp_signing" in extended.native,
+        purposes=None if extended is None else frozenset(one.dotted for one in extended),
         unknown_critical=tuple(sorted(certificate.critical_extensions - known)),
         key_id=key_id.native if key_id is not None else None,
         crl_points=_crl_points(certificate),

@@ -83,6 +83,7 @@ class Checker:
         self._fields = [(reader(one), places[one.column]) for one in profile.fields]
         self._resolved: dict[str, list[Certificate]] = {}
         self._signature = places[profile.signature.column]
+        self._any_of_ca = profile.certificate.any_of_ca
         reference = profile.certificate.column
         self._reference = None if reference is None else places[reference]
         self._signed_at = None if profile.signed_at is None else places[profile.signed_at.column]
@@ -146,8 +147,11 @@ class Checker:
         """What the certificate was worth when it was signed with: by the record and by the message.
 
         Anybody who can write to the table can write the record's word; the message's is signed. Where
-        there are both, the worse counts; where there is none, now does.
+        there are both, the worse counts; where there is none, now does. One that is not at hand may come
+        with a message from anybody whom the CA knows.
         """
+        if not self._any_of_ca and not self.book.at_hand(certificate):
+            return Judgement(Standing.UNTRUSTED, f"{certificate.name}: is not at hand")
         moments: list[datetime] = []
         if self._signed_at is not None and signed_at is not None:
             moments.append(signed_at)

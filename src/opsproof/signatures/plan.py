@@ -335,8 +335,8 @@ class _Planner:
 
     def _usable(self, certificate: Certificate) -> None:
         """A fresh signature that could not pass is the service's matter, not the record's."""
-        embedded = self.job.profile.certificate.by == "embedded"
-        if not embedded and certificate not in self.checker.book.certificates:
+        any_of_ca = self.job.profile.certificate.any_of_ca
+        if not any_of_ca and not self.checker.book.at_hand(certificate):
             raise SigningAnswerError(
                 "the signing service signs with a certificate that is not at hand",
                 where=f"serial {certificate.serial:x}",

@@ -7,6 +7,7 @@ and formats, the container of the signature and the reference to the certificate
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -14,11 +15,13 @@ import msgspec
 
 from opsproof.evidence.canonical import canonical
 from opsproof.signatures.algorithms import Algorithm
+from opsproof.signatures.certificates import Allowed
 from opsproof.signatures.errors import ProfileError
 from opsproof.yaml_file import read_yaml
 
 _MOST_TOGETHER = 3
 _LONGEST_NAME = 128
+_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,11 +102,18 @@ Reference: TypeAlias = Literal["serial-hex", "serial-decimal", "sha1", "sha256",
 
 
 class CertificateReference(_Part, frozen=True):
-    """How a record names its signer's certificate; ``embedded`` needs a signed message."""
+    """How a record names its signer's certificate; ``embedded`` needs a signed message.
+
+    The certificate must be at hand; with ``any_of_ca`` an embedded one may be anybody's whom a trusted CA
+    knows. ``purposes`` are identifiers of an extended key usage that allow signing here beside the
+    usual ones (:mod:`opsproof.purposes`).
+    """
 
     by: Reference
     column: str | None = None
     upper: bool = False
+    any_of_ca: bool = False
+    purposes: tuple[str, ...] = ()
 
 
 class SignedAt(_Part, frozen=True):
@@ -150,6 +160,11 @@ class Profile(_Part, frozen=True):
     def sha256(self) -> str:
         """Digest of what the profile says, whatever its file looks like."""
         return hashlib.sha256(canonical(msgspec.to_builtins(self))).hexdigest()
+
+    @property
+    def allowed(self) -> Allowed:
+        """What certificates may be here that they may not be elsewhere."""
+        return Allowed(frozenset(self.certificate.purposes))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -210,6 +225,13 @@ def problems(profile: Profile) -> list[str]:
         found.append("certificate.column is needed for every reference but 'embedded'")
     if embedded and not profile.signature.form.startswith("cms"):
         found.append("an embedded certificate needs a signed message (form cms-...)")
+    if profile.certificate.any_of_ca and not embedded:
+        found.append("certificate.any_of_ca is for embedded certificates only")
+    found += [
+        f"certificate.purposes: {one!r} is no object identifier such as 1.3.6.1.5.5.7.3.4"
+        for one in profile.certificate.purposes
+        if not _OID.fullmatch(one)
+    ]
     written = {profile.signature.column, profile.certificate.column}
     if written & profile.data_columns:
         found.append("the columns of signature and certificate must not be key or field")

@@ -87,8 +87,8 @@ def signer_of(ticket: Ticket, approvers: Sequence[Certificate], where: str) -> C
     at = gates.moment(ticket.approved_at)
     for certificate in message.named(approvers):
         if certificate in approvers and message.holds(data, certificate, DEFAULT_ID):
-            if not certificate.may_sign or certificate.is_ca:
-                raise ApprovalError("its signer's certificate is not for signing", where=where)
+            if unfit := certificate.unfit():
+                raise ApprovalError(f"its signer's certificate is not fit: {unfit}", where=where)
             if not certificate.not_before <= at <= certificate.not_after:
                 raise ApprovalError("its signer's certificate was not valid then", where=where)
             return certificate
