@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -430,3 +431,24 @@ def test_a_record_that_is_gone_since_the_analysis_stays_in_the_plan(tmp_path: Pa
         "ask-business-system",
         "the record is gone since it was analysed",
     )
+
+
+def test_a_plan_is_for_its_own_database(tmp_path: Path, keys: Keys, keys_folder: Path) -> None:
+    """A copy has the same records; what was approved for one is not approved for the other."""
+    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
+    job, plan = drills.planned(drill)
+    shutil.copy(tmp_path / "records.db", tmp_path / "other.db")
+    other = dataclasses.replace(job, url=f"sqlite:///{tmp_path / 'other.db'}")
+    same = (tmp_path / "other.db").read_bytes()
+    with pytest.raises(PlanError, match=r"was made on .*/records\.db, and this is .*/other\.db"):
+        applied(other, plan, keys, tmp_path / "work")
+    database = Database(other.url, job.profile)
+    back = Rollback(plan, job.profile, database, tmp_path, keys.bureau, drill_key(keys_folder))
+    with pytest.raises(PlanError, match="was made on"):
+        back.roll_back()
+    profile = msgspec.structs.replace(job.profile, id="other")
+    with pytest.raises(PlanError, match="was made with another profile"):
+        dataclasses.replace(back, profile=profile).roll_back()
+    database.close()
+    assert (tmp_path / "other.db").read_bytes() == same
+    assert not (tmp_path / "work").exists()

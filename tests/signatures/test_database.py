@@ -13,7 +13,7 @@ from tests.signatures import drills
 from tests.winlab.sql_lab import PASSWORD, SqlLab
 
 from opsproof.signatures import simulate
-from opsproof.signatures.database import Database, after, make_engine, reading
+from opsproof.signatures.database import Database, _place, after, make_engine, reading
 from opsproof.signatures.dberrors import told
 from opsproof.signatures.errors import ProfileError, SourceError
 from opsproof.signatures.simulate import Drill
@@ -177,3 +177,31 @@ def test_passwords_after_the_question_mark_are_not_in_labels() -> None:
     with pytest.raises(SourceError) as caught, reading(engine):
         pass
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("one", "same", "other"),
+    [
+        (
+            "postgresql+psycopg://reader@DB/archive",
+            "postgresql+psycopg://writer:secret@db:5432/archive?sslmode=require",
+            "postgresql+psycopg://reader@db/archive2",
+        ),
+        (
+            "postgresql+psycopg:///archive?host=/run/a",
+            "postgresql+psycopg://writer@/archive?host=/run/a&password=secret",
+            "postgresql+psycopg:///archive?host=/run/b",
+        ),
+        (
+            "mssql+pymssql://reader:secret@sql01/archive",
+            "mssql+pymssql://writer@sql01:1433/archive?charset=utf8",
+            "mssql+pymssql://reader:secret@sql01:1444/archive",
+        ),
+        ("sqlite:///records.db", "sqlite:///./x/../records.db", "sqlite:///x/records.db"),
+    ],
+)
+def test_a_place_is_the_databases_and_not_the_accounts(one: str, same: str, other: str) -> None:
+    """A plan is made with an account that reads and applied with one that writes."""
+    places = [_place(sa.make_url(url)) for url in (one, same, other)]
+    assert places[0] == places[1] != places[2]
+    assert not [word for word in ("secret", "reader", "writer", "+") if word in "".join(places)]

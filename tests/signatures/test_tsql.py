@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from collections import Counter
 from dataclasses import replace
@@ -226,6 +227,20 @@ def test_a_copy_that_changed_gives_no_script(tmp_path: Path) -> None:
         correction.write_script(plan, load_keys(tmp_path / "keys").bureau, tmp_path / "x.sql")
     assert caught.value.what == "the copy is not what the plan was made on"
     assert not list(tmp_path.glob("*x.sql*"))
+
+
+def test_any_copy_gives_the_script_but_only_with_the_profile(tmp_path: Path) -> None:
+    """Which server a script meets nobody knows here; every statement holds it to the before-image."""
+    _, plan, correction = prepared(tmp_path)
+    bureau = load_keys(tmp_path / "keys").bureau
+    shutil.copy(tmp_path / "records.db", tmp_path / "copy.db")
+    elsewhere = replace(correction.settings, database=f"sqlite:///{tmp_path / 'copy.db'}")
+    count = plan.footer.actions["write"]
+    assert Correction(elsewhere).write_script(plan, bureau, tmp_path / "x.sql") == count
+    other = Correction(correction.settings)
+    other.profile = msgspec.structs.replace(other.profile, id="other")
+    with pytest.raises(PlanError, match="was made with another profile"):
+        other.write_script(plan, bureau, tmp_path / "y.sql")
 
 
 def management_host(lab: SqlLab) -> Host:

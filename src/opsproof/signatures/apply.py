@@ -87,13 +87,12 @@ class Applier:
         """Write what is still to be written.
 
         Raises:
-            PlanError: the plan is for another profile, or a value does not pass the strict check;
+            PlanError: the plan is for another profile or database, or a value does not pass the strict check;
                 the transaction that was open is rolled back.
             RefusedError: another process works in the folder.
             SourceError: the database does not answer.
         """
-        if self.plan.header.profile_sha256 != self.profile.sha256:
-            raise PlanError("was made with another profile", where=str(self.plan.path))
+        self.plan.held_to(self.profile, self.database)
         result = Result()
         before, after = hashlib.sha256(), hashlib.sha256()
         total = self.plan.footer.actions.get("write", 0)

@@ -31,6 +31,9 @@ BATCH: Final = 2000
 _TEXT_IN_SQLITE: Final = (sa.DateTime, sa.Date, sa.Uuid)
 _LONGEST_KEY: Final = 900
 """Characters: no database takes longer text into a key (SQL Server: 900 bytes)."""
+_PORTS: Final = {"postgresql": 5432, "mssql": 1433}
+_WHERE: Final = ("host", "hostaddr", "port", "dbname", "service")
+"""Of libpq's connection parameters (PostgreSQL documentation, 34.1.2)."""
 
 
 class Database:
@@ -71,6 +74,11 @@ class Database:
     def label(self) -> str:
         """Where the table is, without a password."""
         return _shown(self.engine.url)
+
+    @property
+    def place(self) -> str:
+        """Which database this is, by its URL: the same for every account and driver."""
+        return _place(self.engine.url)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -403,6 +411,22 @@ def _fits(kind: Any, text: str, *, is_text: bool) -> bool:
 
 def _name(name: str) -> quoted_name:
     return quoted_name(name, quote=True)
+
+
+def _place(url: sa.URL) -> str:
+    """Backend, server and database; of what a driver takes after "?" only what says where that is."""
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        file = url.database or ":memory:"
+        return f"sqlite:///{file if file.startswith('file:') else Path(file).resolve()}"
+    place = sa.URL.create(
+        backend,
+        host=None if url.host is None else url.host.lower(),
+        port=None if url.port == _PORTS.get(backend) else url.port,
+        database=url.database,
+        query={name: told for name, told in url.query.items() if name in _WHERE},
+    )
+    return place.render_as_string()
 
 
 def _shown(url: sa.URL) -> str:

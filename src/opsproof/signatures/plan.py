@@ -48,6 +48,7 @@ from opsproof.signatures.model import (
     image_digest,
     packed,
 )
+from opsproof.signatures.profile import Profile
 from opsproof.signatures.signing import SigningService
 from opsproof.signatures.workbook import Workbook
 
@@ -58,7 +59,8 @@ _BLOCK: Final = 1 << 20
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """First line of a plan: what was analysed and what came out.
 
-    ``bad_rows`` are the first of the ``bad_base_rows`` that were not taken.
+    ``database`` is :attr:`Database.place`. ``bad_rows`` are the first of the ``bad_base_rows`` that were
+    not taken.
     """
 
     schema: str
@@ -119,6 +121,20 @@ class Plan:
                     yield _decode(previous, Entry, f"{self.path}:{number - 1}")
                 previous = line
 
+    def held_to(self, profile: Profile, database: Database | None) -> None:
+        """Raises :class:`PlanError` if it was made with another profile or on another database.
+
+        None: any database will do, because what is written speaks to another one.
+        """
+        if self.header.profile_sha256 != profile.sha256:
+            raise PlanError("was made with another profile", where=str(self.path))
+        if database is not None and self.header.database != database.place:
+            raise PlanError(
+                f"was made on {self.header.database}, and this is {database.place}",
+                where=str(self.path),
+                remedy="name the database as the plan does, or make a plan on this one",
+            )
+
     def writes(self) -> Iterator[Entry]:
         """Entries that change something."""
         return (entry for entry in self.entries() if entry.action == "write")
@@ -166,7 +182,7 @@ def make_plan(
         schema="signature-plan/1",
         profile=job.profile.id,
         profile_sha256=job.profile.sha256,
-        database=planner.database.label,
+        database=planner.database.place,
         created_at=timestamp(now),
         records=analysis.records,
         classes={name.value: count for name, count in analysis.classes.items()},

@@ -55,10 +55,11 @@ class Rollback:
 
         Raises:
             DecryptionError: the key is not the bureau's.
-            PlanError: an image says what the plan does not, before anything is put back; or the database
-                did not take a value back.
+            PlanError: the plan is for another profile or database, or an image says what the plan does
+                not, before anything is put back; or the database did not take a value back.
             RefusedError: another process works in the folder.
         """
+        self.plan.held_to(self.profile, self.database)
         result = Result()
         with (
             locked(self.folder / "lock", wait=False),

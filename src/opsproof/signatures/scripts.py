@@ -1,6 +1,8 @@
 """A plan, or the way back from it, as statements for :mod:`opsproof.signatures.tsql`.
 
-Both read the copy of the table that the plan was made on, and hold the server to it.
+Both read the copy of the table that the plan was made on, and hold the server to it. That may be a copy
+of this copy, elsewhere, because every record is held to the plan's digest of all that it has; so unlike
+``apply`` neither asks for the plan's database.
 """
 
 from __future__ import annotations
@@ -41,8 +43,10 @@ def forward(
     """The plan's changes, each checked once more; before-images are kept in ``work`` first.
 
     Raises:
-        PlanError: the copy is not what was planned on, or a value does not verify.
+        PlanError: the plan is for another profile, the copy is not what was planned on, or a value does
+            not verify.
     """
+    plan.held_to(profile, None)
     for entries in chunks(plan.writes(), BATCH):
         stored = _stored(database, [unpacked_key(entry) for entry in entries])
         made = []
@@ -74,10 +78,11 @@ def backward(
 
     Raises:
         DecryptionError: the key is not the bureau's.
-        PlanError: an image says what the plan does not, or the copy is neither what was planned on nor
-            what was planned.
+        PlanError: the plan is for another profile, an image says what the plan does not, or the copy is
+            neither what was planned on nor what was planned.
         UsageError: there are no before-images of the plan.
     """
+    plan.held_to(profile, None)
     if not images_folder(work, plan.sha256).is_dir():
         raise UsageError(
             "there are no before-images of this plan",
