@@ -12,7 +12,8 @@ import yaml
 from opsproof.errors import UsageError
 from opsproof.logs.audit import Options, audit
 from opsproof.logs.baseline import make_baseline
-from opsproof.logs.days import BUSY, place_of
+from opsproof.logs.days import place_of
+from opsproof.logs.habits import BUSY, SiteDays
 from opsproof.logs.model import Gap
 from opsproof.logs.rules.load import compile_texts
 from opsproof.logs.suppress import load_suppressions
@@ -104,6 +105,72 @@ def test_of_two_computers_logs_in_one_place_nobody_knows_whose_the_site_is(tmp_p
     assert "no other log" in gaps(tmp_path)[0].detail
     web(tmp_path / "W3SVC2", week(1)[0])
     assert "the computer ran" in gaps(tmp_path)[0].detail
+
+
+def test_days_after_the_last_log_are_told_while_the_computer_is_seen(tmp_path: Path) -> None:
+    """Up to the last of them: that one need not be over."""
+    host = tmp_path / "web01"
+    for day in week(0, 1):
+        web(host / "W3SVC1", day)
+    assert gaps(host) == []
+    events(host / "System.evtx", week(0, 4))
+    found = gaps(host)
+    assert [str(gap.first)[:10] for gap in found] == ["2026-01-07", "2026-01-08"]
+    assert {gap.file for gap in found} == {"web01/W3SVC1/u_ex260106.log"}
+    # Of two computers nobody knows whose the site is.
+    events(host / "b.evtx", week(4), "WEB02")
+    assert gaps(host) == []
+
+
+def test_a_busy_site_whose_last_log_was_removed_is_told_as_one(tmp_path: Path) -> None:
+    for day in week(0, 1, 2):
+        web(tmp_path / "W3SVC1", day, BUSY)
+        web(tmp_path / "W3SVC2", day)
+    web(tmp_path / "W3SVC2", week(4)[0])
+    found = [(gap.kind, gap.channel, str(gap.first)[:10]) for gap in gaps(tmp_path)]
+    assert found == [
+        ("missing-day", "W3SVC1", "2026-01-08"),
+        ("quiet-day", "W3SVC2", "2026-01-08"),
+    ]
+
+
+def test_the_first_days_of_a_weekly_log_are_no_sign_of_missing_ones(tmp_path: Path) -> None:
+    """``ex260104`` begins on the 22nd; what its name seems to say is weeks ago."""
+    web(tmp_path / "W3SVC1", date(2026, 1, 22), name="u_ex260104.log")
+    events(tmp_path / "System.evtx", [date(2026, 1, 23)])
+    assert gaps(tmp_path) == []
+
+
+def test_a_site_that_is_known_otherwise_is_judged_by_that_alone(tmp_path: Path) -> None:
+    """The daily audit: the logs at hand are of the days that they happen to be of."""
+    folder = tmp_path / "logs" / "web01" / "iis"
+    for day in week(0, 3):
+        web(folder / "W3SVC1", day)
+    events(tmp_path / "logs" / "web01" / "events" / "System.evtx", week(2, 3))
+    assert [str(gap.first)[:10] for gap in gaps(tmp_path / "logs")] == ["2026-01-06", "2026-01-07"]
+    known = SiteDays(
+        "logs/web01/iis/W3SVC1/", week(2)[0], week(3)[0], dict.fromkeys(week(0, 1, 3), 10)
+    )
+    [gap] = gaps(tmp_path / "logs", Options(sites=(known,)))
+    assert (gap.kind, gap.channel, gap.file) == ("quiet-day", "W3SVC1", "logs/web01/iis/W3SVC1/")
+    assert gap.detail == (
+        "no log of 2026-01-07 (Wednesday): no requests, or they are lost; "
+        "the computer ran: logs/web01/events/System.evtx has records of that day"
+    )
+
+
+def test_a_quiet_day_of_a_site_that_is_known_otherwise_is_accepted_like_any(tmp_path: Path) -> None:
+    web(tmp_path / "logs" / "web01" / "iis" / "W3SVC1", week(3)[0])
+    known = SiteDays("logs/web01/iis/W3SVC1/", week(1)[0], week(3)[0], {week(0)[0]: 10})
+    report = audit([tmp_path / "logs"], RULES, options=Options(sites=(known,)))
+    assert len(report.gaps) == 2
+    made = make_baseline(
+        report, owner="li.si", reason="holiday", expires=date(2026, 6, 30), today=TODAY
+    )
+    file = tmp_path / "accepted.yml"
+    file.write_text(made.text)
+    options = Options(sites=(known,), suppressions=load_suppressions([file]), today=TODAY)
+    assert gaps(tmp_path / "logs", options) == []
 
 
 def test_weekly_logs_are_not_taken_for_days(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from opsproof.logs import times
 from opsproof.logs.cluster import Cluster, examined_on
+from opsproof.logs.days import Days
 from opsproof.logs.files import READERS, Identity, LogFile, collected, identify
 from opsproof.logs.gaps import MOST_LOGS, GapFinder
 from opsproof.logs.model import AuditReport, Counts, Gap, Kind, Source, Unreadable
@@ -108,7 +109,8 @@ class _Run:
         self._examiner = Examiner(rules, options)
         self._collector = self._examiner.collector()
         self._summary, self._traffic = Summarizer(), TrafficCounter()
-        self._finder = GapFinder(options.micros(options.retained_since))
+        days = Days(options.sites)
+        self._finder = GapFinder(options.micros(options.retained_since), days=days)
         self._known: list[_Known] = []
         self._sources: list[Source] = []
         self._unreadable: list[Unreadable] = []
@@ -230,7 +232,9 @@ class _Run:
             # Two days on which nobody came are alike to the byte, and none of them is missing.
             for alike in self._names[identity.sha256]:
                 channel = min(tally.channels, default="")
-                self._finder.days.named(alike, identity.sha256, channel, tally.records, tally.span)
+                self._finder.days.named(
+                    alike, identity.sha256, channel, tally.records, tally.stretch
+                )
         for remark in notes.remarks:
             self._finder.gaps.append(
                 Gap(

@@ -3,38 +3,30 @@
 HTTP.sys opens the log of a day when the first request of that day has been answered, and closes it
 after fifteen minutes without one ("IIS Log FAQ - Logging Headers", blogs.iis.net): of a day on which
 nobody came there is no file. So a file that is not there proves nothing by itself. Two cases are told
-apart: a day that lacks a log though on all other days of its sort (working days, weekends) the site
-was busy, and a quiet one, on which there were no requests, or they are lost. For both the report says
-whether the computer ran: whether other logs of it have records of that day.
+apart: a day that lacks a log though the site is busy on such days (:mod:`opsproof.logs.habits`), and a
+quiet one, on which there were no requests, or they are lost. For both the report says whether the
+computer ran: whether other logs of it have records of that day.
+
+Logs that are audited together tell of the days between them. A daily audit has the log of a day or two:
+what files there were on the host, and are at home, is told to it (:class:`SiteDays`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
+from opsproof.logs.habits import BUSY, BUSY_BYTES, WEEKDAYS, SiteDays, named_day, on_weekday, usual
 from opsproof.logs.model import Gap
+from opsproof.logs.readers import web
 from opsproof.logs.table import Longs
-
-BUSY: Final = 100
-"""Requests on each other day of its sort that make a day without a log missing and not quiet."""
-
-ENOUGH: Final = 3
-"""Other days of its sort without which nothing is known of a site's habits."""
-
-_DAILY: Final = (
-    re.compile(r"(?:ex|in|nc)(\d\d)(\d\d)(\d\d)(?:\d\d)?(?:_x)?\.log$", re.IGNORECASE),
-    re.compile(r"(?<!\d)20(\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)"),
-)
-"""Year, month and day in a log's name: as IIS names daily and hourly logs (``_x``: with fields of
-one's own; Microsoft Learn, "Custom Fields in a Log File for a Site"), and as others do.
-"""
 
 _LOG_FOLDERS: Final = re.compile(
     r"(?:[^/]*/)?(?:(?:W3SVC|FTPSVC|MSFTPSVC)\d*|HTTPERR|LogFiles|Logs|inetpub|"
@@ -50,7 +42,11 @@ _LAST: Final = 130 * 366 * _DAY
 """Times from about 1990 to 2100; there is no Windows log of others, but a file may hold any."""
 
 _LONGER_THAN_A_DAY: Final = 26 * 3_600_000_000
-_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_EPOCH: Final = date(1970, 1, 1)
+_ONE: Final = timedelta(days=1)
+
+Stretch: TypeAlias = tuple[int, int] | None
+"""The times of a file's first and last record; None where it has none with a time."""
 
 
 def folder_of(file: str) -> str:
@@ -70,21 +66,33 @@ def place_of(file: str) -> str:
     return folder
 
 
+_Series: TypeAlias = tuple[str, str, str]
+"""Logs that follow each other: their folder, what their names begin with, the channel."""
+
+
 @dataclass(slots=True)
 class _Day:
-    """The files of one day of a series: the last of them, and how many requests they hold."""
+    """The files of one day of a series: the last of them, and how many requests they hold.
+
+    ``ends_on_it``: its records say what its name says; the first week of a month is not its first day.
+    """
 
     file: str
     sha256: str
     records: int
+    ends_on_it: bool
 
 
 @dataclass(slots=True)
 class Days:
-    """Days that logs are of. Feed records of all logs, then the names of web logs."""
+    """Days that logs are of. Feed records of all logs, then the names of web logs.
 
-    _series: dict[tuple[str, str], dict[date, _Day]] = field(default_factory=dict)
-    _longer: set[tuple[str, str]] = field(default_factory=set)
+    ``sites`` are known otherwise: these days are judged, whatever logs are at hand.
+    """
+
+    sites: Sequence[SiteDays] = ()
+    _series: dict[_Series, dict[date, _Day]] = field(default_factory=dict)
+    _longer: set[_Series] = field(default_factory=set)
     _ran: dict[tuple[str, int], dict[str, tuple[str, str]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
@@ -113,75 +121,119 @@ class Days:
         for place, computers in other._computers.items():
             self._computers[place] |= computers
 
-    def named(self, file: str, sha256: str, channel: str, records: int, span: int) -> None:
+    def named(self, file: str, sha256: str, channel: str, records: int, stretch: Stretch) -> None:
         """Note the day that a web log's name says it is of; logs of other names are another series.
 
-        ``span`` are the microseconds from its first to its last record: the name of a weekly log looks
-        like a day's.
+        ``stretch`` are the times of its first and last record: the name of a weekly log looks like a
+        day's.
         """
-        name = re.split("[/!]", file)[-1]
-        match = next(filter(None, (form.search(name) for form in _DAILY)), None)
-        if match is None:
+        folder = folder_of(file)
+        named = named_day(re.split("[/!]", file)[-1])
+        if named is None:
             return
-        try:
-            day = date(2000 + int(match[1]), int(match[2]), int(match[3]))
-        except ValueError:
-            return
-        key = (folder_of(file) + name[: match.start()], channel)
-        if span > _LONGER_THAN_A_DAY:
+        day, before = named
+        key = (folder, before, channel)
+        if stretch is not None and stretch[1] - stretch[0] > _LONGER_THAN_A_DAY:
             self._longer.add(key)
         days = self._series.setdefault(key, {})
-        before = days[day].records if day in days else 0
-        days[day] = _Day(file, sha256, before + records)
+        earlier = days[day].records if day in days else 0
+        days[day] = _Day(file, sha256, earlier + records, _ends_on(day, stretch))
 
     def result(self) -> list[Gap]:
-        """The days without a log between the first and the last of each series."""
-        gaps = []
+        """The days without a log: of the sites that are known otherwise, then of each series."""
+        known = {site.folder for site in self.sites}
+        gaps = [gap for site in self.sites for gap in self._of_site(site)]
         for key, days in sorted(self._series.items()):
-            if key in self._longer:
-                continue
-            day, last = min(days), max(days)
-            for _ in range(_MOST_DAYS):
-                day += timedelta(days=1)
-                if day >= last:
-                    break
-                if day not in days:
-                    gaps.append(self._gap(key[1], day, days))
+            if key not in self._longer and key[0] not in known:
+                gaps += self._of_series(key[2], days)
         return gaps
 
-    def _gap(self, channel: str, day: date, days: dict[date, _Day]) -> Gap:
-        after = days[min(other for other in days if other > day)]
-        alike = [days[other].records for other in days if _sort(other) == _sort(day)]
-        busy = len(alike) >= ENOUGH and min(alike) >= BUSY
-        what = (
-            f"it should be there: the {len(alike)} other {_sort(day)}s have {min(alike)} requests or more"
-            if busy
-            else "no requests, or they are lost"
-        )
+    def _of_site(self, site: SiteDays) -> Iterator[Gap]:
+        rests = site.rests()
+        for day in site.judged():
+            if day not in site.days and day not in rests:
+                because = on_weekday(day, site.days, site.span, BUSY_BYTES)
+                yield self._gap(
+                    day, because, "logs of {} bytes", site.folder, "", web.site(site.folder)
+                )
+
+    def _of_series(self, channel: str, days: Mapping[date, _Day]) -> Iterator[Gap]:
+        """Up to the last log, or the last day that the computer was seen to begin another one after."""
+        records = {day: one.records for day, one in days.items()}
+        first, last = min(days), max(days)
+        end = last + _ONE
+        if days[last].ends_on_it:
+            # That day itself may not be over.
+            end = max(end, self._seen_last(days[last].file))
+        for day in _between(first, end):
+            if day not in days:
+                because = usual(day, records, (first, end - _ONE), BUSY)
+                near = days[min((other for other in days if other > day), default=last)]
+                yield self._gap(day, because, "{} requests", near.file, near.sha256, channel)
+
+    def _gap(
+        self,
+        day: date,
+        because: tuple[str, int] | None,
+        amount: str,
+        file: str,
+        sha256: str,
+        channel: str,
+    ) -> Gap:
+        what = "no requests, or they are lost"
+        if because:
+            others, least = because
+            what = f"it should be there: {others} have {amount.format(least)} or more"
         return Gap(
-            kind="missing-day" if busy else "quiet-day",
-            file=after.file,
-            sha256=after.sha256,
+            kind="missing-day" if because else "quiet-day",
+            file=file,
+            sha256=sha256,
             channel=channel,
-            detail=f"no log of {day} ({_NAMES[day.weekday()]}): {what}; {self._running(after.file, day)}",
+            detail=f"no log of {day} ({WEEKDAYS[day.weekday()]}): {what}; {self._running(file, day)}",
             first=f"{day}T00:00:00.000000Z",
         )
 
     def _running(self, file: str, day: date) -> str:
-        place, folder = place_of(file), folder_of(file)
-        several = len(self._computers.get(place, ())) > 1
-        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        number = int(midnight.timestamp()) * 1_000_000 // _DAY
-        told = [
-            other
-            for where, (other, computer) in self._ran.get((place, number), {}).items()
-            # Of several computers' events in one place nobody knows which are of this site's.
-            if where != folder and not (several and computer)
-        ]
+        place = place_of(file)
+        told = self._others(file, self._ran.get((place, _number(day)), {}))
         if told:
             return f"the computer ran: {min(told)} has records of that day"
         return "no other log here has a record of that day"
 
+    def _seen_last(self, file: str) -> date:
+        """The last day of which another log of the computer has records."""
+        place = place_of(file)
+        days = [
+            day
+            for (of, day), known in self._ran.items()
+            if of == place and self._others(file, known)
+        ]
+        return _EPOCH + timedelta(days=max(days, default=0))
 
-def _sort(day: date) -> str:
-    return "working day" if day.weekday() < 5 else "weekend day"
+    def _others(self, file: str, known: Mapping[str, tuple[str, str]]) -> list[str]:
+        """Files that say that the computer ran which a web log is of: not those beside it.
+
+        Of several computers' events in one place nobody knows which are of this site's.
+        """
+        folder = folder_of(file)
+        several = len(self._computers.get(place_of(file), ())) > 1
+        return [
+            other
+            for where, (other, computer) in known.items()
+            if where != folder and not (several and computer)
+        ]
+
+
+def _between(after: date, before: date) -> Iterator[date]:
+    """The days between two, both excluded; not more than anybody would read of."""
+    number = min((before - after).days - 1, _MOST_DAYS)
+    return (after + timedelta(days=n + 1) for n in range(number))
+
+
+def _number(day: date) -> int:
+    return (day - _EPOCH).days
+
+
+def _ends_on(day: date, stretch: Stretch) -> bool:
+    """Whether the last record is of a day, in whatever zone days begin."""
+    return stretch is not None and abs(stretch[1] // _DAY - _number(day)) <= 1

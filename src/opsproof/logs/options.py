@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, tzinfo
 from opsproof import workers
 from opsproof.cabinets import UNPACKED
 from opsproof.logs import times
+from opsproof.logs.habits import SiteDays
 from opsproof.logs.schema import Schema
 from opsproof.logs.suppress import Suppression
 
@@ -38,7 +39,7 @@ class Options:
     ``retained_since``: every log must reach back to it. ``processes`` read large logs side by side,
     in parts of ``part_bytes``; the report depends on neither. ``aliases`` are former names of
     computers (:func:`opsproof.logs.aliases.checked`). A cabinet may unpack to ``unpacked`` bytes; what
-    is beyond is told as damage.
+    is beyond is told as damage. ``sites`` are web sites of whose days more is known than the logs say.
     """
 
     since: datetime | None = None
@@ -53,6 +54,7 @@ class Options:
     part_bytes: int = 1 << 25
     unpacked: int = UNPACKED
     aliases: Mapping[str, str] = field(default_factory=dict)
+    sites: tuple[SiteDays, ...] = ()
 
     @staticmethod
     def micros(moment: datetime | None) -> int | None:

@@ -81,9 +81,9 @@ class Tally:
             self.first_timeless = first
 
     @property
-    def span(self) -> int:
-        """Microseconds from the first record to the last."""
-        return 0 if self.first is None or self.last is None else self.last - self.first
+    def stretch(self) -> tuple[int, int] | None:
+        """The first and the last time; None where no record has any."""
+        return None if self.first is None or self.last is None else (self.first, self.last)
 
     def _stretch(self, low: int, high: int) -> None:
         self.first = low if self.first is None else min(self.first, low)

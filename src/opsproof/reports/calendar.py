@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from importlib.resources import files
 
 import msgspec
@@ -75,6 +76,7 @@ def calendar_day(day: date) -> CalendarDay:
     )
 
 
+@cache
 def _year(year: int) -> _Year | None:
     file = files("opsproof.reports") / "data" / f"calendar-CN-{year}.yml"
     if not file.is_file():
