@@ -40,6 +40,11 @@ options:
     description: Former names of computers, each with the name it has now; their records count as one's.
     type: dict
     default: {}
+  staging:
+    description:
+      - The folder in which the role C(log_collection) hands over logs. It tells of which days the web sites
+        of hosts have logs, so that a day without one is seen though its neighbours were audited before.
+    type: path
   today:
     description: The day on which suppressions are looked at (ISO 8601). The default is today, UTC.
     type: str
@@ -111,6 +116,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from opsproof.cabinets import UNPACKED
+from opsproof.collection.audited import site_days
 from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.canonical import canonical, jsonable
 from opsproof.evidence.files import replace_durably
@@ -130,6 +136,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "schemas": {"type": "list", "elements": "path"},
     "suppressions": {"type": "list", "elements": "path"},
     "aliases": {"type": "dict", "default": {}},
+    "staging": {"type": "path"},
     "today": {"type": "str"},
     "zone": {"type": "str", "default": "UTC"},
     "unpacked": {"type": "int", "default": UNPACKED},
@@ -178,6 +185,7 @@ def run_module(module: AnsibleModule) -> dict[str, Any]:
         schemas=load_schemas([Path(one) for one in options["schemas"] or ()]),
         suppressions=load_suppressions([Path(one) for one in options["suppressions"] or ()]),
         zone=zone,
+        sites=site_days(Path(options["staging"])) if options["staging"] else (),
         today=today.date(),
         unpacked=options["unpacked"],
         aliases=checked({str(old): str(new) for old, new in options["aliases"].items()}),

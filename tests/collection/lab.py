@@ -99,6 +99,7 @@ class Collector:
     part_mb: int = 64
     broken: int = 0
     user: str = "Administrator"
+    since: str = f"{START - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
     sealed: str = ""
     plan: Plan = field(init=False)
     texts: list[Text] = field(init=False)
@@ -112,7 +113,7 @@ class Collector:
             retention_days=183,
             scratch=SCRATCH,
             part_mb=self.part_mb,
-            since=f"{START - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
+            since=self.since,
             now=f"{self.clock.now:%Y-%m-%dT%H:%M:%SZ}",
             sealed=self.sealed,
             store=str(self.root / "store"),

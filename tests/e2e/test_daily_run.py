@@ -182,6 +182,15 @@ def test_the_logs_of_hosts_are_audited_together_and_sealed(running: Lab) -> None
     assert findings["app-audit-01", "AUD-HIT-002"] == "fail"
     assert findings["app-verify-01", "AUD-HIT-002"] == "fail"
     assert findings["app-verify-01", "LOG-FILES-001"] == "pass"
+    # Yesterday has its logs, and somebody looked.
+    assert findings["app-verify-01", "AUD-GAP-002"] == "pass"
+    looked = [
+        observation["facts"]["audit"]["site_days"]
+        for observation in lines(bundle / "observations.jsonl")
+        if observation["activity"] == "log_audit"
+    ]
+    assert len(looked) == 2
+    assert min(looked) > 0
     artifacts = {
         artifact["name"]: artifact
         for observation in lines(bundle / "observations.jsonl")

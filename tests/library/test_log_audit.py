@@ -16,6 +16,8 @@ from ansible.module_utils.testing import patch_module_args
 from cabarchive import CabArchive, CabFile
 from jinja2 import Template
 
+from opsproof.collection.home import HandedOver, write_list
+from opsproof.collection.model import SiteLogs
 from opsproof.evidence.canonical import canonical
 from opsproof.run.inventory import DEFAULT_TIME_ZONE
 
@@ -146,10 +148,31 @@ def test_a_zone_that_is_none_fails(run: Run, log: Path, zone: str) -> None:
     assert result["msg"].endswith("this is no time zone such as Asia/Shanghai")
 
 
-def test_the_role_names_the_zone_of_the_inventory() -> None:
+def test_days_without_a_log_are_told_by_what_the_collection_knows(
+    run: Run, log: Path, tmp_path: Path
+) -> None:
+    site = SiteLogs(folder="iis/W3SVC1", days={"2026-01-01": 10, "2026-01-05": 10})
+    over = HandedOver(
+        host="web01", since="2026-01-05T09:00:00Z", until="2026-01-06T09:00:00Z", sites=(site,),
+        days_from="2026-01-04T09:00:00Z",
+    )  # fmt: skip
+    write_list(tmp_path / "staging", over)
+    report = run(paths=[str(log)], staging=str(tmp_path / "staging"))["report"]
+    assert [(gap["kind"], gap["first"][:10]) for gap in report["gaps"]] == [
+        ("quiet-day", "2026-01-04")
+    ]
+    assert run(paths=[str(log)])["report"]["gaps"] == []
+    (tmp_path / "staging/log_collection/web01.json").write_text("{}")
+    failed = run(paths=[str(log)], staging=str(tmp_path / "staging"))
+    assert failed["failed"] is True
+    assert "web01.json" in failed["msg"]
+
+
+def test_the_role_names_the_zone_of_the_inventory_and_what_was_handed_over() -> None:
     tasks = yaml.safe_load((ROLE / "tasks/audit.yml").read_text())
     [audit] = [task["log_audit"] for task in tasks[0]["block"] if "log_audit" in task]
     assert audit["zone"] == "{{ log_audit_time_zone }}"
+    assert audit["staging"] == "{{ __log_audit_staging }}"
     default = yaml.safe_load((ROLE / "defaults/main.yml").read_text())["log_audit_time_zone"]
     assert Template(default).render() == DEFAULT_TIME_ZONE
     assert Template(default).render(estate_time_zone="Asia/Urumqi") == "Asia/Urumqi"

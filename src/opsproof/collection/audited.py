@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from opsproof.evidence.schemas.log_audit import (
 )
 from opsproof.evidence.sums import sha256_file
 from opsproof.logs import times
+from opsproof.logs.habits import SiteDays
 from opsproof.logs.model import FAULTS, INCIDENTS, AuditReport, Gap, Hit
 
 HITS = 40
@@ -50,6 +52,21 @@ def inputs(staging: Path) -> dict[str, Any]:
         "hosts": [one.host for one in lists],
         "files": len(starts),
     }
+
+
+def site_days(staging: Path) -> tuple[SiteDays, ...]:
+    """The web sites of all hosts, and which of their days are judged: those that have ended since."""
+    return tuple(site for one in read_lists(staging) for site in _sites(one))
+
+
+def _sites(over: HandedOver) -> Iterator[SiteDays]:
+    for site in over.sites:
+        yield SiteDays(
+            folder=f"{FOLDER_LOGS}/{over.host}/{site.folder}/",
+            begin=moment(over.days_from).date(),
+            end=moment(over.until).date(),
+            days={date.fromisoformat(day): size for day, size in site.days.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -133,7 +150,8 @@ def _nothing_new(mine: HandedOver, hosts: int) -> HostFacts:
         rules=None,
         hits=None,
         unreadable=(),
-        gaps=(),
+        # Nobody looked whether a day of them lacks its log.
+        gaps=None if mine.sites else (),
         suppressions=Suppressions(hits=0, expired=()),
     )
 
@@ -160,6 +178,8 @@ def _facts(
             bytes=sum(file.bytes for file in mine.files),
             records=sum(one.records for one in sources),
             examined=examined,
+            site_days=sum(len(one.judged()) for one in _sites(mine)),
+            site_rests=sum(len(one.rests()) for one in _sites(mine)),
             unreadable_records=sum(one.unreadable for one in sources),
             rules_run=report.counts.rules_run,
             faulty_rules=tuple(r for r in report.rules_not_run if r.reason in FAULTS)[:_LISTED],

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from opsproof import cabinets
-from opsproof.collection.model import Item, Kind, Member, Part
+from opsproof.collection.model import Item, Kind, Member, Part, SiteLogs
 from opsproof.collection.pack import Packed
 from opsproof.collection.plan import Home, KnownFile, Plan
 from opsproof.errors import OpsproofError
@@ -59,7 +59,8 @@ class Staged(Record, frozen=True, kw_only=True):
 class HandedOver(Record, frozen=True, kw_only=True):
     """All logs of one host that a run has before it: ``log_collection/HOST.json``.
 
-    ``short`` are the names of its data logs of which something did not come.
+    ``short`` are the names of its data logs of which something did not come, ``sites`` its web sites with
+    the days that have a log: those that ended between ``days_from`` and ``until`` are new.
     """
 
     schema: str = "collected/1"
@@ -68,6 +69,8 @@ class HandedOver(Record, frozen=True, kw_only=True):
     until: str
     schemas: tuple[str, ...] = ()
     short: tuple[str, ...] = ()
+    sites: tuple[SiteLogs, ...] = ()
+    days_from: str = ""
     files: tuple[Staged, ...] = ()
 
 

@@ -150,7 +150,8 @@ class Look:
     """What the first command found. ``sites`` is None without IIS, and where it tells nothing.
 
     Then ``iis_code`` is what appcmd ended with: IIS tells its configuration to administrators alone.
-    ``central`` is ``Site``, ``CentralW3C`` or ``CentralBinary``; ``free`` bytes of the scratch
+    ``central`` is ``Site``, ``CentralW3C`` or ``CentralBinary``, ``central_period`` when a central log in
+    W3C format is begun anew; ``free`` bytes of the scratch
     drive, None when not told; ``leftover``: an earlier collection was cut off.
     """
 
@@ -163,6 +164,7 @@ class Look:
     free: int | None
     leftover: bool
     iis_code: int = 0
+    central_period: str = "Daily"
 
 
 def read_look(batch: Batch, channels: Sequence[str]) -> Look:
@@ -173,7 +175,7 @@ def read_look(batch: Batch, channels: Sequence[str]) -> Look:
     has_iis = "iis" not in batch.absent
     refused = 0 if not has_iis else _refused(batch)
     told = has_iis and not refused
-    central, folder = _central(batch) if told else ("Site", "")
+    central, folder, period = _central(batch) if told else ("Site", "", "Daily")
     http = _registry(batch.section("http").text)
     return Look(
         channels=tuple(_channel(batch, name) for name in channels),
@@ -185,6 +187,7 @@ def read_look(batch: Batch, channels: Sequence[str]) -> Look:
         free=_first_number(batch.section("free").text),
         leftover="clean-scratch" in batch.absent,
         iis_code=refused,
+        central_period=period,
     )
 
 
@@ -258,8 +261,11 @@ def _site(row: dict[str, str]) -> Site:
     )
 
 
-def _central(batch: Batch) -> tuple[str, str]:
-    """Mode and folder; what the section does not say has IIS' defaults ("<log>", "<centralW3CLogFile>")."""
+def _central(batch: Batch) -> tuple[str, str, str]:
+    """Mode, folder and period; what the section does not say has IIS' defaults.
+
+    Source: Microsoft Learn, "<log>" and "<centralW3CLogFile>".
+    """
     text = batch.section("central").text
     default = "%SystemDrive%\\inetpub\\logs\\LogFiles"
     try:
@@ -273,7 +279,8 @@ def _central(batch: Batch) -> tuple[str, str]:
     mode = "Site" if log is None else log.get("centralLogFileMode", "Site")
     tag = "centralBinaryLogFile" if mode == "CentralBinary" else "centralW3CLogFile"
     place = None if log is None else log.find(tag)
-    return mode, (default if place is None else place.get("directory", default)).rstrip("\\")
+    told = {} if place is None else place.attrib
+    return mode, told.get("directory", default).rstrip("\\"), told.get("period", "Daily")
 
 
 def _registry(text: str) -> dict[str, str]:

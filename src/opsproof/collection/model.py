@@ -86,6 +86,16 @@ class Item(Record, frozen=True, kw_only=True):
     known: str = ""
 
 
+class SiteLogs(Record, frozen=True, kw_only=True):
+    """The daily logs of one web site: ``folder`` is where they are kept below the host's folder.
+
+    ``days`` has the bytes of each day's logs (``YYYY-MM-DD``), on the host or at home.
+    """
+
+    folder: str
+    days: dict[str, int]
+
+
 class Member(Record, frozen=True, kw_only=True):
     """One log in a part: ``file`` is its path below the host's folder at home."""
 

@@ -11,7 +11,8 @@ import msgspec
 
 from opsproof.collection.listing import Found, Listed
 from opsproof.collection.look import Look
-from opsproof.collection.model import Item, Kind, Part, State
+from opsproof.collection.model import Item, Kind, Part, SiteLogs, State
+from opsproof.collection.sites import site_logs
 from opsproof.evidence.ids import moment, timestamp
 from opsproof.evidence.model import Record
 
@@ -58,13 +59,20 @@ class Home(Record, frozen=True, kw_only=True):
     parts: tuple[Part, ...] = ()
     released: str = ""
 
+    @property
+    def last(self) -> str:
+        """Up to when the host was last collected from; empty where it never was."""
+        ends = [*self.channels.values(), *(known.until for known in self.files.values())]
+        return max(ends, default="")
+
 
 class Plan(Record, frozen=True, kw_only=True):
     """Parts to pack, each a list of items; ``left`` is what cannot be packed, and why.
 
     ``unchanged`` counts files that are at home as they are; ``gone`` are the paths of those that were
     still written when the host was last collected from, and are not there any more. ``short`` are the
-    names of data logs whose folder could not be listed or has lost one.
+    names of data logs whose folder could not be listed or has lost one, ``sites`` the web sites that
+    begin a log each day.
     """
 
     until: str
@@ -73,6 +81,7 @@ class Plan(Record, frozen=True, kw_only=True):
     unchanged: int = 0
     gone: tuple[str, ...] = ()
     short: tuple[str, ...] = ()
+    sites: tuple[SiteLogs, ...] = ()
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -123,6 +132,9 @@ def make_plan(
                 or any(_is_below(path, one.folder.path) for path in gone)
             )
         ),
+        sites=tuple(
+            site_logs(look, listed, {path: known.size for path, known in home.files.items()})
+        ),
     )
 
 
@@ -131,10 +143,9 @@ def _gone(listed: Iterable[Listed], home: Home) -> list[str]:
 
     Told for a day: after that the last collection is too late for it.
     """
-    ends = [*home.channels.values(), *(known.until for known in home.files.values())]
-    if not ends:
+    if not home.last:
         return []
-    written = moment(max(ends)) - _STILL_WRITTEN
+    written = moment(home.last) - _STILL_WRITTEN
     looked = [
         one for one in listed if one.folder.kind in _ALWAYS_OPEN and one.state is State.COLLECTED
     ]

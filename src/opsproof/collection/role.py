@@ -199,6 +199,8 @@ def bring(
         raise IncompleteError("nothing was packed though there are logs to bring home")
     store, staging = _store(settings), Path(settings.staging)
     home = _begun(store.load(_sealed(settings)), settings)
+    # By the host's clock, where that is behind: no day may end between two collections.
+    days_from = timestamp(min(utc(settings.since), utc(home.last or settings.since)))
     store.save(home)
     packed = read_pack(answer.batch, plan) if answer else Answer(scratch="", packed=(), left={})
     resumed = len(home.parts)
@@ -223,6 +225,8 @@ def bring(
             until=plan.until,
             schemas=settings.schema_files(),
             short=_short(plan, left),
+            sites=plan.sites,
+            days_from=days_from,
             files=staged,
         ),
     )

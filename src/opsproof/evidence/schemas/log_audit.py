@@ -43,9 +43,11 @@ class Audited(Record, frozen=True, kw_only=True):
     """How complete the audit of this host's logs was. ``report_sha256`` names the whole report.
 
     Of the ``records`` that were read, ``examined`` are within the time asked for. ``hosts`` were
-    audited together, so that correlations reach across them. ``faulty_rules`` could not be evaluated
-    for a fault of their own; ``rules_without_logs`` counts those for which no host sent the logs or
-    fields that they need. ``unattributed`` hits are beyond those that the report shows, of any host.
+    audited together, so that correlations reach across them. ``site_days`` were judged: days of its web
+    sites that have ended since the last collection, with a log or without; on ``site_rests`` of them nobody
+    came as on this weekday for weeks. ``faulty_rules`` could not be
+    evaluated for a fault of their own; ``rules_without_logs`` counts those for which no host sent the
+    logs or fields that they need. ``unattributed`` hits are beyond those that the report shows, of any host.
     """
 
     hosts: int
@@ -53,6 +55,8 @@ class Audited(Record, frozen=True, kw_only=True):
     bytes: int
     records: int
     examined: int
+    site_days: int = 0
+    site_rests: int = 0
     unreadable_records: int
     rules_run: int
     faulty_rules: tuple[RuleNotRun, ...]
