@@ -75,6 +75,18 @@ def test_a_response_tells_good_and_revoked_at_signing(
     assert standing(any_pki, NOW, revoked, folder=tmp_path) is Standing.REVOKED
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_number_that_is_in_a_list_twice_is_revoked_from_the_first_moment_on(
+    order: int, tmp_path: Path
+) -> None:
+    one = pki("ecdsa")
+    number = one.signer.certificate.serial
+    entries = [(number, NOW - 9 * DAY), (number, NOW + 9 * DAY)][::order]
+    told = lab.issue_crl(one.ca, entries, this_update=NOW + 10 * DAY)
+    assert standing(one, NOW, told, folder=tmp_path) is Standing.REVOKED
+    assert standing(one, NOW - 10 * DAY, told, folder=tmp_path) is Standing.GOOD
+
+
 def test_a_response_says_nothing_of_later_signings(any_pki: Pki, tmp_path: Path) -> None:
     """One that has expired still tells of what was before; ``next_update`` promises nothing."""
     old = answer(any_pki, this_update=NOW - 30 * DAY, next_update=NOW - 23 * DAY)

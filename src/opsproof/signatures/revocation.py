@@ -126,13 +126,17 @@ def load_revocations(paths: Iterable[Path]) -> Revocations:
 def _list(der: bytes, origin: str) -> RevocationList:
     parsed = crl.CertificateList.load(der, strict=True)
     tbs = parsed["tbs_cert_list"]
-    entries = {
-        entry["user_certificate"].native: Revoked(
+    entries: dict[int, Revoked] = {}
+    for entry in tbs["revoked_certificates"] or ():
+        serial = entry["user_certificate"].native
+        revoked = Revoked(
             _since(utc(entry["revocation_date"]), entry.invalidity_date_value),
             _reason(entry.crl_reason_value),
         )
-        for entry in tbs["revoked_certificates"] or ()
-    }
+        # A list that names one twice says two things; the first moment is the careful one.
+        known = entries.get(serial)
+        if known is None or revoked.since < known.since:
+            entries[serial] = revoked
     return RevocationList(
         issuer=tbs["issuer"].dump(),
         this_update=utc(tbs["this_update"]),
