@@ -10,17 +10,22 @@ from typing import Any
 
 import msgspec
 import pytest
+from asn1crypto import keys
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from tests.signatures.conftest import NOW, pki
 
 from opsproof.signatures import cms, lab
+from opsproof.signatures.algorithms import public_key
 from opsproof.signatures.book import CertificateBook, Standing
-from opsproof.signatures.certificates import Certificate
+from opsproof.signatures.certificates import Allowed, Certificate
 from opsproof.signatures.check import AHEAD, Checker, Verdict
 from opsproof.signatures.cms import tlv
 from opsproof.signatures.diagnose import Diagnoser
+from opsproof.signatures.errors import MalformedError
 from opsproof.signatures.model import RecordClass
-from opsproof.signatures.profile import CertificateReference, Profile, problems
-from opsproof.signatures.revocation import Revocations
+from opsproof.signatures.profile import CertificateReference, Profile, SignatureColumn, problems
+from opsproof.signatures.revocation import Revocations, load_revocations
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
@@ -237,6 +242,56 @@ def test_a_profile_may_name_the_use_that_its_authority_writes() -> None:
     found = checker(msgspec.structs.replace(profile(), certificate=how), [signer.certificate])
     data = signer.key.sign(signer.algorithm, b"Li")
     assert checked(found, cells(found, data, (NOW - DAY).isoformat(), "11")).failed is None
+
+
+def rsa_signers(bits: int, above: int) -> tuple[lab.Signer, lab.Signer]:
+    """A signer and its authority, with RSA keys of these lengths."""
+    begin, end = NOW - 99 * DAY, NOW + 99 * DAY
+    root = lab.new_key("rsa", bits=above)
+    ca = lab.Signer(
+        root, lab.issue("CA", root, None, serial=1, not_before=begin, not_after=end, ca=True)
+    )
+    key = lab.new_key("rsa", bits=bits)
+    one = lab.issue("signer", key, ca, serial=11, not_before=begin, not_after=end)
+    return lab.Signer(key, one), ca
+
+
+@pytest.mark.parametrize(("bits", "above"), [(1024, 2048), (2048, 1024), (2047, 2048)])
+def test_short_rsa_keys_count_only_where_the_profile_says_so(
+    bits: int, above: int, tmp_path: Path
+) -> None:
+    signer, ca = rsa_signers(bits, above)
+    data = signer.key.sign(signer.algorithm, b"Li")
+    column = SignatureColumn(column="sig")
+    for weak in (False, True):
+        how = CertificateReference(by="serial-decimal", column="ref", weak_keys=weak)
+        one = msgspec.structs.replace(profile(), certificate=how, signature=column)
+        book = CertificateBook([signer.certificate], [ca.certificate], allowed=one.allowed)
+        found = Checker(one, book, NOW)
+        verdict = checked(found, cells(found, data, (NOW - DAY).isoformat(), "11"))
+        assert (verdict.failed is None) is weak
+        if not weak:
+            assert verdict.detail.endswith("its RSA key is shorter than 2048 bits")
+    (tmp_path / "crl").write_bytes(lab.issue_crl(ca, [(11, NOW - 9 * DAY)], this_update=NOW))
+    read = load_revocations([tmp_path / "crl"])
+    allowed = Allowed(weak_keys=True)
+    believed = CertificateBook(
+        [signer.certificate], [ca.certificate], read, allowed=allowed
+    ).believed
+    assert believed.refused == (["crl"] if above < 2048 else [])
+
+
+def test_keys_that_anybody_can_sign_with_are_none() -> None:
+    short = keys.RSAPublicKey({"modulus": (1 << 1022) + 1, "public_exponent": 65537})
+    with pytest.raises(MalformedError, match="an RSA key of 1023 bits"):
+        public_key(keys.PublicKeyInfo.wrap(short, "rsa").dump())
+    curve = ec.generate_private_key(ec.SECP192R1()).public_key()
+    with pytest.raises(MalformedError, match="a key on a curve of 192 bits"):
+        public_key(
+            curve.public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
 
 
 @pytest.mark.parametrize(

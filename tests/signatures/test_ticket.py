@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,11 +15,12 @@ from tests.signatures.conftest import NOW, pki
 
 from opsproof.errors import RefusedError
 from opsproof.run.gates import Calendar, Scope, Ticket
-from opsproof.signatures import cms, simulate
+from opsproof.signatures import cms, lab, simulate
 from opsproof.signatures.algorithms import Algorithm
+from opsproof.signatures.errors import ApprovalError
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.simulate import Drill
-from opsproof.signatures.ticket import approve, ticket_bytes
+from opsproof.signatures.ticket import approve, signer_of, ticket_bytes
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -47,6 +49,14 @@ def outcome(case: tuple[Drill, Plan], ticket: Ticket) -> str:
     except RefusedError as error:
         return error.what
     return "approved"
+
+
+def approver_with(key: lab.LabKey, *extra: dict[str, Any]) -> lab.Signer:
+    begin, end = NOW - timedelta(days=9), NOW + timedelta(days=9)
+    certificate = lab.issue(
+        "approver", key, None, serial=5, not_before=begin, not_after=end, extra=extra
+    )
+    return lab.Signer(key, certificate)
 
 
 def good(case: tuple[Drill, Plan]) -> Ticket:
@@ -85,6 +95,26 @@ def test_a_ticket_signed_over_sha1_is_refused(case: tuple[Drill, Plan]) -> None:
     )
     weak = msgspec.structs.replace(unsigned, signature=base64.b64encode(message).decode())
     assert outcome(case, weak) == "it is signed over SHA-1"
+
+
+def test_a_ticket_signed_with_a_short_key_is_refused(case: tuple[Drill, Plan]) -> None:
+    approver = approver_with(lab.new_key("rsa", bits=1024))
+    with pytest.raises(ApprovalError, match="its signer's RSA key is shorter than 2048 bits"):
+        signer_of(tickets.signed(good(case), approver), [approver.certificate], "t")
+
+
+def test_an_approver_whose_certificate_is_for_something_else_is_refused(
+    case: tuple[Drill, Plan],
+) -> None:
+    for uses, right in ((["server_auth"], False), (["email_protection"], True)):
+        extension = {"extn_id": "extended_key_usage", "critical": False, "extn_value": uses}
+        approver = approver_with(lab.new_key("ecdsa"), extension)
+        ticket = tickets.signed(good(case), approver)
+        if right:
+            assert signer_of(ticket, [approver.certificate], "t") == approver.certificate
+            continue
+        with pytest.raises(ApprovalError, match="its extended key usage is for"):
+            signer_of(ticket, [approver.certificate], "t")
 
 
 def test_a_signature_that_is_none_is_refused(case: tuple[Drill, Plan]) -> None:

@@ -69,6 +69,7 @@ _PSS: Final = {
     if "-pss-" in algorithm
 }
 SM2_CURVE_OID: Final = "1.2.156.10197.1.301"
+_STRONG_RSA, _SHORTEST_RSA, _SHORTEST_EC = 2048, 1024, 224
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ class PublicKey:
     family: str
     size: int
     key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey | SmPoint
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is shorter than what may sign today (NIST SP 800-131A): RSA below 2048 bits."""
+        return self.family == "rsa" and cast("rsa.RSAPublicKey", self.key).key_size < _STRONG_RSA
 
     def verify(
         self,
@@ -181,7 +187,7 @@ def public_key(spki: bytes, *, sm2_point: bytes | None = None) -> PublicKey:
     """The key of a SubjectPublicKeyInfo; ``sm2_point`` is its X9.62 point when it is an SM2 key.
 
     Raises:
-        MalformedError: it is not a key of a known kind.
+        MalformedError: it is not a key of a known kind, or so short that anybody can sign with it.
         NotVerifiableError: it is an SM2 key and SM2 is not installed.
     """
     if sm2_point is not None:
@@ -191,7 +197,11 @@ def public_key(spki: bytes, *, sm2_point: bytes | None = None) -> PublicKey:
     except (ValueError, UnsupportedAlgorithm) as error:
         raise MalformedError(f"unknown kind of public key: {error}") from error
     if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < _SHORTEST_RSA:
+            raise MalformedError(f"an RSA key of {key.key_size} bits")
         return PublicKey("rsa", (key.key_size + 7) // 8, key)
     if isinstance(key, ec.EllipticCurvePublicKey):
+        if key.key_size < _SHORTEST_EC:
+            raise MalformedError(f"a key on a curve of {key.key_size} bits")
         return PublicKey("ecdsa", (key.key_size + 7) // 8, key)
     raise MalformedError("unknown kind of public key")

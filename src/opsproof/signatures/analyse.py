@@ -70,8 +70,8 @@ class Job:
             refused = book.believed.refused
         for origin in refused:
             raise CertificateError(
-                "is not signed by a trusted issuer at hand whose name it bears, "
-                "so it says nothing about any certificate",
+                "is not signed by a trusted issuer at hand whose name it bears with a key that counts "
+                "(RSA of 2048 bits or more), so it says nothing about any certificate",
                 where=origin,
                 remedy="give its issuer's certificate, fetch it again, or leave it out",
             )

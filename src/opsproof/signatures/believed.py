@@ -153,7 +153,9 @@ class Believed:
         return False
 
     def _holds(self, signer: Certificate, one: Certificate | RevocationList | Response) -> bool:
-        return holds(signer, one.algorithm, one.tbs, one.signature, self._signer_id)
+        return not signer.weak and holds(
+            signer, one.algorithm, one.tbs, one.signature, self._signer_id
+        )
 
 
 def _names(status: Status, issuer: Certificate) -> bool:

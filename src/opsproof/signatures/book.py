@@ -208,6 +208,9 @@ class CertificateBook:
             names = ", ".join(current.unknown_critical)
             missing.append(f"{current.name}: unknown critical extension {names}")
             return
+        if current.weak and not self.allowed.weak_keys:
+            missing.append(f"{current.name}: its RSA key is shorter than 2048 bits")
+            return
         if current.der in self._anchors:
             yield chain
             return

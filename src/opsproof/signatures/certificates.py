@@ -40,9 +40,14 @@ UNREADABLE: Final = (ValueError, TypeError, KeyError, IndexError, OverflowError,
 
 @dataclass(frozen=True)
 class Allowed:
-    """What else is taken, for the sake of old systems. ``purposes``: see :meth:`Certificate.unfit`."""
+    """What else is taken, for the sake of old systems.
+
+    ``purposes``: see :meth:`Certificate.unfit`. ``weak_keys``: of signers and of those who issued to them,
+    see :attr:`PublicKey.weak`.
+    """
 
     purposes: frozenset[str] = frozenset()
+    weak_keys: bool = False
 
 
 NOTHING_ELSE: Final = Allowed()
@@ -91,6 +96,14 @@ class Certificate:
     def key(self) -> PublicKey:
         """The subject's key. Raises :class:`MalformedError` or :class:`NotVerifiableError`."""
         return public_key(self.spki, sm2_point=self.sm2_point)
+
+    @cached_property
+    def weak(self) -> bool:
+        """:attr:`PublicKey.weak`; one that cannot be read holds for nothing and is not called so."""
+        try:
+            return self.sm2_point is None and self.key.weak
+        except MalformedError:
+            return False
 
     def unfit(self, also: frozenset[str] = frozenset()) -> str:
         """Why it may not sign data, empty where it may; ``also`` are other purposes that will do."""

@@ -106,7 +106,8 @@ class CertificateReference(_Part, frozen=True):
 
     The certificate must be at hand; with ``any_of_ca`` an embedded one may be anybody's whom a trusted CA
     knows. ``purposes`` are identifiers of an extended key usage that allow signing here beside the
-    usual ones (:mod:`opsproof.purposes`).
+    usual ones (:mod:`opsproof.purposes`). ``weak_keys`` takes RSA keys of 1024 bits and more, which old
+    systems have.
     """
 
     by: Reference
@@ -114,6 +115,7 @@ class CertificateReference(_Part, frozen=True):
     upper: bool = False
     any_of_ca: bool = False
     purposes: tuple[str, ...] = ()
+    weak_keys: bool = False
 
 
 class SignedAt(_Part, frozen=True):
@@ -164,7 +166,8 @@ class Profile(_Part, frozen=True):
     @property
     def allowed(self) -> Allowed:
         """What certificates may be here that they may not be elsewhere."""
-        return Allowed(frozenset(self.certificate.purposes))
+        how = self.certificate
+        return Allowed(frozenset(how.purposes), how.weak_keys)
 
     @property
     def columns(self) -> tuple[str, ...]:

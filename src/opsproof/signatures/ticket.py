@@ -70,8 +70,8 @@ def signer_of(ticket: Ticket, approvers: Sequence[Certificate], where: str) -> C
     """The approver who signed the ticket.
 
     Raises:
-        ApprovalError: nobody of them did, or over SHA-1, or with a certificate that was not good for it
-            then.
+        ApprovalError: nobody of them did, or over SHA-1, or with a key or a certificate that was not good
+            for it then.
     """
     if not ticket.signature:
         raise ApprovalError("the ticket is not signed", where=where, remedy="the bureau signs it")
@@ -89,6 +89,12 @@ def signer_of(ticket: Ticket, approvers: Sequence[Certificate], where: str) -> C
         if certificate in approvers and message.holds(data, certificate, DEFAULT_ID):
             if unfit := certificate.unfit():
                 raise ApprovalError(f"its signer's certificate is not fit: {unfit}", where=where)
+            if certificate.weak:
+                raise ApprovalError(
+                    "its signer's RSA key is shorter than 2048 bits",
+                    where=where,
+                    remedy="let the approver have a new key",
+                )
             if not certificate.not_before <= at <= certificate.not_after:
                 raise ApprovalError("its signer's certificate was not valid then", where=where)
             return certificate
