@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opsproof.cabinets import CabinetError, Member, checksum, unpack
+from opsproof.cabinets import CabinetError, Member, checksum, digests, unpack
+from opsproof.evidence.sums import sha256_file
 
 ROOM = 1 << 30
 
@@ -41,7 +42,12 @@ def unpacked(data: bytes, folder: Path, room: int = ROOM) -> list[Member]:
     target.mkdir(exist_ok=True)
     for old in target.iterdir():
         old.unlink()
-    return unpack(file, target, room)
+    found = unpack(file, target, room)
+    # What is hashed and not written is the same, whatever is wrong with it.
+    assert [(one.name, one.size, one.sha256, one.fault) for one in digests(file, room)] == [
+        (one.name, one.size, sha256_file(one.path), one.fault) for one in found
+    ]
+    return found
 
 
 def contents(members: list[Member]) -> dict[str, bytes]:

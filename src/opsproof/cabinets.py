@@ -15,10 +15,12 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
 
@@ -70,6 +72,18 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Digest:
+    """One file of a cabinet that was not written: its name, its stated size in bytes, the SHA-256 of
+    what could be had of it, and what is wrong with it.
+    """
+
+    name: bytes
+    size: int
+    sha256: str
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
     number: int
     name: bytes
@@ -83,6 +97,10 @@ class _Folder:
     offset: int
     blocks: int
     method: int
+
+
+_Begin: TypeAlias = Callable[[_Entry], AbstractContextManager[Callable[[bytes], object]]]
+"""Opens what takes the content of a member, piece by piece."""
 
 
 class _DamageError(Exception):
@@ -101,23 +119,56 @@ def unpack(cabinet: Path, target: Path, most: int = UNPACKED) -> list[Member]:
     their content. Raises :class:`CabinetError` where the members cannot be listed, and ``OSError``
     where a file cannot be read or written.
     """
+
+    @contextmanager
+    def begin(entry: _Entry) -> Iterator[Callable[[bytes], object]]:
+        with path(entry).open("wb") as file:
+            yield file.write
+
+    def path(entry: _Entry) -> Path:
+        return target / f"{entry.number:05d}"
+
+    members = [
+        Member(entry.name, entry.size, path(entry), fault)
+        for entry, fault in _unpacked(cabinet, most, begin)
+    ]
+    return sorted(members, key=lambda one: (one.name, one.path.name))
+
+
+def digests(cabinet: Path, most: int = UNPACKED) -> list[Digest]:
+    """What :func:`unpack` would write, hashed and not written. Raises as it does."""
+    hashes: dict[int, Any] = {}
+
+    def begin(entry: _Entry) -> AbstractContextManager[Callable[[bytes], object]]:
+        hashes[entry.number] = sha256()
+        return nullcontext(hashes[entry.number].update)
+
+    found = sorted(_unpacked(cabinet, most, begin), key=lambda one: (one[0].name, one[0].number))
+    return [
+        Digest(entry.name, entry.size, hashes[entry.number].hexdigest(), fault)
+        for entry, fault in found
+    ]
+
+
+def _unpacked(cabinet: Path, most: int, begin: _Begin) -> Iterator[tuple[_Entry, str]]:
+    """Each member when its content has been handed on, and what is wrong with it."""
     with cabinet.open("rb") as file:
         folders, entries, reserved = _listed(file, cabinet)
         size = os.fstat(file.fileno()).st_size
         left = _Room(min(most, max(_SMALL, size * _RATIO)), size)
-        members = []
         by_folder: dict[int, list[_Entry]] = {}
         for entry in entries:
             by_folder.setdefault(entry.folder, []).append(entry)
         for number, inside in sorted(by_folder.items()):
             if number >= len(folders):
                 where = "another cabinet" if number >= _ELSEWHERE else "a folder that is not there"
-                fault = f"it is, or goes on, in {where}"
-                members += [_nothing(entry, target, fault) for entry in inside]
+                for entry in inside:
+                    with begin(entry):
+                        yield entry, f"it is, or goes on, in {where}"
                 continue
-            stream = _blocks(file, folders[number], reserved, left)
-            members += _written(stream, inside, target, left)
-    return sorted(members, key=lambda one: (one.name, one.path.name))
+            yield from _handed_on(
+                _blocks(file, folders[number], reserved, left), inside, begin, left
+            )
 
 
 class _Room:
@@ -228,15 +279,14 @@ def _inflated(data: bytes, before: bytes, number: int) -> bytes:
         raise _DamageError(f"its block {number} cannot be unpacked") from error
 
 
-def _written(
-    blocks: Iterator[bytes], entries: Sequence[_Entry], target: Path, room: _Room
-) -> list[Member]:
-    """Write the members of one folder, one after another as they lie in it."""
-    members, at, waiting, why = [], 0, b"", ""
+def _handed_on(
+    blocks: Iterator[bytes], entries: Sequence[_Entry], begin: _Begin, room: _Room
+) -> Iterator[tuple[_Entry, str]]:
+    """The members of one folder, one after another as they lie in it."""
+    at, waiting, why = 0, b"", ""
     for entry in sorted(entries, key=lambda one: (one.offset, one.number)):
-        path = target / f"{entry.number:05d}"
         written, fault = 0, why
-        with path.open("wb") as file:
+        with begin(entry) as take:
             if entry.size and entry.offset < at and not why:
                 fault = "it lies on another member"
             elif not why:
@@ -248,7 +298,7 @@ def _written(
                         waiting, at = waiting[passed:], at + passed
                         piece = waiting[: entry.size - written] if at >= entry.offset else b""
                         room.take(len(piece))
-                        file.write(piece)
+                        take(piece)
                         waiting, at, written = (
                             waiting[len(piece) :],
                             at + len(piece),
@@ -261,17 +311,10 @@ def _written(
                     why = fault = str(error)
         if fault:
             fault = f"{written} of its {entry.size} bytes could be unpacked: {fault}"
-        members.append(Member(entry.name, entry.size, path, fault))
-    return members
+        yield entry, fault
 
 
 def _next(blocks: Iterator[bytes]) -> bytes:
     for block in blocks:
         return block
     raise _DamageError("its folder ends before it does")
-
-
-def _nothing(entry: _Entry, target: Path, fault: str) -> Member:
-    path = target / f"{entry.number:05d}"
-    path.touch()
-    return Member(entry.name, entry.size, path, fault)

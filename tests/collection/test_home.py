@@ -5,9 +5,11 @@ from __future__ import annotations
 import tracemalloc
 from pathlib import Path
 
+import pytest
 from cabarchive import CabArchive, CabFile
 from tests.collection.lab import IIS, START, Collector, files, left, web_log
 
+from opsproof import cabinets
 from opsproof.collection.home import Store, _unpacked
 from opsproof.collection.model import State
 
@@ -37,6 +39,23 @@ def test_a_cabinet_of_any_size_is_unpacked_in_little_memory(tmp_path: Path) -> N
     tracemalloc.stop()
     assert peak < 4_000_000
     assert [path.name for path in tmp_path.iterdir()] == ["1.cab"]
+
+
+def test_a_cabinet_is_unpacked_once_where_its_logs_are_laid_out(
+    lab: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To know what came it is read, and not written to the disk of the store."""
+    places: list[Path] = []
+
+    def noted(cabinet: Path, target: Path) -> list[cabinets.Member]:
+        places.append(target)
+        return unpack(cabinet, target)
+
+    unpack = cabinets.unpack
+    monkeypatch.setattr(cabinets, "unpack", noted)
+    assert lab.collect().parts_fetched == 1
+    [place] = places
+    assert place.is_relative_to(lab.root / "staging" / "logs" / "web01")
 
 
 def test_only_the_missing_cabinets_are_fetched_after_a_break(lab: Collector) -> None:

@@ -11,11 +11,12 @@ import ntpath
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import msgspec
 
@@ -235,36 +236,46 @@ def _superseded(parts: Iterable[Part]) -> tuple[set[tuple[str, int]], dict[str, 
 
 
 def _members(cabinet: Path, packed: Packed, until: str) -> Iterator[Member]:
-    with _unpacked(cabinet, cabinet.parent) as contents:
-        for number, item in sorted(packed.items.items()):
-            if number not in contents:
-                raise DamagedPartError(f"it lacks {item.path}", where=packed.path)
-            yield Member(
-                item=item,
-                file=_file(item),
-                sha256=sha256_file(contents[number]),
-                bytes=contents[number].stat().st_size,
-                until=until,
-            )
+    """The logs that a cabinet must hold. They are hashed here, and laid out when they are audited."""
+    contents = _by_number(cabinet, cabinets.digests)
+    for number, item in sorted(packed.items.items()):
+        if number not in contents:
+            raise DamagedPartError(f"it lacks {item.path}", where=packed.path)
+        yield Member(
+            item=item,
+            file=_file(item),
+            sha256=contents[number].sha256,
+            bytes=contents[number].size,
+            until=until,
+        )
 
 
 @contextmanager
 def _unpacked(cabinet: Path, beside: Path) -> Iterator[dict[int, Path]]:
-    """The members by number, which begins their names (:func:`opsproof.collection.pack.inside_name`).
+    """The members by number.
 
     They lie in a folder below ``beside``, which is removed afterwards, and by the next
-    :meth:`Store.load` or :meth:`Store.hand_over` where this process is killed.
+    :meth:`Store.hand_over` where this process is killed.
     """
     with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=beside) as name:
-        found = {}
-        try:
-            for member in cabinets.unpack(cabinet, Path(name)):
-                if member.fault:
-                    raise DamagedPartError(member.fault, where=cabinet.name)
-                found[int(re.split(rb"[\\/]", member.name)[0])] = member.path
-        except (cabinets.CabinetError, ValueError) as e:
-            raise DamagedPartError(f"it cannot be unpacked: {e}", where=cabinet.name) from e
-        yield found
+        found = _by_number(cabinet, lambda file: cabinets.unpack(file, Path(name)))
+        yield {number: member.path for number, member in found.items()}
+
+
+_Inside = TypeVar("_Inside", cabinets.Member, cabinets.Digest)
+
+
+def _by_number(cabinet: Path, read: Callable[[Path], Iterable[_Inside]]) -> dict[int, _Inside]:
+    """The members by number, which begins their names (:func:`opsproof.collection.pack.inside_name`)."""
+    found = {}
+    try:
+        for member in read(cabinet):
+            if member.fault:
+                raise DamagedPartError(member.fault, where=cabinet.name)
+            found[int(re.split(rb"[\\/]", member.name)[0])] = member
+    except (cabinets.CabinetError, ValueError) as e:
+        raise DamagedPartError(f"it cannot be unpacked: {e}", where=cabinet.name) from e
+    return found
 
 
 def _file(item: Item) -> str:
