@@ -103,7 +103,7 @@ options:
     type: str
     default: Asia/Shanghai
   workers:
-    description: Processes that verify.
+    description: Processes that analyse.
     type: int
     default: 1
   logs:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -35,11 +37,13 @@ def drill(tmp_path: Path) -> Drill:
     return simulate.simulate(tmp_path, lab, records=30, seed=9, damaged_percent=60)
 
 
-def invoke(drill: Drill, verb: str, *words: str) -> Result:
+def invoke(drill: Drill, verb: str, *words: str, quiet: bool = True) -> Result:
     folder = drill.folder
     common = ["--profile", str(folder / "profile.yml"), "--work", str(folder / "work")]
     common += ["--certificates", str(folder / "signers.pem"), "--trusted", str(folder / "ca.pem")]
-    common += ["--crl", str(folder / "ca.crl"), "--workers", "1", "--quiet"]
+    common += ["--crl", str(folder / "ca.crl")]
+    common += ["--workers", "1"] if verb in ("analyse", "plan") else []
+    common += ["--quiet"] if quiet else []
     environment = {"OPSPROOF_DATABASE_URL": drill.url}
     return CliRunner().invoke(
         cli, ["signatures", verb, *common, *words], env=environment, standalone_mode=False
@@ -83,6 +87,31 @@ def test_from_the_first_look_to_the_way_back(drill: Drill) -> None:
     key = ["--bureau-key", str(drill.folder / "keys/bureau.key")]
     assert invoke(drill, "rollback", *words, *key).return_value == ExitCode.OK
     assert invoke(drill, "verify").return_value == ExitCode.FINDINGS
+
+
+def test_every_long_step_says_how_far_it_is(drill: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("opsproof.cli.bar.EVERY", 0.0)
+
+    def last(verb: str, *words: str) -> str:
+        told = invoke(drill, verb, *words, quiet=False)
+        assert told.exception is None
+        line, _, _ = told.stderr.splitlines()[-1].partition(",")
+        return line
+
+    assert last("plan", *base(drill)) == "30 of 30 records"
+    plan = load_plan(drill.folder / "work/plan.jsonl")
+    count = plan.footer.actions["write"]
+    words = gate(drill, plan.sha256)
+    script = ["--script", str(drill.folder / "out.sql")]
+    back = [*words, "--bureau-key", str(drill.folder / "keys/bureau.key")]
+    of_all = f"{count} of {count} records"
+    assert last("apply", *words, *script) == of_all
+    assert last("rollback", *back, *script) == of_all
+    assert last("apply", *words) == of_all
+    assert last("verify") == of_all
+    assert last("rollback", *back) == f"{2 * count} of {2 * count} steps"
+    assert re.fullmatch(r"([1-9]\d*) of \1 records", last("link", *logs(drill)))
+    assert isinstance(invoke(drill, "verify", "--workers", "2").exception, click.NoSuchOption)
 
 
 def test_the_table_names_every_class(drill: Drill) -> None:

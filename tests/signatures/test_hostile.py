@@ -66,7 +66,8 @@ def invoke(drill: Drill, verb: str, *words: str) -> Result:
     folder = drill.folder
     options = ["--profile", "profile.yml", "--certificates", "signers.pem", "--trusted", "ca.pem"]
     options = [str(folder / one) if "." in one else one for one in options]
-    options += ["--workers", "1", "--quiet"] if verb != "show" else []
+    options += ["--workers", "1"] if verb in ("analyse", "plan") else []
+    options += ["--quiet"] if verb != "show" else []
     given = options if verb != "show" else []
     return CliRunner().invoke(
         cli,

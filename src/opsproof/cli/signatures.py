@@ -77,11 +77,11 @@ _COMMON = (
     click.option("--trusted", multiple=True, type=_PATH, help="Trusted certificates."),
     click.option("--crl", multiple=True, type=_PATH, help="CRL or stored OCSP response."),
     click.option("--require-revocation", is_flag=True, help="Unknown revocation is not good."),
-    click.option("--workers", default=cores, show_default="cores", type=click.IntRange(1, 64)),
     click.option("--format", "form", type=click.Choice(["table", "json"]), default="table"),
     click.option("--quiet", is_flag=True, help="No progress on stderr."),
 )
-_BASE = (
+_ANALYSIS = (
+    click.option("--workers", default=cores, show_default="cores", type=click.IntRange(1, 64)),
     click.option("--base", multiple=True, type=_PATH, help="Base data (.csv .jsonl .xlsx)."),
     click.option("--base-encoding", default="utf-8-sig", help="Code page of CSV and JSON lines."),
     click.option("--base-sheet", help="Sheet of a workbook that has several."),
@@ -132,7 +132,7 @@ def command() -> None:
 
 
 @command.command()
-@_with(_COMMON, _BASE, _LOGS)
+@_with(_COMMON, _ANALYSIS, _LOGS)
 def analyse(**options: Any) -> ExitCode:
     """Give every record its class."""
     correction = Correction(_settings(options))
@@ -144,7 +144,7 @@ def analyse(**options: Any) -> ExitCode:
 
 
 @command.command()
-@_with(_COMMON, _BASE, _LOGS)
+@_with(_COMMON, _ANALYSIS, _LOGS)
 @_with(_SIGNING)
 def plan(**options: Any) -> ExitCode:
     """Say for every wrong record what would be stored, and why that verifies."""
@@ -171,7 +171,8 @@ def apply(**options: Any) -> ExitCode:
     approval = _approval(options)
     made, ticket, signer = correction.approved(approval)
     if options["script"] is not None:
-        count = correction.write_script(made, approval.bureau, options["script"])
+        with Bar(options["quiet"], "records") as progress:
+            count = correction.write_script(made, approval.bureau, options["script"], progress)
         click.echo(harmless(f"{options['script']}: {count} records of plan {made.sha256}"))
         return ExitCode.OK
     with Bar(options["quiet"], "records") as progress:
@@ -193,10 +194,14 @@ def rollback(**options: Any) -> ExitCode:
     made, ticket, signer = correction.approved(approval)
     key = _rsa_key(options["bureau_key"])
     if options["script"] is not None:
-        count = correction.write_rollback_script(made, approval.bureau, key, options["script"])
+        with Bar(options["quiet"], "records") as progress:
+            count = correction.write_rollback_script(
+                made, approval.bureau, key, options["script"], progress
+            )
         click.echo(harmless(f"{options['script']}: {count} records of plan {made.sha256}"))
         return ExitCode.OK
-    result = correction.roll_back(made, approval.bureau, key)
+    with Bar(options["quiet"], "steps") as progress:
+        result = correction.roll_back(made, approval.bureau, key, progress)
     facts = correction.facts("rolled-back", plan=made, result=result, approval=(ticket, signer))
     print_facts(options["form"], facts, [])
     left = ExitCode.OK if result.done else ExitCode.FINDINGS
@@ -209,7 +214,8 @@ def rollback(**options: Any) -> ExitCode:
 def verify(**options: Any) -> ExitCode:
     """Check every planned value as it is stored now."""
     correction = Correction(_settings(options))
-    made, standing = correction.standing(options["ticket"])
+    with Bar(options["quiet"], "records") as progress:
+        made, standing = correction.standing(options["ticket"], progress)
     if options["form"] == "json":
         summary = {"plan_sha256": made.sha256, **msgspec.to_builtins(standing)}
         click.echo(envelope("signatures-verify/1", datetime.now(UTC), summary, []))
@@ -261,7 +267,9 @@ def show(
 @_with(_COMMON, _LOGS)
 def link(**options: Any) -> ExitCode:
     """Link failed signings and verifications in data logs to the records they speak of."""
-    found = Correction(_settings(options)).interface()
+    correction = Correction(_settings(options))
+    with Bar(options["quiet"], "records") as progress:
+        found = correction.interface(progress)
     if found is None:
         raise UsageError("name the data logs", where="--log")
     if options["form"] == "json":
@@ -338,7 +346,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         base_sheet=options.get("base_sheet"),
         base_database=database_url(options, "base_database", ENV_BASE_DATABASE),
         base_query=None if query is None else load_query(query),
-        workers=options["workers"],
+        workers=options.get("workers", 1),
         logs=options.get("log", ()),
         log_patterns=options.get("log_patterns"),
         log_encoding=options.get("log_encoding", "utf-8-sig"),

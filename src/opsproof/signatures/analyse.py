@@ -22,7 +22,7 @@ from opsproof.signatures.check import Checker
 from opsproof.signatures.database import BATCH, Database
 from opsproof.signatures.diagnose import Diagnoser
 from opsproof.signatures.errors import CertificateError
-from opsproof.signatures.model import SHOWN, BaseRecord, Diagnosis, RecordClass
+from opsproof.signatures.model import SHOWN, BaseRecord, Diagnosis, Progress, RecordClass
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.revocation import load_revocations
 from opsproof.signatures.workbook import Workbook
@@ -31,9 +31,6 @@ from opsproof.workers import Workers, seldom_collected
 _BATCHES = 2
 """Batches of one unit of work."""
 _JSON = msgspec.json.Encoder()
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Told the records done and the records there are."""
 
 
 @dataclass(frozen=True)

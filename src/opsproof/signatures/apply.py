@@ -25,7 +25,15 @@ from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.images import write_image
-from opsproof.signatures.model import SHOWN, Entry, image_digest, key_digest, unpacked
+from opsproof.signatures.model import (
+    SHOWN,
+    Entry,
+    Progress,
+    image_digest,
+    key_digest,
+    silent,
+    unpacked,
+)
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
 
@@ -36,7 +44,6 @@ CHANGED: Final = "changed"
 """In place of a digest: the table has no such record, or somebody wrote to it meanwhile."""
 
 Point: TypeAlias = Literal["read", "image", "updated", "committed", "journalled"]
-Progress: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass
@@ -81,7 +88,7 @@ class Applier:
     bureau: x509.Certificate
     batch: int = BATCH
     at: Callable[[Point], None] = lambda _: None
-    progress: Progress = lambda _done, _all: None
+    progress: Progress = silent
 
     def apply(self) -> Result:
         """Write what is still to be written.

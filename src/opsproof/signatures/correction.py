@@ -9,9 +9,7 @@ opens.
 from __future__ import annotations
 
 import hashlib
-import io
 import re
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,29 +24,24 @@ from opsproof.evidence.schemas.signatures import ClassCount, InterfaceFacts, Rec
 from opsproof.logs import times
 from opsproof.run.gates import Ticket, load_calendar, load_ticket
 from opsproof.signatures import analyse as analysis_of
-from opsproof.signatures import basedata, links, scripts, sm2, ticket, tsql
+from opsproof.signatures import basedata, links, scripts, sm2, ticket
 from opsproof.signatures.analyse import Analysis, Job
 from opsproof.signatures.anomalies import LogReader, Patterns
-from opsproof.signatures.apply import Applier, Result, chunks, named, unpacked_key
+from opsproof.signatures.apply import Applier, Result
 from opsproof.signatures.certificates import Certificate
-from opsproof.signatures.database import Database, reading
+from opsproof.signatures.database import Database
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.keyform import KeyForm
 from opsproof.signatures.links import Links
-from opsproof.signatures.model import RecordClass, image_digest
+from opsproof.signatures.model import Progress, RecordClass, silent
 from opsproof.signatures.plan import Plan, load_plan, make_plan
 from opsproof.signatures.profile import Profile, load_profile
 from opsproof.signatures.rollback import Rollback
 from opsproof.signatures.signing import SigningService
-from opsproof.signatures.tsql import Statement
+from opsproof.signatures.standing import Standing, look
 from opsproof.signatures.workbook import Workbook
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-Progress = Callable[[int, int], None]
-
-
-def _silent(_done: int, _all: int) -> None:
-    return None
 
 
 @dataclass(frozen=True)
@@ -91,15 +84,6 @@ class Approval:
     bureau: x509.Certificate
     calendar: Path = Path("calendar.yml")
     zone: str = "Asia/Shanghai"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a plan's values stand in the table: as planned and verifying, as before, or other."""
-
-    holds: int
-    as_before: int
-    other: int
 
 
 class Correction:
@@ -222,7 +206,7 @@ class Correction:
         kept = self._kept(wanted)
         return kept if _SHA256.fullmatch(wanted) and kept.is_file() else self.plan_path
 
-    def apply(self, plan: Plan, bureau: x509.Certificate, progress: Progress = _silent) -> Result:
+    def apply(self, plan: Plan, bureau: x509.Certificate, progress: Progress = silent) -> Result:
         """Store what an approved plan says; see :class:`Applier`. Logs are read before."""
         self._gather()
         database = Database(self.settings.database, self.profile)
@@ -240,18 +224,33 @@ class Correction:
         finally:
             database.close()
 
-    def roll_back(self, plan: Plan, bureau: x509.Certificate, key: rsa.RSAPrivateKey) -> Result:
+    def roll_back(
+        self,
+        plan: Plan,
+        bureau: x509.Certificate,
+        key: rsa.RSAPrivateKey,
+        progress: Progress = silent,
+    ) -> Result:
         """Put the before-images back; see :class:`Rollback`. Logs are read before."""
         self._gather()
         database = Database(self.settings.database, self.profile)
         try:
-            return Rollback(
-                plan, self.profile, database, self.settings.work, bureau, key
-            ).roll_back()
+            way_back = Rollback(
+                plan,
+                self.profile,
+                database,
+                self.settings.work,
+                bureau,
+                key,
+                progress=progress,
+            )
+            return way_back.roll_back()
         finally:
             database.close()
 
-    def write_script(self, plan: Plan, bureau: x509.Certificate, path: Path) -> int:
+    def write_script(
+        self, plan: Plan, bureau: x509.Certificate, path: Path, progress: Progress = silent
+    ) -> int:
         """The plan as T-SQL in ``path`` (mode 0600); the number of records.
 
         The before-images of the copy are kept as :meth:`apply` keeps them, for the way back.
@@ -265,12 +264,18 @@ class Correction:
         try:
             with locked(work / "lock", wait=False), sm2.quiet():
                 batches = scripts.forward(plan, self.profile, database, checker, work, bureau)
-                return self._save_script(f"signature correction, plan {plan.sha256}", batches, path)
+                title = f"signature correction, plan {plan.sha256}"
+                return scripts.save(title, plan, self.profile, batches, path, progress)
         finally:
             database.close()
 
     def write_rollback_script(
-        self, plan: Plan, bureau: x509.Certificate, key: rsa.RSAPrivateKey, path: Path
+        self,
+        plan: Plan,
+        bureau: x509.Certificate,
+        key: rsa.RSAPrivateKey,
+        path: Path,
+        progress: Progress = silent,
     ) -> int:
         """The way back as T-SQL in ``path`` (mode 0600); the number of records."""
         database = Database(self.settings.database, self.profile)
@@ -278,28 +283,14 @@ class Correction:
             batches = scripts.backward(
                 plan, self.profile, database, self.settings.work, bureau, key
             )
-            return self._save_script(f"the way back, plan {plan.sha256}", batches, path)
+            title = f"the way back, plan {plan.sha256}"
+            return scripts.save(title, plan, self.profile, batches, path, progress)
         finally:
             database.close()
 
-    def _save_script(self, title: str, batches: Iterator[list[Statement]], path: Path) -> int:
-        records = 0
-
-        def counted() -> Iterator[list[Statement]]:
-            nonlocal records
-            for batch in batches:
-                records += len(batch)
-                yield batch
-
-        with replacing(path, mode=0o600) as stream:
-            # sqlcmd tells UTF-16 by its byte order mark; names may be Chinese.
-            text = io.TextIOWrapper(stream, encoding="utf-16-le", newline="\r\n")
-            text.write("\ufeff")
-            text.writelines(f"{line}\n" for line in tsql.script(self.profile, title, counted()))
-            text.detach()
-        return records
-
-    def standing(self, ticket: Path | None = None) -> tuple[Plan, Standing]:
+    def standing(
+        self, ticket: Path | None = None, progress: Progress = silent
+    ) -> tuple[Plan, Standing]:
         """Look at every record that a plan writes, once more with the strict check.
 
         It is the last plan, or the one that ``ticket`` names, whoever signed that.
@@ -307,31 +298,13 @@ class Correction:
         plan = load_plan(self.plan_path if ticket is None else self._plan_of(load_ticket(ticket)))
         if ticket is not None and plan.sha256 != load_ticket(ticket).content_sha256:
             raise UsageError("names a plan that is not in the work folder", where=str(ticket))
-        checker = self.job().checker()
         database = Database(self.settings.database, self.profile)
-        holds = as_before = other = 0
         try:
-            with sm2.quiet():
-                for entries in chunks(plan.writes(), 200):
-                    keys = [unpacked_key(entry) for entry in entries]
-                    with reading(database.engine) as connection:
-                        rows = database.fetch(connection, keys)
-                    for entry, key in zip(entries, keys, strict=True):
-                        cells = rows.get(key)
-                        stored = None if cells is None else named(self.profile, cells)
-                        state = None if stored is None else image_digest(stored)
-                        if cells is not None and state == entry.after:
-                            right = checker.check(checker.row(cells)).failed is None
-                            holds, other = holds + right, other + (not right)
-                        elif state == entry.before:
-                            as_before += 1
-                        else:
-                            other += 1
+            return plan, look(plan, database, self.job().checker(), progress)
         finally:
             database.close()
-        return plan, Standing(holds, as_before, other)
 
-    def interface(self) -> InterfaceFacts | None:
+    def interface(self, progress: Progress = silent) -> InterfaceFacts | None:
         """Failures in the data logs, with how their records stand now; None where no log is named.
 
         Raises:
@@ -349,6 +322,7 @@ class Correction:
                 self.job().checker(),
                 self.settings.work / "workbook.db",
                 self.settings.logs_missing,
+                progress,
             )
         finally:
             database.close()

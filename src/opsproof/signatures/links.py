@@ -21,7 +21,7 @@ from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import NotVerifiableError
 from opsproof.signatures.keyform import KeyForm
-from opsproof.signatures.model import SHOWN, Diagnosis, RecordClass, key_digest
+from opsproof.signatures.model import SHOWN, Diagnosis, Progress, RecordClass, key_digest, silent
 from opsproof.signatures.workbook import Workbook
 
 BUFFER: Final = 20_000
@@ -86,12 +86,20 @@ class Links:
         self._db.commit()
         buffer.clear()
 
-    def judge(self, database: Database, checker: Checker, workbook: Workbook | None) -> None:
+    def judge(
+        self,
+        database: Database,
+        checker: Checker,
+        workbook: Workbook | None,
+        progress: Progress = silent,
+    ) -> None:
         """Say of every record how it stands in the table now, and what an analysis found.
 
         Raises:
             SourceError: the database does not answer.
         """
+        [total] = self._db.execute("select count(distinct key) from link").fetchone()
+        done = 0
         with sm2.quiet():
             for texts in self._batches():
                 keys = [tuple(json.loads(text)) for text in texts]
@@ -111,6 +119,8 @@ class Links:
                         "update link set standing = ?, digest = ?, class = ? where key = ?",
                         (standing, digest, name, text),
                     )
+                done += len(texts)
+                progress(done, total)
         self._db.commit()
 
     def _batches(self) -> Iterator[list[str]]:
@@ -188,6 +198,7 @@ def interface_facts(
     checker: Checker,
     workbook: Path,
     missing: tuple[str, ...] = (),
+    progress: Progress = silent,
 ) -> InterfaceFacts:
     """What goes to evidence: counts, and digests of keys; ``missing`` logs leave it open.
 
@@ -195,9 +206,9 @@ def interface_facts(
     """
     if workbook.exists():
         with closing(Workbook(workbook)) as analysed:
-            links.judge(database, checker, analysed)
+            links.judge(database, checker, analysed, progress)
     else:
-        links.judge(database, checker, None)
+        links.judge(database, checker, None, progress)
     complete = reader.lines > 0 and reader.unreadable == 0 and not missing
     return InterfaceFacts(
         files=reader.files,

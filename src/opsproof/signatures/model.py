@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,6 +18,13 @@ from opsproof.signatures.values import Value, plain
 
 SHOWN: Final = 200
 """Records, or rows of base data, that evidence and a plan's header list; all are counted."""
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Told what is done and what there is to do, in records."""
+
+
+def silent(_done: int, _all: int) -> None:
+    """Progress that nobody looks at."""
 
 
 class RecordClass(StrEnum):

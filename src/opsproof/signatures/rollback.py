@@ -33,7 +33,7 @@ from opsproof.signatures.apply import (
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.images import Images, Row
-from opsproof.signatures.model import image_digest, key_digest
+from opsproof.signatures.model import Progress, image_digest, key_digest, silent
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
 
@@ -49,6 +49,8 @@ class Rollback:
     bureau: x509.Certificate
     key: rsa.RSAPrivateKey
     at: Callable[[Point], None] = lambda _: None
+    progress: Progress = silent
+    """Told of steps and not of records: each of them is put back, then looked at."""
 
     def roll_back(self) -> Result:
         """Put everything back that still is as it was written.
@@ -65,14 +67,18 @@ class Rollback:
             locked(self.folder / "lock", wait=False),
             closing(Images(self.folder, self.plan, self.profile, self.bureau, self.key)) as images,
         ):
+            total, done = self.plan.footer.actions.get("write", 0), 0
             for name, rows in images:
                 images.put_back(self._image(name, rows, result))
+                done += len(rows)
+                self.progress(done, 2 * total)
             self._plan(images, result)
         return result
 
     def _plan(self, images: Images, result: Result) -> None:
         """Leave alone what has no image, and note the digests: see :class:`Result`."""
         before, after = hashlib.sha256(), hashlib.sha256()
+        total = done = self.plan.footer.actions.get("write", 0)
         for entries in chunks(self.plan.writes(), BATCH):
             keys = [unpacked_key(entry) for entry in entries]
             with reading(self.database.engine) as connection:
@@ -88,6 +94,8 @@ class Rollback:
             if left:
                 result.leave(left)
                 self._journal(None, 0, 0, left)
+            done += len(entries)
+            self.progress(done, 2 * total)
         result.before_sha256, result.after_sha256 = before.hexdigest(), after.hexdigest()
 
     def _image(self, name: str, rows: list[Row], result: Result) -> list[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ of this copy, elsewhere, because every record is held to the plan's digest of al
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -17,12 +18,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opsproof.errors import UsageError
+from opsproof.evidence.files import replacing
+from opsproof.signatures import tsql
 from opsproof.signatures.apply import chunks, named, unpacked_key
 from opsproof.signatures.check import Checker
 from opsproof.signatures.database import Database, reading
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.images import Images, Row, images_folder, write_image
-from opsproof.signatures.model import image_digest, key_digest, unpacked
+from opsproof.signatures.model import Progress, image_digest, key_digest, unpacked
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.tsql import Statement
@@ -109,6 +112,33 @@ def _backward(
             expected = _accepted(profile, {**now, **written})
             made.append(Statement(name, expected, row.content(now)))
         yield made
+
+
+def save(
+    title: str,
+    plan: Plan,
+    profile: Profile,
+    batches: Iterator[list[Statement]],
+    path: Path,
+    progress: Progress,
+) -> int:
+    """Write a script for sqlcmd to ``path`` (mode 0600); the number of records."""
+    records, total = 0, plan.footer.actions.get("write", 0)
+
+    def counted() -> Iterator[list[Statement]]:
+        nonlocal records
+        for batch in batches:
+            records += len(batch)
+            progress(records, total)
+            yield batch
+
+    with replacing(path, mode=0o600) as stream:
+        # sqlcmd tells UTF-16 by its byte order mark; names may be Chinese.
+        text = io.TextIOWrapper(stream, encoding="utf-16-le", newline="\r\n")
+        text.write("\ufeff")
+        text.writelines(f"{line}\n" for line in tsql.script(profile, title, counted()))
+        text.detach()
+    return records
 
 
 def _other(key: tuple[Any, ...]) -> PlanError:
