@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.signatures.conftest import NOW, pki
 
 from opsproof.signatures import cms, lab
-from opsproof.signatures.algorithms import public_key
+from opsproof.signatures.algorithms import Algorithm, public_key
 from opsproof.signatures.book import CertificateBook, Standing
 from opsproof.signatures.certificates import Allowed, Certificate
 from opsproof.signatures.check import AHEAD, Checker, Verdict
@@ -279,6 +279,38 @@ def test_short_rsa_keys_count_only_where_the_profile_says_so(
         [signer.certificate], [ca.certificate], read, allowed=allowed
     ).believed
     assert believed.refused == (["crl"] if above < 2048 else [])
+
+
+@pytest.mark.parametrize(
+    ("how", "algorithm", "right"),
+    [({}, "ecdsa-sha256", False), ({"sha1": True}, "ecdsa-sha256", True), ({}, "ecdsa-sha1", True)],
+)
+def test_sha1_above_a_signer_counts_only_where_the_profile_has_it(
+    how: dict[str, Any],
+    algorithm: str,
+    right: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ca = pki("ecdsa").ca
+    over_sha256 = pki("ecdsa").signer
+    monkeypatch.setitem(lab._DEFAULT, "ecdsa", Algorithm.ECDSA_SHA1)
+    signer = pki("ecdsa").new_signer(11)
+    (tmp_path / "crl").write_bytes(lab.issue_crl(ca, [], this_update=NOW))
+    (tmp_path / "ocsp").write_bytes(lab.issue_ocsp(ca, over_sha256.certificate, this_update=NOW))
+    one = profile(
+        certificate={"by": "serial-decimal", "column": "ref", **how},
+        signature={"column": "sig", "algorithms": [algorithm]},
+    )
+    read = load_revocations([tmp_path / "crl", tmp_path / "ocsp"])
+    known = [signer.certificate, over_sha256.certificate]
+    book = CertificateBook(known, [ca.certificate], read, allowed=one.allowed)
+    assert book.believed.refused == ([] if right else ["crl", "ocsp"])
+    found = Checker(one, book, NOW)
+    data = signer.key.sign(Algorithm(algorithm), b"Li")
+    verdict = checked(found, cells(found, data, (NOW - DAY).isoformat(), "11"))
+    assert (verdict.failed is None) is right
+    assert right or verdict.detail.endswith("is signed over SHA-1")
 
 
 def test_keys_that_anybody_can_sign_with_are_none() -> None:

@@ -68,7 +68,7 @@ class Job:
         for origin in refused:
             raise CertificateError(
                 "is not signed by a trusted issuer at hand whose name it bears with a key that counts "
-                "(RSA of 2048 bits or more), so it says nothing about any certificate",
+                "(RSA of 2048 bits or more) and not over SHA-1, so it says nothing about any certificate",
                 where=origin,
                 remedy="give its issuer's certificate, fetch it again, or leave it out",
             )

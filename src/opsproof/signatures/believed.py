@@ -43,11 +43,14 @@ class Believed:
         issuers: Iterable[Certificate],
         trusted: Callable[[Certificate], bool],
         signer_id: bytes,
+        *,
+        sha1: bool = False,
     ) -> None:
         """Check all of ``read``; ``trusted`` says whether a way leads from an issuer to an anchor.
 
-        ``trusted`` may raise :class:`NotVerifiableError`.
+        ``trusted`` may raise :class:`NotVerifiableError`. ``sha1``: see :class:`Allowed`.
         """
+        self._sha1 = sha1
         self._issuers = list(issuers)
         self._trusted = trusted
         self._signer_id = signer_id
@@ -153,9 +156,9 @@ class Believed:
         return False
 
     def _holds(self, signer: Certificate, one: Certificate | RevocationList | Response) -> bool:
-        return not signer.weak and holds(
-            signer, one.algorithm, one.tbs, one.signature, self._signer_id
-        )
+        if signer.weak or (one.over_sha1 and not self._sha1):
+            return False
+        return holds(signer, one.algorithm, one.tbs, one.signature, self._signer_id)
 
 
 def _names(status: Status, issuer: Certificate) -> bool:

@@ -126,7 +126,13 @@ class CertificateBook:
         """What trusted authorities say of revocation; all signatures of it are checked here."""
         known = dict.fromkeys([*self.trusted, *self.certificates])
         issuers = [one for one in known if one.may_issue or one.may_sign_crls]
-        return Believed(self.revocations, issuers, self._leads_to_trust, self.signer_id)
+        return Believed(
+            self.revocations,
+            issuers,
+            self._leads_to_trust,
+            self.signer_id,
+            sha1=self.allowed.sha1,
+        )
 
     def _leads_to_trust(self, certificate: Certificate) -> bool:
         return any(self._climb([certificate], []))
@@ -213,6 +219,9 @@ class CertificateBook:
             return
         if current.der in self._anchors:
             yield chain
+            return
+        if current.over_sha1 and not self.allowed.sha1:
+            missing.append(f"{current.name}: is signed over SHA-1")
             return
         if len(chain) >= _LONGEST_CHAIN:
             missing.append("the chain is too long")

@@ -43,11 +43,12 @@ class Allowed:
     """What else is taken, for the sake of old systems.
 
     ``purposes``: see :meth:`Certificate.unfit`. ``weak_keys``: of signers and of those who issued to them,
-    see :attr:`PublicKey.weak`.
+    see :attr:`PublicKey.weak`. ``sha1``: what certificates, CRLs and OCSP responses may be signed over.
     """
 
     purposes: frozenset[str] = frozenset()
     weak_keys: bool = False
+    sha1: bool = False
 
 
 NOTHING_ELSE: Final = Allowed()
@@ -104,6 +105,11 @@ class Certificate:
             return self.sm2_point is None and self.key.weak
         except MalformedError:
             return False
+
+    @property
+    def over_sha1(self) -> bool:
+        """Whether its issuer signed it over SHA-1, of which two can be made (Stevens et al. 2017)."""
+        return self.algorithm is not None and self.algorithm.digest == "sha1"
 
     def unfit(self, also: frozenset[str] = frozenset()) -> str:
         """Why it may not sign data, empty where it may; ``also`` are other purposes that will do."""

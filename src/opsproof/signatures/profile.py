@@ -106,8 +106,9 @@ class CertificateReference(_Part, frozen=True):
 
     The certificate must be at hand; with ``any_of_ca`` an embedded one may be anybody's whom a trusted CA
     knows. ``purposes`` are identifiers of an extended key usage that allow signing here beside the
-    usual ones (:mod:`opsproof.purposes`). ``weak_keys`` takes RSA keys of 1024 bits and more, which old
-    systems have.
+    usual ones (:mod:`opsproof.purposes`). ``weak_keys`` takes RSA keys of 1024 bits and more, ``sha1``
+    certificates and revocation lists that are signed over SHA-1 (as does an algorithm of the signature
+    that is over it): old systems have both.
     """
 
     by: Reference
@@ -116,6 +117,7 @@ class CertificateReference(_Part, frozen=True):
     any_of_ca: bool = False
     purposes: tuple[str, ...] = ()
     weak_keys: bool = False
+    sha1: bool = False
 
 
 class SignedAt(_Part, frozen=True):
@@ -167,7 +169,8 @@ class Profile(_Part, frozen=True):
     def allowed(self) -> Allowed:
         """What certificates may be here that they may not be elsewhere."""
         how = self.certificate
-        return Allowed(frozenset(how.purposes), how.weak_keys)
+        sha1 = how.sha1 or any(one.digest == "sha1" for one in self.signature.algorithms)
+        return Allowed(frozenset(how.purposes), how.weak_keys, sha1)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from asn1crypto import crl, ocsp
 
 from opsproof.signatures import sm2
+from opsproof.signatures.algorithms import Algorithm
 from opsproof.signatures.certificates import (
     UNREADABLE,
     Certificate,
@@ -58,8 +59,13 @@ class RevocationList:
     entries: dict[int, Revoked]
     tbs: bytes
     signature: bytes
-    algorithm: Any
+    algorithm: Algorithm | None
     origin: str
+
+    @property
+    def over_sha1(self) -> bool:
+        """As :attr:`Certificate.over_sha1`."""
+        return self.algorithm is not None and self.algorithm.digest == "sha1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +87,15 @@ class Response:
     statuses: tuple[Status, ...]
     tbs: bytes
     signature: bytes
-    algorithm: Any
+    algorithm: Algorithm | None
     produced_at: datetime
     certificates: tuple[Certificate, ...]
     origin: str
+
+    @property
+    def over_sha1(self) -> bool:
+        """As :attr:`Certificate.over_sha1`."""
+        return self.algorithm is not None and self.algorithm.digest == "sha1"
 
 
 @dataclass
