@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from opsproof.logs import times
 from opsproof.logs.readers import iis_native
 from opsproof.logs.readers.base import Log, Notes
@@ -31,6 +33,19 @@ def test_fields_and_local_time(tmp_path: Path) -> None:
     assert table.place(0).computer == "SALES1"
     assert times.text(int(table.times[0])) == "2001-03-19T23:55:20.000000Z"
     assert table.fields(0)["cs-bytes"] == "163"
+
+
+@pytest.mark.parametrize(
+    ("stem", "query"),
+    [("/a", "id=1+union+select+1,2,3--"), ("/a,b", "x=,"), ("/,", ",,"), ("/a", "f(x,+y)")],
+)
+def test_commas_stay_in_the_value_they_stand_in(tmp_path: Path, stem: str, query: str) -> None:
+    file = tmp_path / "in010320.log"
+    file.write_text(f"{LINE.replace('/DeptLogo.gif, -,', f'{stem}, {query},')}\r\n")
+    notes = Notes()
+    (table,) = iis_native.read(Log(file, file.name, 0), None, notes)
+    assert notes.damage == []
+    assert (table.value("cs-uri-stem", 0), table.value("cs-uri-query", 0)) == (stem, query)
 
 
 def test_what_is_no_request_is_named(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Logs of the IIS log file format ("IIS native", ``u_in`` and ``in`` files): commas, local time.
 
 Source: Microsoft Learn, "IIS Log File Formats", section "IIS Log File Format": fifteen fields, each
-followed by a comma; the date is month/day/year and, as the time, that of the server's zone. Fields
-have no names in the file, so they are given those of the W3C format.
+followed by a comma, in its example by a comma and a blank; the date is month/day/year and, as the
+time, that of the server's zone. Fields have no names in the file, so they are given those of the W3C
+format.
 """
 
 from __future__ import annotations
@@ -42,12 +43,15 @@ def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Itera
 
 
 def _fields(line: str) -> dict[str, str] | None:
-    """The fields of a line. A comma inside the target or its query is a comma of theirs."""
-    values = [value.strip() for value in line.rstrip().rstrip(",").split(",")]
+    """The fields of a line: a comma and a blank part them, a comma alone is one of a value's own.
+
+    assumed: IIS writes a blank in a path or query as ``+``, as it does in the W3C format. Where one
+    stands there all the same, it is of the path: what comes last is the query.
+    """
+    values = [value.strip() for value in line.rstrip().removesuffix(",").split(", ")]
     if len(values) < len(_NAMES):
         return None
-    target = values[13:-1] or [""]
-    values = [*values[:13], ",".join(target), values[-1]]
+    values = [*values[:13], ", ".join(values[13:-1]), values[-1]]
     return {
         name: value for name, value in zip(_NAMES, values, strict=True) if value not in {"-", ""}
     }
