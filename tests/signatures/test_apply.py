@@ -24,7 +24,7 @@ from tests.winlab.sql_lab import SqlLab
 
 from opsproof.evidence.cms import DecryptionError
 from opsproof.evidence.keys import Keys
-from opsproof.signatures import simulate
+from opsproof.signatures import scripts, simulate
 from opsproof.signatures.analyse import Job
 from opsproof.signatures.apply import Applier, Point, Result, named, unpacked_key
 from opsproof.signatures.database import Database, make_engine
@@ -345,6 +345,14 @@ def _rewritten(plan: Plan, change: Callable[[dict[str, Any]], None]) -> Plan:
             lambda entry: entry["changes"].update({"sign_value\" = ''; drop table x": "A"}),
             "changes columns that are not the signature's",
         ),
+        (
+            lambda entry: entry.update(data="0" * 64),
+            "the new value does not verify: it is not what was planned",
+        ),
+        (
+            lambda entry: entry.update(after="0" * 64),
+            "the new value does not verify: it is not what was planned",
+        ),
     ],
 )
 def test_a_plan_that_was_tampered_with_writes_nothing(
@@ -358,6 +366,15 @@ def test_a_plan_that_was_tampered_with_writes_nothing(
     with pytest.raises(PlanError) as caught:
         applied(job, bad, keys, tmp_path / "work", batch=1000)
     assert caught.value.what.startswith(text)
+    database = Database(job.url, job.profile)
+    made = scripts.forward(
+        bad, job.profile, database, job.checker(), tmp_path / "script", keys.bureau
+    )
+    with pytest.raises(PlanError) as caught:
+        list(made)
+    database.close()
+    assert caught.value.what.startswith(text)
+    assert not (tmp_path / "script").exists()
     assert contents(drill) == before
 
 

@@ -36,6 +36,7 @@ from opsproof.signatures.model import (
 )
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
+from opsproof.signatures.strict import Strict
 
 BATCH: Final = 500
 """Records of one transaction."""
@@ -114,6 +115,10 @@ class Applier:
         result.before_sha256, result.after_sha256 = before.hexdigest(), after.hexdigest()
         return result
 
+    @property
+    def _strict(self) -> Strict:
+        return Strict(self.plan, self.database, self.checker)
+
     def _batch(self, entries: Sequence[Entry], result: Result) -> list[tuple[str, str]]:
         """What every record was before this run and is after it: digests, or why there is none."""
         keys = [unpacked_key(entry) for entry in entries]
@@ -133,7 +138,7 @@ class Applier:
                 states[key] = (state, state)
                 if stored is not None and state == entry.before:
                     states[key] = (state, entry.after)
-                    self._strict(entry, stored)
+                    self._strict.check(entry, stored)
                     todo.append((entry, stored))
                 elif state == entry.after:
                     already += 1
@@ -157,29 +162,6 @@ class Applier:
         self.at("journalled")
         return [states[key] for key in keys]
 
-    def _strict(self, entry: Entry, stored: dict[str, Any]) -> None:
-        """The check at planning, once more, on what is stored now."""
-        changes = set(entry.changes)
-        allowed = {self.profile.signature.column, self.profile.certificate.column}
-        if self.profile.signed_at is not None:
-            allowed.add(self.profile.signed_at.column)
-        if not changes or changes - allowed or changes & self.profile.data_columns:
-            raise PlanError(
-                "changes columns that are not the signature's", where=self._where(entry)
-            )
-        new = {name: unpacked(value) for name, value in entry.changes.items()}
-        after = stored | {name: self.database.bound(name, value) for name, value in new.items()}
-        self._holds(entry, after)
-
-    def _holds(self, entry: Entry, stored: dict[str, Any]) -> None:
-        row = self.checker.row([stored[name] for name in self.profile.columns])
-        message = self.checker.message(row.values)
-        data = None if message is None else hashlib.sha256(message).hexdigest()
-        verdict = self.checker.check(row)
-        if verdict.failed is not None or data != entry.data or image_digest(stored) != entry.after:
-            reason = verdict.detail or "it is not what was planned"
-            raise PlanError(f"the new value does not verify: {reason}", where=self._where(entry))
-
     def _update(
         self, connection: Connection, todo: Sequence[tuple[Entry, dict[str, Any]]]
     ) -> list[tuple[Any, ...]]:
@@ -196,12 +178,9 @@ class Applier:
         rows = self.database.fetch(connection, list(written)) if written else {}
         for key, entry in written.items():
             if key not in rows:
-                raise PlanError("the record is gone", where=self._where(entry))
-            self._holds(entry, named(self.profile, rows[key]))
+                raise PlanError("the record is gone", where=self._strict.where(entry))
+            self._strict.holds(entry, named(self.profile, rows[key]))
         return changed
-
-    def _where(self, entry: Entry) -> str:
-        return f"{self.plan.path.name}: record {key_digest(unpacked_key(entry))}"
 
 
 def stored_anew(

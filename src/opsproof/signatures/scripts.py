@@ -28,6 +28,7 @@ from opsproof.signatures.images import Images, Row, images_folder, write_image
 from opsproof.signatures.model import Progress, image_digest, key_digest, unpacked
 from opsproof.signatures.plan import Plan
 from opsproof.signatures.profile import Profile
+from opsproof.signatures.strict import Strict
 from opsproof.signatures.tsql import Statement
 from opsproof.signatures.values import ValueProblemError, reader
 
@@ -46,10 +47,11 @@ def forward(
     """The plan's changes, each checked once more; before-images are kept in ``work`` first.
 
     Raises:
-        PlanError: the plan is for another profile, the copy is not what was planned on, or a value does
-            not verify.
+        PlanError: the plan is for another profile, the copy is not what was planned on, or a value is not
+            what was planned or does not verify.
     """
     plan.held_to(profile, None)
+    strict = Strict(plan, database, checker)
     for entries in chunks(plan.writes(), BATCH):
         stored = _stored(database, [unpacked_key(entry) for entry in entries])
         made = []
@@ -58,11 +60,8 @@ def forward(
             before = stored.get(key, {})
             if image_digest(before) != entry.before:
                 raise _other(key)
+            strict.check(entry, before)
             changes = {name: unpacked(value) for name, value in entry.changes.items()}
-            after = {**before, **changes}
-            verdict = checker.check(checker.row([after[name] for name in profile.columns]))
-            if verdict.failed is not None or set(changes) & profile.data_columns:
-                raise PlanError("the new value does not verify", where=f"record {key_digest(key)}")
             made.append(Statement(key, _accepted(profile, before), changes))
         todo = [(entry, stored[unpacked_key(entry)]) for entry in entries]
         write_image(work, plan.sha256, bureau, todo)
