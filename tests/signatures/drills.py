@@ -16,7 +16,8 @@ from opsproof.signatures.analyse import Analysis, Job, analyse
 from opsproof.signatures.database import Database
 from opsproof.signatures.lab import Lab, Signer
 from opsproof.signatures.model import Diagnosis
-from opsproof.signatures.plan import Plan, make_plan
+from opsproof.signatures.plan import Plan
+from opsproof.signatures.planner import make_plan
 from opsproof.signatures.signing import Signed
 from opsproof.signatures.simulate import Drill
 from opsproof.signatures.workbook import Workbook

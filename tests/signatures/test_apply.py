@@ -30,7 +30,8 @@ from opsproof.signatures.apply import Applier, Point, Result, named, unpacked_ke
 from opsproof.signatures.database import Database, make_engine
 from opsproof.signatures.errors import PlanError
 from opsproof.signatures.model import RecordClass, image_digest, key_digest
-from opsproof.signatures.plan import Plan, load_plan, make_plan
+from opsproof.signatures.plan import Plan, load_plan
+from opsproof.signatures.planner import make_plan
 from opsproof.signatures.profile import TableName
 from opsproof.signatures.rollback import Rollback
 from opsproof.signatures.simulate import Drill

@@ -34,7 +34,8 @@ from opsproof.signatures.errors import PlanError
 from opsproof.signatures.keyform import KeyForm
 from opsproof.signatures.links import Links
 from opsproof.signatures.model import Progress, RecordClass, silent
-from opsproof.signatures.plan import Plan, load_plan, make_plan
+from opsproof.signatures.plan import Plan, load_plan
+from opsproof.signatures.planner import make_plan
 from opsproof.signatures.profile import Profile, load_profile
 from opsproof.signatures.rollback import Rollback
 from opsproof.signatures.signing import SigningService
