@@ -293,7 +293,7 @@ def test_the_script_does_what_the_driver_does(tmp_path: Path, sql_server: SqlLab
         tmp_path, drills.lab_of("ecdsa"), records=40, seed=3, url=url, damaged_percent=70
     )
     job, plan = drills.planned(drill)
-    by_driver = copied(sql_server, name, url)
+    by_script = copied(sql_server, name, url)
     foreign = copied(sql_server, name, url)
     correction = Correction(
         Settings(
@@ -312,23 +312,25 @@ def test_the_script_does_what_the_driver_does(tmp_path: Path, sql_server: SqlLab
     script = (tmp_path / "correction.sql").read_bytes()
     host = management_host(sql_server)
 
-    code, text = run_script(sql_server, host, name, script)
+    there = by_script.rpartition("/")[2]
+    code, text = run_script(sql_server, host, there, script)
     assert (code, outcomes(text)) == (0, {"written": writes}), text
-    database = Database(by_driver, drill.profile)
+    database = Database(url, drill.profile)
     result = Applier(plan, drill.profile, database, job.checker(), tmp_path, bureau).apply()
     database.close()
     assert result.written == writes
     after = contents(drill)
-    assert after == contents(replace(drill, url=by_driver))
+    scripted = replace(drill, url=by_script)
+    assert contents(scripted) == after
 
-    assert outcomes(run_script(sql_server, host, name, script)[1]) == {"already": writes}
-    assert contents(drill) == after
+    assert outcomes(run_script(sql_server, host, there, script)[1]) == {"already": writes}
+    assert contents(scripted) == after
 
     key = drill_key(tmp_path / "keys")
     assert correction.write_rollback_script(plan, bureau, key, tmp_path / "back.sql") == writes
     back = (tmp_path / "back.sql").read_bytes()
-    assert outcomes(run_script(sql_server, host, name, back)[1]) == {"written": writes}
-    assert contents(drill) == contents(replace(drill, url=foreign))
+    assert outcomes(run_script(sql_server, host, there, back)[1]) == {"written": writes}
+    assert contents(scripted) == contents(replace(drill, url=foreign))
 
     changed = next(iter(plan.writes())).key[0]
     with sql_server.connect(database=foreign.rpartition("/")[2]) as link, link.cursor() as cursor:
