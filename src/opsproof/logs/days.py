@@ -143,9 +143,12 @@ class Days:
         """The days without a log: of the sites that are known otherwise, then of each series."""
         known = {site.folder for site in self.sites}
         gaps = [gap for site in self.sites for gap in self._of_site(site)]
+        seen: dict[str, list[int]] = defaultdict(list)
+        for place, number in sorted(self._ran, reverse=True):
+            seen[place].append(number)
         for key, days in sorted(self._series.items()):
             if key not in self._longer and key[0] not in known:
-                gaps += self._of_series(key[2], days)
+                gaps += self._of_series(key[2], days, seen.get(place_of(key[0]), ()))
         return gaps
 
     def _of_site(self, site: SiteDays) -> Iterator[Gap]:
@@ -157,14 +160,20 @@ class Days:
                     day, because, "logs of {} bytes", site.folder, "", web.site(site.folder)
                 )
 
-    def _of_series(self, channel: str, days: Mapping[date, _Day]) -> Iterator[Gap]:
-        """Up to the last log, or the last day that the computer was seen to begin another one after."""
+    def _of_series(
+        self, channel: str, days: Mapping[date, _Day], seen: Sequence[int]
+    ) -> Iterator[Gap]:
+        """Up to the last log, or the last of the days on which the computer was ``seen``, newest first."""
         records = {day: one.records for day, one in days.items()}
         first, last = min(days), max(days)
         end = last + _ONE
         if days[last].ends_on_it:
-            # That day itself may not be over.
-            end = max(end, self._seen_last(days[last].file))
+            file = days[last].file
+            for number in seen:
+                if number <= _number(end) or any(self._others(file, number)):
+                    # That day itself may not be over.
+                    end = max(end, _EPOCH + timedelta(days=number))
+                    break
         for day in _between(first, end):
             if day not in days:
                 because = usual(day, records, (first, end - _ONE), BUSY)
@@ -194,34 +203,21 @@ class Days:
         )
 
     def _running(self, file: str, day: date) -> str:
-        place = place_of(file)
-        told = self._others(file, self._ran.get((place, _number(day)), {}))
+        told = min(self._others(file, _number(day)), default="")
         if told:
-            return f"the computer ran: {min(told)} has records of that day"
+            return f"the computer ran: {told} has records of that day"
         return "no other log here has a record of that day"
 
-    def _seen_last(self, file: str) -> date:
-        """The last day of which another log of the computer has records."""
-        place = place_of(file)
-        days = [
-            day
-            for (of, day), known in self._ran.items()
-            if of == place and self._others(file, known)
-        ]
-        return _EPOCH + timedelta(days=max(days, default=0))
-
-    def _others(self, file: str, known: Mapping[str, tuple[str, str]]) -> list[str]:
-        """Files that say that the computer ran which a web log is of: not those beside it.
+    def _others(self, file: str, number: int) -> Iterator[str]:
+        """Files that say that the computer of a web log ran on a day: not those beside it.
 
         Of several computers' events in one place nobody knows which are of this site's.
         """
-        folder = folder_of(file)
-        several = len(self._computers.get(place_of(file), ())) > 1
-        return [
-            other
-            for where, (other, computer) in known.items()
-            if where != folder and not (several and computer)
-        ]
+        place, folder = place_of(file), folder_of(file)
+        several = len(self._computers.get(place, ())) > 1
+        for where, (other, computer) in self._ran.get((place, number), {}).items():
+            if where != folder and not (several and computer):
+                yield other
 
 
 def _between(after: date, before: date) -> Iterator[date]:
