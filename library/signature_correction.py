@@ -92,7 +92,9 @@ options:
     description: File of the certificate that before-images are encrypted for.
     type: path
   bureau_key:
-    description: File of the bureau's private key; needed for C(rolled_back).
+    description:
+      - File of the bureau's private key; needed for C(rolled_back).
+      - If it is encrypted, E(OPSPROOF_KEY_PASSPHRASE_FILE) names the file of its passphrase.
     type: path
   calendar:
     description: File of maintenance windows and freeze days.
@@ -196,10 +198,9 @@ from typing import Any
 import msgspec
 from ansible.module_utils.basic import AnsibleModule
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from opsproof.errors import OpsproofError, UsageError
-from opsproof.evidence.keys import load_certificates
+from opsproof.evidence.keys import load_certificates, load_rsa_key
 from opsproof.signatures.basedata import load_query
 from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.signing import HttpSigningService
@@ -348,13 +349,7 @@ def bureau_key(options: dict[str, Any]) -> rsa.RSAPrivateKey:
     """The bureau's key. Raises :class:`UsageError` when it is not given or not RSA."""
     if not options["bureau_key"]:
         raise UsageError("the option bureau_key is needed for state rolled_back")
-    try:
-        key = load_pem_private_key(Path(options["bureau_key"]).read_bytes(), None)
-    except (ValueError, TypeError) as error:  # TypeError: it is encrypted
-        raise UsageError("is no private key in PEM", where=options["bureau_key"]) from error
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise UsageError("is not an RSA key", where=options["bureau_key"])
-    return key
+    return load_rsa_key(Path(options["bureau_key"]))
 
 
 def main() -> None:

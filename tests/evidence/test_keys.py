@@ -8,6 +8,7 @@ from cryptography.x509 import ExtendedKeyUsage
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.evidence import samples
 
+from opsproof.errors import UsageError
 from opsproof.evidence.keys import (
     ENV_PASSPHRASE_FILE,
     KeysError,
@@ -15,6 +16,7 @@ from opsproof.evidence.keys import (
     ensure_keys,
     keys_folder,
     load_keys,
+    load_rsa_key,
 )
 
 
@@ -49,6 +51,28 @@ def test_a_passphrase_comes_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "pass").write_text("correct horse\n")
     environment = {ENV_PASSPHRASE_FILE: str(tmp_path / "pass")}
     assert load_keys(tmp_path / "k", environment).demo
+
+
+def test_the_bureau_s_key_may_have_a_passphrase_too(tmp_path: Path) -> None:
+    create_demo_keys(tmp_path / "k", now=samples.NOW, secret=b"correct horse")
+    path = tmp_path / "k/bureau.key"
+    (tmp_path / "pass").write_text("correct horse\n")
+    environment = {ENV_PASSPHRASE_FILE: str(tmp_path / "pass")}
+    assert load_rsa_key(path, environment).key_size == 3072
+    assert load_rsa_key(samples.key_folder() / "bureau.key", environment)
+    (tmp_path / "wrong").write_text("horse\n")
+    for given in ({}, {ENV_PASSPHRASE_FILE: str(tmp_path / "wrong")}):
+        with pytest.raises(
+            UsageError, match=r"bureau\.key: cannot be read: .*PASSPHRASE_FILE"
+        ) as no:
+            load_rsa_key(path, given)
+        assert "horse" not in str(no.value)
+    with pytest.raises(UsageError, match=r"none\.key: cannot be read"):
+        load_rsa_key(tmp_path / "none.key", environment)
+    with pytest.raises(UsageError, match=r"bureau\.pem: cannot be read"):
+        load_rsa_key(tmp_path / "k/bureau.pem", environment)
+    with pytest.raises(UsageError, match=r"signer\.key: is not an RSA key"):
+        load_rsa_key(tmp_path / "k/signer.key", environment)
 
 
 def test_an_incomplete_folder_is_an_error_and_not_replaced(tmp_path: Path) -> None:

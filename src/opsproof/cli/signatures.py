@@ -14,8 +14,6 @@ import click
 import msgspec
 import yaml
 from asn1crypto import pem
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from opsproof.cli.bar import Bar
 from opsproof.cli.output import envelope
@@ -26,7 +24,7 @@ from opsproof.cli.signatures_print import interface_code, print_facts, print_int
 from opsproof.cli.terminal import harmless
 from opsproof.errors import ExitCode, UsageError, worst
 from opsproof.evidence.files import replace_durably
-from opsproof.evidence.keys import keys_folder, load_certificates
+from opsproof.evidence.keys import keys_folder, load_certificates, load_rsa_key
 from opsproof.run.gates import load_ticket
 from opsproof.signatures.analyse import Analysis
 from opsproof.signatures.apply import unpacked_key
@@ -185,14 +183,20 @@ def apply(**options: Any) -> ExitCode:
 
 @command.command()
 @_with(_COMMON, _GATE, _LOGS)
-@click.option("--bureau-key", type=_PATH, required=True, help="The bureau's private key.")
+@click.option(
+    "--bureau-key",
+    type=_PATH,
+    required=True,
+    help="The bureau's private key (PEM). If encrypted, $OPSPROOF_KEY_PASSPHRASE_FILE names the "
+    "file of its passphrase.",
+)
 @click.option("--script", type=_PATH, help="Write T-SQL for sqlcmd instead of storing anything.")
 def rollback(**options: Any) -> ExitCode:
     """Put the before-images back where a plan's values still are."""
     correction = Correction(_settings(options))
     approval = _approval(options)
     made, ticket, signer = correction.approved(approval)
-    key = _rsa_key(options["bureau_key"])
+    key = load_rsa_key(options["bureau_key"])
     if options["script"] is not None:
         with Bar(options["quiet"], "records") as progress:
             count = correction.write_rollback_script(
@@ -379,16 +383,6 @@ def _service(options: dict[str, Any], signer_id: str) -> HttpSigningService | No
         secret,
         signer_id=signer_id.encode(),
     )
-
-
-def _rsa_key(path: Path) -> rsa.RSAPrivateKey:
-    try:
-        key = load_pem_private_key(path.read_bytes(), None)
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError("is no private key in PEM", where=str(path)) from error
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise UsageError("is not an RSA key", where=str(path))
-    return key
 
 
 def _code(analysis: Analysis) -> ExitCode:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from opsproof.cli.output import envelope
 from opsproof.errors import ExitCode, OpsproofError, UsageError
-from opsproof.evidence.keys import load_certificates, passphrase
+from opsproof.evidence.keys import load_certificates, load_rsa_key
 from opsproof.evidence.ledger import Head
 from opsproof.evidence.verify import Trust, Verification, verify
 from opsproof.evidence.verify.run import Bureau
@@ -29,7 +26,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--bureau-key",
     type=_FILE,
-    help="The bureau's private key (PEM): opens artifacts and compares their content.",
+    help="The bureau's private key (PEM): opens artifacts and compares their content. If encrypted, "
+    "$OPSPROOF_KEY_PASSPHRASE_FILE names the file of its passphrase.",
 )
 @click.option(
     "--bureau-cert", type=_FILE, help="Its certificate; bureau.pem beside the key by default."
@@ -70,13 +68,7 @@ def _certificates(path: Path) -> list[x509.Certificate]:
 
 
 def _bureau(key_path: Path, certificate_path: Path | None) -> Bureau:
-    data = key_path.read_bytes()
-    try:
-        key = load_pem_private_key(data, passphrase(os.environ) if b"ENCRYPTED" in data else None)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"cannot be read: {error}", where=str(key_path)) from error
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise UsageError("is not an RSA key", where=str(key_path))
+    key = load_rsa_key(key_path)
     certificate = _certificates(certificate_path or key_path.with_name("bureau.pem"))[0]
     return Bureau(certificate, key)
 

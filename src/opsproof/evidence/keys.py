@@ -17,11 +17,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from opsproof.errors import OpsproofError
+from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.files import locked, sync_folder, write_durably
 from opsproof.serials import any_serial
 
@@ -117,6 +119,21 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
         ) from error
 
 
+def load_rsa_key(path: Path, environment: Mapping[str, str] = os.environ) -> rsa.RSAPrivateKey:
+    """The bureau's private key; an encrypted one needs ``$OPSPROOF_KEY_PASSPHRASE_FILE``.
+
+    Raises:
+        UsageError: it cannot be read, the passphrase is missing or wrong, or it is another kind of key.
+    """
+    try:
+        key = _private_key(path, environment)
+    except KeysError as error:
+        raise UsageError(error.what, where=error.where, remedy=error.remedy) from error
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise UsageError("is not an RSA key", where=str(path))
+    return key
+
+
 def passphrase(environment: Mapping[str, str]) -> bytes | None:
     """The content of ``$OPSPROOF_KEY_PASSPHRASE_FILE`` without line ends; None when not set.
 
@@ -157,17 +174,21 @@ def create_demo_keys(folder: Path, *, now: datetime, secret: bytes | None = None
 
 
 def _load_key(path: Path, environment: Mapping[str, str]) -> ec.EllipticCurvePrivateKey:
-    try:
-        data = path.read_bytes()
-        secret = passphrase(environment) if b"ENCRYPTED" in data else None
-        key = serialization.load_pem_private_key(data, secret)
-    except (OSError, ValueError, TypeError) as error:
-        raise KeysError(
-            f"cannot be read: {error}", where=str(path), remedy=f"see ${ENV_PASSPHRASE_FILE}"
-        ) from error
+    key = _private_key(path, environment)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise KeysError("is not a P-256 key", where=str(path))
     return key
+
+
+def _private_key(path: Path, environment: Mapping[str, str]) -> PrivateKeyTypes:
+    try:
+        data = path.read_bytes()
+        secret = passphrase(environment) if b"ENCRYPTED" in data else None
+        return serialization.load_pem_private_key(data, secret)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeysError(
+            f"cannot be read: {error}", where=str(path), remedy=f"see ${ENV_PASSPHRASE_FILE}"
+        ) from error
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, secret: bytes | None) -> bytes:
