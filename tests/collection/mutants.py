@@ -12,6 +12,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 WHOLE = "whole"
+HELD = ("held", "held-too")
+"""Hosts whose stores another run holds: of these roles, the one that is not broken must refuse."""
+
 ROLES = ("log_collection", "log_audit")
 
 
@@ -136,6 +139,14 @@ RUN: dict[str, Mutant] = {
         "      ansible.builtin.meta: noop\n  always:",
         "collection",
         *COLLECTED,
+    ),
+    "collects into a store that another run holds": _collect(
+        HELD[0], "  when: not ansible_check_mode\n\n", "  when: false\n\n",
+        "failed", "audit", "store", "raw", *AUDITED,
+    ),
+    "audits a store that another run holds": _audit(
+        HELD[1], "  when: opsproof_staging is not defined and not ansible_check_mode\n", "  when: false\n",
+        "failed", "collection", "audit", *COLLECTED, *AUDITED,
     ),
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.collection.mutants import (
+    HELD,
     PROJECT,
     REHEARSAL,
     RUN,
@@ -25,6 +26,8 @@ from tests.collection.mutants import (
     write,
 )
 from tests.e2e.conftest import Lab
+
+from opsproof.collection.hold import hold
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("log-mutants")]
 
@@ -106,6 +109,8 @@ def played(lab: Lab, mutants: dict[str, Mutant], *options: str) -> dict[str, See
     folder = lab.root / ("check" if options else "run")
     folder.mkdir()
     write(folder / "roles", mutants)
+    for host in HELD:
+        hold(folder / host)
     (folder / "accepted.yml").write_text(yaml.safe_dump([ACCEPTED]))
     playbook = folder / "play.yml"
     playbook.write_text(PLAY)

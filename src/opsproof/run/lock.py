@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from opsproof.errors import RefusedError
+from opsproof.processes import described
 
 
 def try_lock(path: Path) -> int | None:
@@ -59,30 +58,5 @@ def holder(path: Path) -> str:
     for line in lines:
         fields = line.split()
         if len(fields) > 5 and fields[1] == "FLOCK" and fields[5] == wanted:
-            return _process(int(fields[4]))
+            return described(int(fields[4]))
     return "a process that cannot be seen from here"
-
-
-def _process(pid: int) -> str:
-    folder = Path("/proc") / str(pid)
-    try:
-        owner = folder.stat()
-        started = datetime.fromtimestamp(_start(folder), tz=UTC)
-    except (OSError, ValueError, StopIteration):
-        return f"process {pid}"
-    try:
-        user = pwd.getpwuid(owner.st_uid).pw_name
-    except KeyError:
-        user = str(owner.st_uid)
-    return f"process {pid} of {user}, since {started:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _start(folder: Path) -> float:
-    """When a process started, in seconds since the epoch (proc_pid_stat(5), field 22, in ticks)."""
-    ticks = int((folder / "stat").read_text().rpartition(")")[2].split()[19])
-    boot = next(
-        int(line.split()[1])
-        for line in Path("/proc/stat").read_text().splitlines()
-        if line.startswith("btime ")
-    )
-    return boot + ticks / os.sysconf("SC_CLK_TCK")
