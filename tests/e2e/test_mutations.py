@@ -45,8 +45,9 @@ def verify(running: Lab, tmp_path: Path) -> Callable[[Mutation | None], int]:
             text = (role / name).read_text()
             assert text.count(old) == 1, f"{name} no longer holds {old!r}"
             (role / name).write_text(text.replace(old, new))
-        kept = tmp_path / "kept"
+        kept, scratch = tmp_path / "kept", tmp_path / "scratch"
         kept.mkdir()
+        scratch.mkdir()
         return running.run(
             "ansible-playbook", "-i", running.inventory, PROJECT / "molecule/inspection/verify.yml",
             env={
@@ -55,14 +56,18 @@ def verify(running: Lab, tmp_path: Path) -> Callable[[Mutation | None], int]:
                 "MOLECULE_PROJECT_DIRECTORY": str(PROJECT),
                 "MOLECULE_SCENARIO_DIRECTORY": str(PROJECT / "molecule/inspection"),
                 "OPSPROOF_HOSTS": "app-auth-01:sql-01",
+                "TMPDIR": str(scratch),
             },
         ).returncode  # fmt: skip
 
     return run
 
 
-def test_the_role_as_it_is_passes(verify: Callable[[Mutation | None], int]) -> None:
+def test_the_role_as_it_is_passes_and_keeps_no_raw_logs_here(
+    verify: Callable[[Mutation | None], int], tmp_path: Path
+) -> None:
     assert verify(None) == 0
+    assert not list((tmp_path / "scratch").rglob("*.cab"))
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,14 @@ def test_the_readme_table_is_fresh(role: Path) -> None:
     readme = (role / "README.md").read_text(encoding="utf-8")
     specification = load(role / "meta/argument_specs.yml")["argument_specs"]["main"]
     assert readme == updated(readme, specification), "run scripts/role_docs.py"
+
+
+def test_no_role_writes_to_a_folder_of_the_checkout(role: Path) -> None:
+    """Two runs would share it. Reports are kept for good, under names of their own."""
+    for path in role.glob("*/*.yml"):
+        for text in re.findall(r"role_path[^\n]*", path.read_text(encoding="utf-8")):
+            named = re.search(r"/\.\./\.\./([\w.]+)", text)
+            assert named is None or named[1] in {"baselines", "reports", "rules", "schemas"}, path
 
 
 def test_no_task_loops_over_a_windows_module(role: Path) -> None:
