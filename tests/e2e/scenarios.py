@@ -49,7 +49,6 @@ def pass_every_step(scenarios: Iterable[str], folder: Path) -> None:
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-            "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "facts"),
             "ANSIBLE_NOCOLOR": "1",
             "NO_COLOR": "1",
             "LC_ALL": "C.UTF-8",

@@ -98,7 +98,6 @@ class Stories:
                 **os.environ,
                 "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
                 "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-                "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(self.root / "cache"),
                 "LC_ALL": "C.UTF-8",
                 "OPSPROOF_KEYS": str(self.root / "keys"),
                 "WINLAB_STATE": str(self.root / "state"),

@@ -37,8 +37,6 @@ GRACE_SECONDS = 10
 """How long Ansible may take to stop on its own before it is killed."""
 
 _KEPT_FROM_RUNNER = (
-    "ANSIBLE_CACHE_PLUGIN",
-    "ANSIBLE_CACHE_PLUGIN_CONNECTION",
     "ANSIBLE_CALLBACK_PLUGINS",
     "ANSIBLE_RETRY_FILES_ENABLED",
     "ANSIBLE_STDOUT_CALLBACK",
