@@ -167,12 +167,14 @@ def test_a_second_run_changes_nothing(demonstrated: Lab) -> None:
 def test_the_logs_of_hosts_are_audited_together_and_sealed(running: Lab) -> None:
     """Raw logs only as the bureau can read them, and verdicts that follow from the facts."""
     reports = running.root / "log-reports"
-    folder = {"XDG_STATE_HOME": str(running.root / "store"), "HOME": str(running.root)}
+    state = running.root / "state-home"
     ran = running.run(
         "opsproof", "run", "audit_logs", "--inventory", running.inventory, "--reports", reports,
-        "--limit", "app-audit-01:app-verify-01", env=folder,
+        "--limit", "app-audit-01:app-verify-01", env={"XDG_STATE_HOME": str(state)},
     )  # fmt: skip
     assert ran.returncode == 1, ran.stderr
+    [store] = (state / "opsproof/logs").iterdir()
+    assert {path.name for path in store.glob("app-*")} == {"app-audit-01", "app-verify-01"}
     [bundle] = (reports / "runs").iterdir()
     findings = {
         (finding["subject"]["host"], finding["control"]): finding["state"]
