@@ -11,6 +11,8 @@ import pytest
 import yaml
 from tests.e2e.conftest import PROJECT, Lab
 
+from opsproof.evidence.keys import ensure_keys
+
 DATA = PROJECT.parent / "shared/data"
 
 pytestmark = [
@@ -76,12 +78,12 @@ def inventory(folder: Path) -> Path:
 def facts(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("real")
     lab = Lab(root)
+    ensure_keys(root / "keys")
     up = lab.run("winlab", "up", estate(root))
     assert up.returncode == 0, up.stderr
     try:
         ran = lab.run(
             "opsproof", "run", "daily", "--inventory", inventory(root), "--reports", lab.reports,
-            env={"OPSPROOF_KEYS": ""},
         )  # fmt: skip
     finally:
         lab.run("winlab", "down")
