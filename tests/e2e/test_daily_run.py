@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from cabarchive import CabArchive
@@ -29,8 +31,10 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def test_the_demonstration_ends_as_it_was_built_to(demonstrated: Lab) -> None:
+    run = json.loads((only_bundle(demonstrated) / "run.json").read_text())
+    day = datetime.fromisoformat(run["started_at"]).astimezone(ZoneInfo("Asia/Shanghai")).date()
     sheets = sorted(path.name for path in (demonstrated.reports / "daily").glob("*.html"))
-    assert [name.split(".", 1)[1] for name in sheets] == ["en.html", "zh-CN.html"]
+    assert sheets == [f"RPT-D-{day:%Y%m%d}.{lang}.html" for lang in ("en", "zh-CN")]
 
 
 def test_a_host_costs_five_module_runs_and_one_file(demonstrated: Lab) -> None:
