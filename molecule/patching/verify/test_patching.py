@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-FOLDER = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+FOLDER = Path(os.environ["OPSPROOF_KEPT"])
 KEPT = sorted(FOLDER.glob("*.patched"))
 REAL = os.environ.get("OPSPROOF_INVENTORY", "")
 
@@ -48,7 +48,7 @@ def test_a_host_has_exactly_what_is_approved_for_it(kept: Path) -> None:
     was = {"KB890830"} if kept.stem == "app-crypt-01" else set()
     assert there == {"KB5068787", "KB5066139"}
     assert {f"KB{kb}" for kb in model["updates"]["installed_kbs"]} - was == there
-    before = json.loads((FOLDER / "before-patching.json").read_text(encoding="utf-8"))
+    before = json.loads((FOLDER / "before.json").read_text(encoding="utf-8"))
     assert model["lab"]["reboots"] - before[kept.stem]["lab"]["reboots"] == 1
     assert sorted(model["updates"]["accepted"]) == sorted(
         i for i in model["updates"]["installed"] if i in model["updates"]["attempts"]
