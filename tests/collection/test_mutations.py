@@ -29,7 +29,7 @@ from tests.e2e.conftest import Lab
 
 from opsproof.collection.hold import hold
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("log-mutants")]
+pytestmark = pytest.mark.e2e
 
 PLAY = """
 - hosts: all

@@ -23,7 +23,7 @@ from opsproof.evidence.model import Outcome, RunHost, Subject, SubjectKind
 from opsproof.evidence.reader import load_bundle
 from opsproof.run.playbook import find
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("patching")]
+pytestmark = pytest.mark.e2e
 
 # One wave for all, without the stop rule: each host tells its own story.
 ONE_WAVE = """
