@@ -50,7 +50,8 @@ bench-hardening: setup
 
 clean:
 	-$(BIN)/winlab down
-	rm -rf build .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible .lab
+	-WINLAB_STATE=.lab-molecule $(BIN)/winlab down
+	rm -rf build .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .ansible .lab .lab-molecule
 
 # For maintainers: writes requirements.lock anew from pyproject.toml; needs `uv` on the PATH.
 lock:
