@@ -3,6 +3,9 @@
 By gmssl-pyx, an extra that may be absent: then such a key is there and cannot sign. Certificates are
 those of GM/T 0015-2012: keys on the curve 1.2.156.10197.1.301 (GM/T 0006-2012), signed with
 1.2.156.10197.1.501, SM2 with SM3, with the signer's identifier of GB/T 35276-2017 section 10.
+
+``opsproof.signatures.lab`` builds such certificates too. These are written anew from the standards:
+the server stands in for somebody else's, and an error that both sides shared would show in no test.
 """
 
 from __future__ import annotations
