@@ -11,7 +11,7 @@ import msgspec
 from ansible.plugins.action import ActionBase
 
 from opsproof.errors import OpsproofError
-from opsproof.policy.role import Wanted, planned
+from opsproof.policy.role import Wanted, planned, restoring
 
 DOCUMENTATION = r"""
 name: hardening_plan
@@ -32,6 +32,9 @@ options:
     type: path
   restore_to:
     description: File on the controller for the cabinet that takes them back.
+    type: path
+  restore_from:
+    description: Restore point on the controller that is to be put back, in place of the baselines' values.
     type: path
   revert_after:
     description: Seconds until the host takes an unconfirmed apply back.
@@ -58,16 +61,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible ships no types
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = json.loads(json.dumps(self._task.args))
         try:
-            plan = planned(
-                msgspec.convert(arguments["wanted"], Wanted),
-                arguments["stdout"],
-                apply_to=_path(arguments.get("apply_to")),
-                restore_to=_path(arguments.get("restore_to")),
-                revert_after=timedelta(seconds=int(arguments.get("revert_after", 600))),
-                earlier=arguments.get("earlier", ""),
-            )
+            plan = _plan(arguments)
         except (OpsproofError, OSError, KeyError, msgspec.ValidationError) as error:
             return result | {"failed": True, "msg": f"hardening: {error}"}
+        if "before" not in plan:
+            return result | {"changed": False, "plan": plan}
         name = f"{(task_vars or {}).get('inventory_hostname', '')}: settings"
         diff = {
             "before": plan.pop("before"),
@@ -76,6 +74,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible ships no types
             "after_header": f"{name} as they should be",
         }
         return result | {"changed": bool(plan["changes"]), "diff": diff, "plan": plan}
+
+
+def _plan(arguments: dict[str, Any]) -> dict[str, Any]:
+    wanted = msgspec.convert(arguments["wanted"], Wanted)
+    restore_to = _path(arguments.get("restore_to"))
+    if (point := _path(arguments.get("restore_from"))) is not None:
+        return restoring(wanted, arguments["stdout"], point=point, restore_to=restore_to)
+    return planned(
+        wanted,
+        arguments["stdout"],
+        apply_to=_path(arguments.get("apply_to")),
+        restore_to=restore_to,
+        revert_after=timedelta(seconds=int(arguments.get("revert_after", 600))),
+        earlier=arguments.get("earlier", ""),
+    )
 
 
 def _path(text: Any) -> Path | None:

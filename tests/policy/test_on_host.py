@@ -66,7 +66,7 @@ def apply(host: Host, made: Plan, observed: Observed) -> None:
 
 
 def restore(host: Host, made: Plan, observed: Observed) -> None:
-    put(host, restore_cabinet(made, observed))
+    put(host, restore_cabinet(made.changes, observed))
     push(host, 1, scheduled=False)
 
 
@@ -282,6 +282,20 @@ def test_what_is_listed_beforehand_is_exactly_what_an_apply_then_changes(
     is_, should_be = (text.splitlines() for text in table(listed))
     shown = {one.split()[0] for one in should_be if one not in is_ and "# held back" not in one}
     assert shown == changed.keys()
+
+
+def test_a_restore_can_be_taken_back(settings: tuple[Setting, ...]) -> None:
+    host = make()
+    made, observed = planned(host, settings)
+    apply(host, made, observed)
+    hardened = read(host, settings, confirm=True)
+    now = [replace(one, before=hardened.value(one.setting.target)) for one in made.changes]
+    undone = restore_cabinet(now, hardened)
+    restore(host, made, observed)
+    assert read(host, settings, confirm=True) == observed
+    put(host, undone)
+    push(host, 1, scheduled=False)
+    assert read(host, settings, confirm=True) == hardened
 
 
 def test_odd_types_survive_a_restore() -> None:

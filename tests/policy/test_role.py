@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from cabarchive import CabArchive, CabFile
 
 from opsproof.errors import IncompleteError, RefusedError, UsageError
 from opsproof.evidence.model import SubjectKind
 from opsproof.evidence.schemas import validate
+from opsproof.inspection.batch import split_batch
+from opsproof.policy.baseline import layered
+from opsproof.policy.baseline_yaml import load_layers
+from opsproof.policy.bundle import restore_cabinet, touched
 from opsproof.policy.command import REVERT_TASK
-from opsproof.policy.role import Wanted, command, planned, pushed, too_late
+from opsproof.policy.observed import observe
+from opsproof.policy.plan import Change
+from opsproof.policy.role import Wanted, command, planned, pushed, restoring, too_late
 from winlab.commands import run_cmd
 from winlab.host.host import Host, HostSpec
 from winlab.host.tasks import Task
@@ -92,6 +101,62 @@ def test_an_apply_that_was_never_confirmed_blocks_the_next_one(tmp_path: Path) -
             revert_after=LATER,
         )
     planned(WANTED, answer(host), apply_to=None, restore_to=None, revert_after=LATER)
+
+
+TOUCHED = frozenset({"HRD-ACC-004", "HRD-URA-004", "HRD-FWL-001"})
+
+
+def save_point(path: Path, ids: frozenset[str]) -> Path:
+    """A restore point that touches these settings."""
+    iis = msgspec.structs.replace(WANTED, baselines=["iis-server"])
+    settings = layered(load_layers(iis.baselines, Path(FOLDER)))
+    observed = observe(split_batch(answer(make(), iis)), settings)
+    changes = [Change(one, observed.value(one.target), None) for one in settings if one.id in ids]
+    path.write_bytes(restore_cabinet(changes, observed))
+    return path
+
+
+@pytest.fixture
+def point(tmp_path: Path) -> Path:
+    return save_point(tmp_path / "point.cab", TOUCHED)
+
+
+def test_a_restore_keeps_what_it_touches_and_nothing_else(point: Path, tmp_path: Path) -> None:
+    back = tmp_path / "undone/back.cab"
+    result = restoring(WANTED, answer(make()), point=point, restore_to=back)
+    assert {change["id"] for change in result["changes"]} == TOUCHED
+    assert touched(back.read_bytes()) == TOUCHED
+    facts = validate("hardening", SubjectKind.HOST, result["facts"])
+    assert facts["restore_sha256"] == hashlib.sha256(back.read_bytes()).hexdigest()
+    assert len(facts["settings"]) >= 250
+
+
+def test_in_check_mode_a_restore_keeps_nothing(point: Path, tmp_path: Path) -> None:
+    before = list(tmp_path.iterdir())
+    result = restoring(WANTED, answer(make()), point=point, restore_to=None)
+    assert result["facts"]["restore_sha256"] is None
+    assert list(tmp_path.iterdir()) == before
+
+
+def test_of_a_point_that_names_nothing_everything_is_kept(tmp_path: Path) -> None:
+    archive = CabArchive()
+    archive["1.inf"] = CabFile(b"x")
+    (tmp_path / "old.cab").write_bytes(archive.save())
+    result = restoring(WANTED, answer(make()), point=tmp_path / "old.cab", restore_to=None)
+    assert len(result["changes"]) == len(result["facts"]["settings"])
+
+
+@pytest.mark.parametrize("cut", [0, 20, -1])
+def test_a_point_that_is_not_whole_is_refused(point: Path, cut: int) -> None:
+    point.write_bytes(point.read_bytes()[:cut])
+    with pytest.raises(UsageError, match=r"point\.cab: it is no whole cabinet: "):
+        restoring(WANTED, answer(make()), point=point, restore_to=None)
+
+
+def test_a_point_of_other_baselines_is_refused(tmp_path: Path) -> None:
+    other = save_point(tmp_path / "iis.cab", TOUCHED | {"HRD-IIS-001"})
+    with pytest.raises(UsageError, match=r"iis\.cab: it puts back 1 setting.*: HRD-IIS-001 \("):
+        restoring(WANTED, answer(make()), point=other, restore_to=None)
 
 
 @pytest.mark.parametrize("there", [True, False])

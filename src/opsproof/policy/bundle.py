@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from cabarchive import CabArchive, CabFile
+from cabarchive import CabArchive, CabFile, CorruptionError, NotSupportedError
 
 from opsproof.errors import UsageError
 from opsproof.inspection.command import MARKER, MAX_LINE, step
@@ -52,6 +52,8 @@ _NETSH = {
     FirewallProperty.LOG_ALLOWED: "logging allowedconnections {}",
 }
 
+
+_TOUCHED = "settings.txt"
 
 # One word of netsh says all three.
 _POLICY_WORD = {FirewallProperty.INBOUND, FirewallProperty.OUTBOUND, FirewallProperty.SHIELDS}
@@ -146,10 +148,27 @@ def cabinet(plan: Plan, observed: Observed, *, revert_after: timedelta) -> bytes
     return _packed(files)
 
 
-def restore_cabinet(plan: Plan, observed: Observed) -> bytes:
-    """The file with which the restore playbook puts a host back."""
-    back = backward(plan.changes, observed)
-    return _packed(_files("1", back, _user_writes(back, observed, back=True)))
+def restore_cabinet(changes: Iterable[Change], observed: Observed) -> bytes:
+    """The file with which the restore playbook puts a host back: it names what it touches, too."""
+    changes = tuple(changes)
+    back = backward(changes, observed)
+    ids = "".join(f"{change.setting.id}\n" for change in changes)
+    files = _files("1", back, _user_writes(back, observed, back=True))
+    return _packed(files | {_TOUCHED: ids.encode()})
+
+
+def touched(data: bytes) -> frozenset[str] | None:
+    """Ids of the settings that a restore cabinet puts back; None where it does not name them.
+
+    Raises:
+        UsageError: it is no whole cabinet.
+    """
+    try:
+        # An empty file is a cabinet to the library.
+        found = CabArchive(data or b"-").get(_TOUCHED)
+    except (CorruptionError, NotSupportedError) as e:
+        raise UsageError(f"it is no whole cabinet: {e}") from e
+    return None if found is None else frozenset((found.buf or b"").decode().split())
 
 
 def _files(

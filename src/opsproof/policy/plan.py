@@ -70,7 +70,7 @@ def plan(
     held = {
         one.setting.target.folded: why
         for one in changes
-        if (why := _not_ours(observed.origins, one.setting.target)) is not None
+        if (why := not_ours(observed.origins, one.setting.target)) is not None
     }
     tried = {one.setting.target.folded for one in changes if one.setting.id in forced}
     # Holding one change back can leave another that cuts on its own, or lift the reason for it.
@@ -108,7 +108,7 @@ def _why(cut: Cut, tried: bool) -> str:
     return f"{cut.why}, and no new session can prove otherwise" if tried else cut.why
 
 
-def _not_ours(origins: Origins, target: Target) -> str | None:
+def not_ours(origins: Origins, target: Target) -> str | None:
     """Why a local change would not last, or may not."""
     gpo = origins.gpo(target)
     if gpo is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from opsproof.errors import IncompleteError, RefusedError, UsageError
 from opsproof.inspection.batch import Batch, split_batch
 from opsproof.policy.baseline import Setting, for_host, layered
 from opsproof.policy.baseline_yaml import load_layers
-from opsproof.policy.bundle import cabinet, restore_cabinet
+from opsproof.policy.bundle import cabinet, restore_cabinet, touched
 from opsproof.policy.command import audit_command
 from opsproof.policy.health import read_health
 from opsproof.policy.lockout import Connection
 from opsproof.policy.observed import Observed, observe
-from opsproof.policy.plan import Plan, plan, shown, table
+from opsproof.policy.plan import Change, Plan, not_ours, plan, shown, table
 from opsproof.policy.targets import SystemAccess, Target, Value
 
 _AUTHS = {"basic", "ntlm", "kerberos", "credssp", "certificate", "negotiate"}
@@ -84,13 +84,11 @@ def planned(
     made = plan(chosen, observed, connection, forced=_forced(wanted, everything))
     restore_sha256 = None
     if made.changes and apply_to is not None and restore_to is not None:
-        back = restore_cabinet(made, observed)
-        restore_sha256 = hashlib.sha256(back).hexdigest()
-        _keep(restore_to, back)
+        restore_sha256 = _keep(restore_to, restore_cabinet(made.changes, observed))
         _keep(apply_to, cabinet(made, observed, revert_after=revert_after))
     before, after = table(made)
     return {
-        "changes": _changes(made),
+        "changes": _changes(made.changes),
         "held": _held(made),
         "stages": [[change.setting.id for change in stage] for stage in made.stages],
         "login": _login(made, observed),
@@ -100,8 +98,61 @@ def planned(
         "before": before,
         "after": after,
         "facts": _facts(wanted, everything, observed)
-        | {"restore_sha256": restore_sha256, "changes": _changes(made), "held": _held(made)},
+        | {
+            "restore_sha256": restore_sha256,
+            "changes": _changes(made.changes),
+            "held": _held(made),
+        },
     }
+
+
+def restoring(
+    wanted: Wanted, stdout: str, *, point: Path, restore_to: Path | None
+) -> dict[str, Any]:
+    """What putting a restore point back touches, and the way back from that.
+
+    The way back is what stands there now; it is written to ``restore_to`` when given. The answer is
+    what :func:`planned` gives where nothing is held back and no account is renamed.
+
+    Raises:
+        UsageError: ``point`` is no cabinet, or the baselines do not know what it puts back.
+        IncompleteError: the answer cannot be read.
+    """
+    everything = _all(wanted)
+    observed = observe(split_batch(stdout), everything)
+    own = {one.id: one for one in for_host(everything, release=observed.release, overrides={})}
+    ids = _touched(point, own)
+    changes = [
+        Change(one, observed.value(one.target), None)
+        for one in own.values()
+        if (one.id in ids if ids is not None else not_ours(observed.origins, one.target) is None)
+    ]
+    back = restore_cabinet(changes, observed)
+    kept = None if restore_to is None else _keep(restore_to, back)
+    told = [one | {"after": "(as in the restore point)"} for one in _changes(changes)]
+    return {
+        "changes": told,
+        "held": [],
+        "login": "",
+        "stopped": [],
+        "facts": _facts(wanted, everything, observed)
+        | {"restore_sha256": kept, "changes": told, "held": []},
+    }
+
+
+def _touched(point: Path, known: Collection[str]) -> frozenset[str] | None:
+    try:
+        ids = touched(point.read_bytes())
+    except UsageError as e:
+        raise UsageError(e.what, where=str(point)) from e
+    if ids is not None and (strange := sorted(ids.difference(known))):
+        named = ", ".join(strange[:5]) + (" ..." if len(strange) > 5 else "")
+        raise UsageError(
+            f"it puts back {len(strange)} setting(s) that these baselines do not know: {named}",
+            where=str(point),
+            remedy="give hardening_baselines as they were when it was made",
+        )
+    return ids
 
 
 def _stopped(earlier: str, batch: Batch) -> tuple[str, ...]:
@@ -165,9 +216,11 @@ def too_late(window_end: str, *, minutes: int, now: datetime) -> bool:
     return now > end - timedelta(minutes=minutes)
 
 
-def _keep(path: Path, data: bytes) -> None:
+def _keep(path: Path, data: bytes) -> str:
+    """Write a file; its SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _all(wanted: Wanted) -> tuple[Setting, ...]:
@@ -200,7 +253,7 @@ def _overrides(wanted: Wanted) -> dict[str, Value | None]:
     }
 
 
-def _changes(made: Plan) -> list[dict[str, str]]:
+def _changes(changes: Iterable[Change]) -> list[dict[str, str]]:
     return [
         {
             "id": change.setting.id,
@@ -208,7 +261,7 @@ def _changes(made: Plan) -> list[dict[str, str]]:
             "before": shown(change.before),
             "after": shown(change.after),
         }
-        for change in made.changes
+        for change in changes
     ]
 
 
