@@ -77,7 +77,7 @@ def test_log_of_http_sys(rules: RuleSet, tmp_path: Path) -> None:
     ]
     log = tmp_path / "httperr1.log"
     log.write_text(head + "".join(lines), encoding="ascii")
-    report = audit([log], rules)
-    assert [(hit.title, hit.record_id) for hit in report.hits] == [
-        ("Application pool does not answer", 5)
-    ]
+    (hit,) = audit([log], rules).hits
+    assert hit.title == "Application pool does not answer"
+    assert hit.burst is not None
+    assert [member.record_id for member in hit.burst.members] == [5]
