@@ -125,7 +125,7 @@ def test_query(tmp_path: Path) -> None:
     engine.dispose()
     statement = (
         "select id, '202600000001' ticket, n name, '语文' subject, score,"
-        " '2026-06-07' held, '' note from b"
+        " '2026-06-07' held, '' note from b where ':id' like '%:%'"
     )
     [row] = basedata.query(url, statement, profile())
     assert isinstance(row, Delivered)

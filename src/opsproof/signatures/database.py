@@ -340,7 +340,7 @@ def make_engine(url: str) -> sa.Engine:
     """An engine for a SQLAlchemy URL. Raises :class:`SourceError` for one that is not understood."""
     try:
         parsed = sa.make_url(url)
-        engine = sa.create_engine(parsed, pool_pre_ping=False)
+        engine = sa.create_engine(parsed, pool_pre_ping=False, hide_parameters=True)
     except (sa.exc.SQLAlchemyError, ImportError, ValueError) as error:
         raise SourceError(
             "is no database URL such as postgresql+psycopg://user@host/name",
@@ -374,7 +374,7 @@ def reading(engine: sa.Engine) -> Iterator[Connection]:
 @contextmanager
 def _connected(engine: sa.Engine) -> Iterator[Connection]:
     """A connection; rows are also fetched past SQLAlchemy, so that errors may be the driver's own."""
-    drivers = (sa.exc.DBAPIError, engine.dialect.loaded_dbapi.Error)
+    drivers = (sa.exc.StatementError, engine.dialect.loaded_dbapi.Error)
     connected = False
     try:
         with engine.connect() as connection:
