@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 from asn1crypto import cms as asn1_cms
+from asn1crypto import core
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -14,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.signatures.conftest import NOW, Pki, pki
 
+from opsproof.evidence.der import read_one, tlv
 from opsproof.signatures import cms
 from opsproof.signatures.algorithms import Algorithm
 from opsproof.signatures.cms import Flavour
@@ -206,6 +210,8 @@ def openssl_verifies(der: bytes, one: Pki, tmp_path: Path) -> bool:
             for one in ("rsa", "ecdsa")
             for more in (["-nodetach"], [], ["-noattr"], ["-keyid"])
         ),
+        ("ecdsa", ["-nodetach", "-stream"]),
+        ("rsa", ["-nodetach", "-stream"]),
         ("rsa", ["-keyopt", "rsa_padding_mode:pss"]),
         ("rsa", ["-keyopt", "rsa_padding_mode:pss", "-keyopt", "rsa_pss_saltlen:0"]),
     ],
@@ -238,17 +244,133 @@ def test_we_read_what_openssl_writes(family: str, options: list[str], tmp_path: 
         "s.p7s",
     ]
     subprocess.run(["openssl", *words, *options], cwd=tmp_path, check=True, capture_output=True)
-    message = cms.read((tmp_path / "s.p7s").read_bytes())
+    data = (tmp_path / "s.p7s").read_bytes()
+    assert data.startswith(b"\x30\x80") == ("-stream" in options)
+    message = cms.read(data)
     assert (message.content is not None) == ("-nodetach" in options)
     assert message.named([]) == [signer.certificate]
     assert message.holds(MESSAGE, signer.certificate, DEFAULT_ID)
     assert not message.holds(MESSAGE + b"\n", signer.certificate, DEFAULT_ID)
 
 
-@given(data=st.binary(max_size=80))
-def test_other_bytes_are_refused_by_name(data: bytes) -> None:
+Tree: TypeAlias = "list[Tree] | bytes"
+
+
+def tree(der: bytes, depth: int) -> Tree:
+    """The first levels of constructed elements as lists, each beginning with its identifier octet."""
+    one = read_one(der)
+    if not depth or not one.tag & 0x20:
+        return der
+    inside = [tree(part.raw, depth - 1) for part in one.children(one.tag)]
+    return [bytes([one.tag]), *inside]
+
+
+def written(one: Tree, *, indefinite: bool = False) -> bytes:
+    if isinstance(one, bytes):
+        return one
+    tag, *parts = one
+    content = b"".join(written(part, indefinite=indefinite) for part in parts)
+    assert isinstance(tag, bytes)
+    return tag + b"\x80" + content + b"\0\0" if indefinite else tlv(tag[0], content)
+
+
+def signed(*, content: bytes | None = None, attributes: bytes | None = None) -> bytes:
+    signer = pki("ecdsa").signer
+    if attributes is None:
+        attributes = cms.signed_attributes(MESSAGE, "sha256", "international", NOW)
+    return cms.write(
+        signer.key.sign(signer.algorithm, attributes),
+        signer.algorithm,
+        signer.certificate,
+        flavour="international",
+        content=content,
+        attributes=attributes,
+    )
+
+
+def test_a_message_without_lengths_is_what_it_would_be_with_them(tmp_path: Path) -> None:
+    """As the signers of Java write them: no lengths outside, DER for what is signed."""
+    signer, der = pki("ecdsa").signer, signed(content=MESSAGE)
+    assert written(tree(der, 9)) == der
+    parts: Any = tree(der, 4)
+    inner = parts[2][1][3]
+    assert inner[2] == tlv(0xA0, tlv(0x04, MESSAGE))
+    inner[2] = [b"\xa0", [b"\x24", tlv(0x04, MESSAGE[:5]), tlv(0x04, MESSAGE[5:])]]
+    loose = written(parts, indefinite=True)
+    assert loose.count(b"\x80\x30\x80\x02") == 1
+    assert cms.read(loose) == cms.read(der)
+    assert cms.read(loose).holds(MESSAGE, signer.certificate, DEFAULT_ID)
+    assert openssl_verifies(loose, pki("ecdsa"), tmp_path)
+    for cut in range(1, len(loose), 7):
+        with pytest.raises(MalformedError):
+            cms.read(loose[:cut])
+    with pytest.raises(MalformedError, match="bytes follow"):
+        cms.read(loose + b"\0")
+
+
+def changed(der: bytes, change: Callable[[Any, Any], None]) -> bytes:
+    """With its SignedData and its SignerInfo changed, as lists of elements."""
+    parts: Any = tree(der, 6)
+    signed_data = parts[2][1]
+    change(signed_data, signed_data[-1][1])
+    return written(parts)
+
+
+def _put(place: int, new: bytes) -> Callable[[Any, Any], None]:
+    return lambda _data, signer: signer.__setitem__(place, new)
+
+
+def _unsorted(_data: Any, signer: Any) -> None:
+    signer[4][1:] = reversed(signer[4][1:])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda data, _: data.append(b"\x04\x01a"), "SignedData has other elements"),
+        (lambda data, _: data.insert(4, b"\x04\x01a"), "SignedData has other elements"),
+        (lambda _, signer: signer.append(b"\x04\x01a"), "SignerInfo has other elements"),
+        (lambda _, signer: signer[2].append(b"\x05\0"), "IssuerAndSerialNumber has other"),
+        (lambda _, signer: signer[3].append(b"\x05\0"), "AlgorithmIdentifier has other"),
+        (lambda data, _: data.__setitem__(1, b"\x02\x01\x63"), "version"),
+        (_put(1, b"\x02\x01\x02"), "version"),
+        (_put(4, b"\xa0\0"), "not in DER"),
+        (_unsorted, "not in DER"),
+        (
+            lambda _, signer: signer.__setitem__(
+                4, b"\xa0\x80" + b"".join(map(written, signer[4][1:])) + b"\0\0"
+            ),
+            "shortest form",
+        ),
+    ],
+)
+def test_a_message_of_another_shape_is_refused(
+    change: Callable[[Any, Any], None], reason: str
+) -> None:
+    """``openssl cms -verify`` refuses what has more elements, so nobody could check after us."""
+    der = signed()
+    assert changed(der, lambda *_: None) == der
+    other = changed(der, change)
+    assert other != der
+    with pytest.raises(MalformedError, match=reason):
+        cms.read(other)
+
+
+@pytest.mark.parametrize("oid", ["1.2.840.113549.1.9.16.1.4", cms.DATA["chinese"]])
+def test_a_message_over_another_kind_of_content_is_refused(oid: str) -> None:
+    other = core.ObjectIdentifier(oid).dump()
+    right = core.ObjectIdentifier(cms.DATA["international"]).dump()
+    der = changed(
+        signed(content=MESSAGE), lambda data, _: data[3].__setitem__(data[3].index(right), other)
+    )
+    with pytest.raises(MalformedError, match="its content is of the type"):
+        cms.read(der)
+
+
+@given(data=st.binary(max_size=80), loose=st.booleans())
+def test_other_bytes_are_refused_by_name(data: bytes, loose: bool) -> None:
     with pytest.raises(MalformedError):
-        cms.read(data)
+        cms.read(b"\x30\x80" + data if loose else data)
 
 
 @given(position=st.integers(0, 10**6), flip=st.integers(1, 255))

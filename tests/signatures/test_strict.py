@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.signatures.conftest import NOW, pki
 
+from opsproof.evidence.der import tlv
 from opsproof.signatures import cms, lab
 from opsproof.signatures.algorithms import Algorithm, public_key
 from opsproof.signatures.book import CertificateBook, Standing
 from opsproof.signatures.certificates import Allowed, Certificate
 from opsproof.signatures.check import AHEAD, Checker, Verdict
-from opsproof.signatures.cms import tlv
 from opsproof.signatures.diagnose import Diagnoser
 from opsproof.signatures.errors import MalformedError
 from opsproof.signatures.model import RecordClass

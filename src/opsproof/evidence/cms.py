@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from opsproof.errors import OpsproofError, TamperedError
-from opsproof.evidence.der import Element, MalformedDerError, read_one
+from opsproof.evidence.der import Element, MalformedDerError, read_one, tlv
 from opsproof.evidence.keys import Signer
 from opsproof.serials import any_serial
 
@@ -151,7 +151,7 @@ def _verify(data: bytes, signature: bytes, chain: Sequence[x509.Certificate]) ->
     _same(version.raw, _VERSION_1, what="version")
     _same(digests.content, *_SHA256, what="digest algorithm")
     _same(digests.raw[:1], bytes([_SET]), what="digest algorithms")
-    _same(content.raw, _element(_SEQUENCE, _ID_DATA), what="detached content")
+    _same(content.raw, tlv(_SEQUENCE, _ID_DATA), what="detached content")
     carried = [element.raw for element in certificates.children(_CONTEXT_0)]
     if carried != sorted(carried) or set(carried) != {c.public_bytes(_DER) for c in chain}:
         raise ValueError("it does not carry the certificates of signer.pem")
@@ -165,8 +165,8 @@ def _verify_signer(data: bytes, fields: list[Element], certificate: x509.Certifi
     _same(version.raw, _VERSION_1, what="signer version")
     serial = certificate.serial_number
     number = serial.to_bytes(serial.bit_length() // 8 + 1, "big", signed=True)
-    issuer_and_serial = certificate.issuer.public_bytes() + _element(0x02, number)
-    _same(sid.raw, _element(_SEQUENCE, issuer_and_serial), what="signer")
+    issuer_and_serial = certificate.issuer.public_bytes() + tlv(0x02, number)
+    _same(sid.raw, tlv(_SEQUENCE, issuer_and_serial), what="signer")
     _same(digest.raw, *_SHA256, what="digest algorithm")
     _same(algorithm.raw, _ECDSA_SHA256, what="signature algorithm")
     signed_at = _check_attributes(attributes.children(_CONTEXT_0), data)
@@ -191,21 +191,12 @@ def _check_attributes(attributes: list[Element], data: bytes) -> datetime | None
     if len(found) != len(attributes) or not {_ID_CONTENT_TYPE, _ID_MESSAGE_DIGEST} <= set(found):
         raise ValueError("its signed attributes are not complete")
     _same(found[_ID_CONTENT_TYPE].raw, _ID_DATA, what="signed content type")
-    if found[_ID_MESSAGE_DIGEST].raw != _element(_OCTETS, hashlib.sha256(data).digest()):
+    if found[_ID_MESSAGE_DIGEST].raw != tlv(_OCTETS, hashlib.sha256(data).digest()):
         raise TamperedError("the signature is of other bytes")
     time = found.get(_ID_SIGNING_TIME)
     if time is None or time.tag != _UTC_TIME:
         return None
     return datetime.strptime(time.content.decode("ascii"), "%y%m%d%H%M%SZ").replace(tzinfo=UTC)
-
-
-def _element(tag: int, content: bytes) -> bytes:
-    """DER of a definite length below 65,536 (X.690 section 8.1.3)."""
-    size = len(content)
-    if size < 0x80:
-        return bytes([tag, size]) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + content
 
 
 def _same(found: bytes, *wanted: bytes, what: str) -> None:

@@ -11,6 +11,7 @@ the content (both are seen in products; either binds the content).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +19,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 from asn1crypto import algos, cms, core
 
-from opsproof.evidence.der import MalformedDerError, read_one
+from opsproof.evidence.der import Element, read_one, tlv
 from opsproof.signatures import sm2
 from opsproof.signatures.algorithms import HASHES, Algorithm
+from opsproof.signatures.ber import definite
 from opsproof.signatures.certificates import Certificate, parse, signature_algorithm, utc
 from opsproof.signatures.errors import MalformedError
 
@@ -49,6 +51,15 @@ _SM2: Final = frozenset({"1.2.156.10197.1.301", "1.2.156.10197.1.301.1", "1.2.15
 _MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
 _CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
 _SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
+
+# The identifier octets of the elements of each sequence, optional ones with a question mark.
+_SIGNED_DATA: Final = re.compile(rb"\x02\x31\x30\xa0?\xa1?\x31")
+_SIGNER_INFO: Final = re.compile(rb"\x02[\x30\x80]\x30\xa0?\x30\x04\xa1?")
+_ISSUER_AND_SERIAL: Final = re.compile(rb"\x30\x02")
+_IDENTIFIER: Final = re.compile(rb"\x06.?", re.DOTALL)
+_CONTENT: Final = re.compile(rb"\x06\xa0?")
+_ATTRIBUTE: Final = re.compile(rb"\x06\x31")
+_VERSIONS: Final = {b"\x02\x01\x01", b"\x02\x01\x03"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +178,6 @@ def signed_attributes(message: bytes, digest: str, flavour: Flavour, at: datetim
     return tlv(0x31, b"".join(sorted(parts)))
 
 
-def tlv(tag: int, content: bytes) -> bytes:
-    """One DER element with a single identifier octet (X.690 section 8.1)."""
-    size = len(content)
-    if size < 0x80:
-        return bytes([tag, size]) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + content
-
-
 _NULL: Final = b"\x05\x00"
 
 
@@ -221,30 +223,30 @@ def _salt_length(identifier: Any, algorithm: Algorithm) -> int | None:
 def _read(data: bytes) -> SignedMessage:
     flavour, signed_data = _outer(data)
     body = cms.SignedData.load(signed_data, strict=True)
-    signers = list(body["signer_infos"])
-    if len(signers) != 1:
-        raise MalformedError(f"{len(signers)} signers instead of one")
-    [signer] = signers
+    shape = _shape(signed_data)
+    [signer] = body["signer_infos"]
     digest = _DIGESTS[signer["digest_algorithm"]["algorithm"].dotted]
-    attributes, values = _attributes(signer["signed_attrs"])
+    values = _attributes(signer["signed_attrs"])
     sid = signer["sid"]
     by_serial = sid.name == "issuer_and_serial_number"
-    encapsulated = body["encap_content_info"]
+    content_type = body["encap_content_info"]["content_type"].dotted
+    if content_type != DATA[flavour]:
+        raise MalformedError(f"its content is of the type {content_type}")
     time = values.get(_SIGNING_TIME)
     algorithm = _algorithm(signer["signature_algorithm"], digest)
     return SignedMessage(
         flavour=flavour,
-        content_type=encapsulated["content_type"].dotted,
-        content=_content(encapsulated),
+        content_type=content_type,
+        content=shape.content,
         certificates=tuple(_certificates(body["certificates"])),
         issuer=sid.chosen["issuer"].dump() if by_serial else None,
         serial=sid.chosen["serial_number"].native if by_serial else None,
         key_id=None if by_serial else sid.chosen.native,
         digest=digest,
         algorithm=algorithm,
-        attributes=attributes,
-        attribute_type=values[_CONTENT_TYPE].dotted if attributes else None,
-        message_digest=values[_MESSAGE_DIGEST].native if attributes else None,
+        attributes=shape.attributes,
+        attribute_type=values[_CONTENT_TYPE].dotted if shape.attributes else None,
+        message_digest=values[_MESSAGE_DIGEST].native if shape.attributes else None,
         signing_time=utc(time) if time is not None else None,
         signature=signer["signature"].native,
         salt_length=_salt_length(signer["signature_algorithm"], algorithm),
@@ -252,13 +254,10 @@ def _read(data: bytes) -> SignedMessage:
 
 
 def _outer(data: bytes) -> tuple[Flavour, bytes]:
-    try:
-        parts = read_one(data).children(0x30)
-        if len(parts) != 2 or parts[1].tag != 0xA0:
-            raise MalformedError("not a ContentInfo")
-        inner = read_one(parts[1].content).raw
-    except MalformedDerError as error:
-        raise MalformedError(str(error)) from error
+    parts = read_one(definite(data)).children(0x30)
+    if len(parts) != 2 or parts[1].tag != 0xA0:
+        raise MalformedError("not a ContentInfo")
+    inner = read_one(parts[1].content).raw
     oid = core.ObjectIdentifier.load(parts[0].raw).dotted
     for flavour, known in SIGNED_DATA.items():
         if oid == known:
@@ -266,30 +265,73 @@ def _outer(data: bytes) -> tuple[Flavour, bytes]:
     raise MalformedError(f"content type {oid}")
 
 
-def _attributes(attributes: Any) -> tuple[bytes | None, dict[str, Any]]:
-    """RFC 5652 section 5.4: what is signed has the tag SET OF instead of [0]."""
-    if not attributes:
-        return None, {}
+def _attributes(attributes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for attribute in attributes:
+    for attribute in attributes or ():
         kind = attribute["type"].dotted
-        if kind in values or len(attribute["values"]) != 1:
+        if kind in values:
             raise MalformedError("a signed attribute is there twice")
         values[kind] = attribute["values"][0]
-    return b"\x31" + attributes.dump()[1:], values
+    return values
 
 
-def _content(encapsulated: Any) -> bytes | None:
-    content = encapsulated["content"]
-    if isinstance(content, core.Void) or content.native is None:
-        return None
-    whole = content.dump()
-    element = read_one(whole)
-    if element.tag == 0xA0:
-        element = read_one(element.content)
-    if element.tag != 0x04:
-        raise MalformedError("the content is not an octet string")
-    return element.content
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What is signed: the content, if it is there, and the attributes as a SET OF."""
+
+    content: bytes | None
+    attributes: bytes | None
+
+
+def _shape(signed_data: bytes) -> _Shape:
+    """Hold a SignedData of one signer to RFC 5652 sections 5.1 and 5.3, element by element.
+
+    ``asn1crypto`` passes over what follows the elements that it looks for; ``openssl cms -verify``, with
+    which others check what we call right, does not. Certificates, lists and unsigned attributes may be
+    in any order. Raises :class:`MalformedDerError` or :class:`MalformedError`.
+    """
+    parts = read_one(signed_data).children(0x30)
+    _tags(parts, _SIGNED_DATA, "SignedData")
+    signers = parts[-1].children(0x31)
+    if len(signers) != 1:
+        raise MalformedError(f"{len(signers)} signers instead of one")
+    fields = signers[0].children(0x30)
+    _tags(fields, _SIGNER_INFO, "SignerInfo")
+    if not {parts[0].raw, fields[0].raw} <= _VERSIONS:
+        raise MalformedError("a version that is not understood")
+    if fields[1].tag == 0x30:
+        _tags(fields[1].children(0x30), _ISSUER_AND_SERIAL, "IssuerAndSerialNumber")
+    signed = fields[3] if fields[3].tag == 0xA0 else None
+    for identifier in (*parts[1].children(0x31), fields[2], fields[4 if signed else 3]):
+        _tags(identifier.children(0x30), _IDENTIFIER, "AlgorithmIdentifier")
+    inner = parts[2].children(0x30)
+    _tags(inner, _CONTENT, "EncapsulatedContentInfo")
+    content = None
+    if len(inner) > 1:
+        octets = read_one(inner[1].content)
+        if octets.tag != 0x04:
+            raise MalformedError("the content is not an octet string")
+        content = octets.content
+    return _Shape(content, None if signed is None else _set_of(signed))
+
+
+def _set_of(signed: Element) -> bytes:
+    """RFC 5652 sections 5.3 and 5.4: in DER, and signed under the tag SET OF instead of [0]."""
+    attributes = signed.children(0xA0)
+    for one in attributes:
+        parts = one.children(0x30)
+        _tags(parts, _ATTRIBUTE, "Attribute")
+        if len(parts[1].children(0x31)) != 1:
+            raise MalformedError("a signed attribute is there twice")
+    raw = [one.raw for one in attributes]
+    if not raw or raw != sorted(raw):
+        raise MalformedError("the signed attributes are not in DER")
+    return tlv(0x31, signed.content)
+
+
+def _tags(elements: Sequence[Element], wanted: re.Pattern[bytes], what: str) -> None:
+    if not wanted.fullmatch(bytes(one.tag for one in elements)):
+        raise MalformedError(f"{what} has other elements")
 
 
 def _certificates(certificates: Any) -> list[Certificate]:

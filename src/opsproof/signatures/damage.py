@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
+from opsproof.evidence.der import tlv
 from opsproof.signatures import ecpoints
-from opsproof.signatures.cms import tlv, write
+from opsproof.signatures.cms import write
 from opsproof.signatures.encodings import encode
 from opsproof.signatures.lab import Signer
 from opsproof.signatures.profile import SignatureColumn

@@ -14,10 +14,10 @@ from asn1crypto import core, crl, ocsp, x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from opsproof.evidence.der import tlv
 from opsproof.signatures import sm2
 from opsproof.signatures.algorithms import HASHES, Algorithm
 from opsproof.signatures.certificates import SIGNATURE_OIDS, Certificate, parse
-from opsproof.signatures.cms import tlv
 from opsproof.signatures.revocation import SM3_OID, digest_of
 
 _OIDS: Final = {algorithm: oid for oid, algorithm in SIGNATURE_OIDS.items()}
