@@ -19,6 +19,8 @@ from opsproof.signatures.errors import CertificateError
 from opsproof.signatures.revocation import Revocations
 
 SECOND = timedelta(seconds=1)
+THEN = NOW - timedelta(days=390)
+"""Before any clock: `cryptography` writes the time at which a response is made, and it tells of before."""
 
 
 def book_of(one: Pki, *certificates: Certificate, **options: object) -> CertificateBook:
@@ -246,22 +248,22 @@ def test_found_by_serial_and_by_every_fingerprint() -> None:
 def test_ocsp_responses(family: str, tmp_path: Path) -> None:
     one = pki(family)
     certificate = one.signer.certificate
-    (tmp_path / "o").write_bytes(_ocsp(one, one.ca.key.private, NOW))
+    (tmp_path / "o").write_bytes(_ocsp(one, one.ca.key.private, THEN))
     revocations = Revocations()
     revocations.add(tmp_path / "o")
     book = book_of(one, certificate, revocations=revocations)
-    assert book.judge(certificate, NOW - SECOND).standing is Standing.GOOD
-    assert book.judge(certificate, NOW).standing is Standing.REVOKED
+    assert book.judge(certificate, THEN - SECOND).standing is Standing.GOOD
+    assert book.judge(certificate, THEN).standing is Standing.REVOKED
 
 
 def test_a_forged_ocsp_response_says_nothing(tmp_path: Path) -> None:
     one = pki("ecdsa")
-    genuine = _ocsp(one, one.ca.key.private, NOW)
+    genuine = _ocsp(one, one.ca.key.private, THEN)
     (tmp_path / "o").write_bytes(genuine[:-1] + bytes([genuine[-1] ^ 1]))
     revocations = Revocations()
     revocations.add(tmp_path / "o")
     book = book_of(one, one.signer.certificate, revocations=revocations)
-    assert book.judge(one.signer.certificate, NOW).standing is Standing.GOOD
+    assert book.judge(one.signer.certificate, THEN).standing is Standing.GOOD
 
 
 def test_a_file_that_is_neither_is_named(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def responder(
     *,
     extra: list[dict[str, Any]] = OCSP_SIGNING,
     end: int = 400,
+    usage: tuple[str, ...] = ("digital_signature",),
 ) -> lab.Signer:
     key = lab.new_key(one.family)
     certificate = lab.issue(
@@ -55,6 +56,7 @@ def responder(
         not_before=NOW - 400 * DAY,
         not_after=NOW + end * DAY,
         extra=extra,
+        usage=usage,
     )
     return lab.Signer(key, certificate)
 
@@ -106,6 +108,14 @@ def test_the_issuer_may_name_a_responder(any_pki: Pki, tmp_path: Path) -> None:
 WRONG: dict[str, Callable[[Pki], lab.Signer]] = {
     "not-for-ocsp": lambda one: responder(one, extra=[]),
     "expired": lambda one: responder(one, end=-1),
+    "not-for-signing": lambda one: responder(one, usage=("key_encipherment",)),
+    "of-unknown-meaning": lambda one: responder(
+        one,
+        extra=[
+            *OCSP_SIGNING,
+            {"extn_id": "1.2.3.4", "critical": True, "extn_value": b"\x05\x00"},
+        ],
+    ),
     "of-another-authority": lambda one: responder(
         one, lab.authority(f"lab {one.family} CA", one.family, serial=1, at=NOW)
     ),
@@ -130,6 +140,36 @@ def test_a_responder_that_was_revoked_says_nothing(any_pki: Pki, tmp_path: Path)
         crl = lab.issue_crl(any_pki.ca, [(0xC5, since)], this_update=NOW - DAY)
         files = (told, crl)
         assert standing(any_pki, NOW, *files, folder=tmp_path, required=True) is wanted
+
+
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [
+        ("key_compromise", Standing.REVOCATION_UNKNOWN),
+        ("ca_compromise", Standing.REVOCATION_UNKNOWN),
+        ("superseded", Standing.GOOD),
+    ],
+)
+def test_whoever_has_a_responders_key_does_not_vouch_from_before_it_was_revoked(
+    reason: str, wanted: Standing, tmp_path: Path
+) -> None:
+    one = pki("ecdsa")
+    told = answer(one, responder=responder(one), this_update=NOW + SECOND)
+    crl = lab.issue_crl(one.ca, [(0xC5, NOW + DAY)], this_update=NOW - DAY, reason=reason)
+    assert standing(one, NOW, told, crl, folder=tmp_path, required=True) is wanted
+
+
+@pytest.mark.parametrize("delegated", [False, True])
+def test_nobody_knows_what_will_be(delegated: bool, tmp_path: Path) -> None:
+    """A response produced before its responder was revoked, that speaks of a time after."""
+    one = pki("ecdsa")
+    by = responder(one) if delegated else None
+    for produced_at, wanted in (
+        (NOW + DAY, Standing.GOOD),
+        (NOW + DAY - SECOND, Standing.REVOCATION_UNKNOWN),
+    ):
+        told = answer(one, responder=by, produced_at=produced_at)
+        assert standing(one, NOW, told, folder=tmp_path, required=True) is wanted
 
 
 def test_one_bit_more_and_it_says_nothing(any_pki: Pki, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from opsproof.signatures.revocation import (
 )
 
 _OCSP_SIGNING: Final = "1.3.6.1.5.5.7.3.9"
+_STOLEN: Final = frozenset({"key_compromise", "ca_compromise"})
 
 _Signers: TypeAlias = list[Certificate] | NotVerifiableError
 _Owner: TypeAlias = tuple[bytes, bytes, int]
@@ -115,7 +116,12 @@ class Believed:
         return found or unknown or []
 
     def _hear(self, response: Response, status: Status) -> bool | None:
-        """Whether an answer is signed as its issuer wants it; None: that one is not at hand."""
+        """Whether an answer is signed as its issuer wants it; None: that one is not at hand.
+
+        Nobody knows at ``producedAt`` how things stand at a later ``thisUpdate`` (RFC 6960 section 2.4).
+        """
+        if status.this_update > response.produced_at:
+            return False
         heard: bool | None = None
         for issuer in self._issuers:
             owner = issuer.subject, issuer.spki, status.serial
@@ -138,6 +144,8 @@ class Believed:
             return True
         return any(
             _OCSP_SIGNING in (one.purposes or ())
+            and one.may_sign
+            and not one.unknown_critical
             and one.issuer == issuer.subject
             and one.not_before <= response.produced_at <= one.not_after
             and self._holds(issuer, one)
@@ -147,11 +155,12 @@ class Believed:
         )
 
     def _listed(self, responder: Certificate, at: datetime) -> bool:
+        """Whether it was revoked then, or its key is somebody else's, who writes any time that he likes."""
         for one, signers in self._lists.get(responder.issuer, ()):
             if isinstance(signers, NotVerifiableError):
                 raise signers
             entry = one.entries.get(responder.serial)
-            if entry is not None and entry.since <= at:
+            if entry is not None and (entry.since <= at or entry.reason in _STOLEN):
                 return True
         return False
 

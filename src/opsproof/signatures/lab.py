@@ -150,8 +150,9 @@ def issue_crl(
     *,
     this_update: datetime,
     extensions: Sequence[dict[str, Any]] = (),
+    reason: str | None = None,
 ) -> bytes:
-    """A CRL in DER that names serial numbers and when each was revoked."""
+    """A CRL in DER that names serial numbers and when each was revoked, all for the same reason."""
     identifier = _identifier(_DEFAULT[issuer.key.family])
     fields: dict[str, Any] = {
         "version": "v2",
@@ -163,8 +164,11 @@ def issue_crl(
     if extensions:
         fields["crl_extensions"] = list(extensions)
     if revoked:
+        said: dict[str, Any] = {}
+        if reason is not None:
+            said["crl_entry_extensions"] = [{"extn_id": "crl_reason", "extn_value": reason}]
         fields["revoked_certificates"] = [
-            {"user_certificate": serial, "revocation_date": _time(since)}
+            {"user_certificate": serial, "revocation_date": _time(since)} | said
             for serial, since in revoked
         ]
     return _signed(crl.TbsCertList(fields).dump(), identifier, issuer.key)
