@@ -67,7 +67,8 @@ class Inventory(msgspec.Struct, frozen=True):
             )
         try:
             return ZoneInfo(names.pop())
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            # The last: a folder of the time zone database, such as "Asia".
             raise UsageError("estate_time_zone is not a time zone", where=str(self.path)) from error
 
 
