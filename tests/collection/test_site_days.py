@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.collection.lab import IIS, START, Collector
 
@@ -150,7 +151,8 @@ def test_three_weeks_of_daily_runs_know_that_nobody_comes_on_sundays(lab: Collec
     quiet = [date.fromisoformat(day) for kind, day, _ in said if kind == "quiet-day"]
     assert [day.isoformat() for day in quiet] == ["2026-11-22", "2026-11-29", "2026-12-06"]
     [site] = site_days(lab.root / "staging")
-    assert (site.rests(), site.judged()) == ({date(2026, 12, 20)}, (date(2026, 12, 20),))
+    assert site.judged() == (date(2026, 12, 20),)
+    assert site.rests() == {date(2026, 12, 20)}
 
 
 @pytest.mark.parametrize("size", [0, BUSY_BYTES - 2000])
@@ -192,8 +194,16 @@ def test_logs_of_all_sites_in_one_file_are_judged_as_one(lab: Collector) -> None
     for day in (*FOUR_WEEKS, START.date()):
         lab.host.files.write(f"{folder}\\u_ex{day:%y%m%d}.log", b"x" * BUSY_BYTES)
     assert told(lab) == [("missing-day", "2026-11-21", "IIS")]
-    look, listed = both_answers(lab.settings(), *lab.texts)
-    assert list(site_logs(replace(look, central_period="Monthly"), listed, {})) == []
+    told_look, told_files = lab.texts
+    for period, sites in (("Hourly", 1), ("Weekly", 0)):
+        stdout = told_look.stdout.replace(
+            "<centralW3CLogFile", f'<centralW3CLogFile period="{period}"'
+        )
+        look, listed = both_answers(
+            lab.settings(), msgspec.structs.replace(told_look, stdout=stdout), told_files
+        )
+        assert look.central_period == period
+        assert len(list(site_logs(look, listed, {}))) == sites
     assert list(site_logs(replace(look, central="CentralBinary"), listed, {})) == []
 
 

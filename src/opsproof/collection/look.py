@@ -151,8 +151,8 @@ class Look:
 
     Then ``iis_code`` is what appcmd ended with: IIS tells its configuration to administrators alone.
     ``central`` is ``Site``, ``CentralW3C`` or ``CentralBinary``, ``central_period`` when a central log in
-    W3C format is begun anew; ``free`` bytes of the scratch
-    drive, None when not told; ``leftover``: an earlier collection was cut off.
+    W3C format is begun anew; ``free`` bytes of the scratch drive, None when not told; ``leftover``: an
+    earlier collection was cut off.
     """
 
     channels: tuple[Channel, ...]
