@@ -4,6 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import ExtendedKeyUsage
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.evidence import samples
@@ -73,6 +77,25 @@ def test_the_bureau_s_key_may_have_a_passphrase_too(tmp_path: Path) -> None:
         load_rsa_key(tmp_path / "k/bureau.pem", environment)
     with pytest.raises(UsageError, match=r"signer\.key: is not an RSA key"):
         load_rsa_key(tmp_path / "k/signer.key", environment)
+
+
+def test_a_certificate_with_which_nobody_would_believe_the_seal_is_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(samples.key_folder(), tmp_path / "k"))
+    key = load_pem_private_key((folder / "signer.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    own = samples.keys().signer.certificate
+    builder = x509.CertificateBuilder(
+        own.issuer,
+        own.subject,
+        own.public_key(),
+        7,
+        own.not_valid_before_utc,
+        own.not_valid_after_utc,
+    ).add_extension(ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
+    (folder / "signer.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    with pytest.raises(KeysError, match=r"signer\.pem: is not for signing: its extended key usage"):
+        load_keys(folder)
 
 
 def test_an_incomplete_folder_is_an_error_and_not_replaced(tmp_path: Path) -> None:

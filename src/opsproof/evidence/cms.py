@@ -72,7 +72,7 @@ def verify(data: bytes, signature: bytes, chain: Sequence[x509.Certificate]) -> 
     """Check a detached signature against the certificates that came with it.
 
     ``chain`` is the signer's certificate and its issuers; the signature must carry exactly these.
-    Whether the chain ends at somebody trusted is :func:`check_chain`'s question.
+    Whether the chain ends at somebody trusted is the question of :mod:`opsproof.evidence.chain`.
 
     Raises:
         TamperedError: the signature does not hold, or is not of the one shape understood.
@@ -81,31 +81,6 @@ def verify(data: bytes, signature: bytes, chain: Sequence[x509.Certificate]) -> 
         return _verify(data, signature, chain)
     except (MalformedDerError, ValueError) as error:
         raise TamperedError(f"is not a signature that this tool writes: {error}") from error
-
-
-def check_chain(
-    chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate], at: datetime
-) -> None:
-    """Check that the first certificate of ``chain`` leads to one of ``trusted`` (RFC 5280).
-
-    Every certificate must be valid at the time ``at``; issuers must be allowed to issue.
-
-    Raises:
-        TamperedError: saying which link is missing or does not hold.
-    """
-    anchors = {certificate.public_bytes(_DER) for certificate in trusted}
-    current = chain[0]
-    for _ in range(len(chain) + len(trusted) + 1):
-        name = current.subject.rfc4514_string()
-        if not current.not_valid_before_utc <= at <= current.not_valid_after_utc:
-            raise TamperedError(f"the certificate {name} was not valid at {at.isoformat()}")
-        if current.public_bytes(_DER) in anchors:
-            return
-        issuer = next((c for c in (*trusted, *chain[1:]) if _issued(current, c)), None)
-        if issuer is None or issuer == current:
-            raise TamperedError(f"the certificate {name} does not lead to the given CA")
-        current = issuer
-    raise TamperedError("the certificates form a circle")
 
 
 def encrypt(data: bytes, recipient: x509.Certificate) -> bytes:
@@ -129,16 +104,6 @@ def decrypt(data: bytes, recipient: x509.Certificate, key: rsa.RSAPrivateKey) ->
         return pkcs7.pkcs7_decrypt_der(data, recipient, key, [])
     except ValueError as error:
         raise DecryptionError(f"cannot be decrypted with this key: {error}") from error
-
-
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
-        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
-        return False
-    return constraints.ca and usage.key_cert_sign
 
 
 def _verify(data: bytes, signature: bytes, chain: Sequence[x509.Certificate]) -> Signature:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from opsproof.errors import OpsproofError, UsageError
+from opsproof.evidence.chain import unfit
 from opsproof.evidence.files import locked, sync_folder, write_durably
 from opsproof.serials import any_serial
 
@@ -98,6 +99,12 @@ def load_keys(folder: Path, environment: Mapping[str, str] = os.environ) -> Keys
         raise KeysError("is not an RSA certificate", where=str(folder / "bureau.pem"))
     if chain[0].public_key() != key.public_key():
         raise KeysError("does not belong to signer.pem", where=str(folder / "signer.key"))
+    if fault := unfit(chain[0]):
+        raise KeysError(
+            fault,
+            where=str(folder / "signer.pem"),
+            remedy="nobody would believe what is sealed with it; let its CA issue one for signing",
+        )
     demo = (folder / "DEMO.txt").exists()
     return Keys(Signer(chain[0], key, tuple(chain[1:])), bureau, demo)
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from opsproof.errors import OpsproofError, TamperedError
 from opsproof.evidence import cms, sums
 from opsproof.evidence.canonical import CanonicalError
+from opsproof.evidence.chain import check_chain
 from opsproof.evidence.ids import moment, timestamp
 from opsproof.evidence.keys import load_certificates
 from opsproof.evidence.records import SealedRecord
@@ -124,7 +125,7 @@ def _check_identity(
 ) -> None:
     at = _sealed_at(record) or datetime.now(UTC)
     try:
-        cms.check_chain(chain, chain[1:] or chain if trusted is None else trusted, at)
+        check_chain(chain, chain[1:] or chain if trusted is None else trusted, at)
     except TamperedError as error:
         result.tampered(folder.place(SIGNER), error.what)
         return
