@@ -13,6 +13,11 @@ from opsproof.logs.table import RAW
 
 _HEADER: Final = re.compile(r"(cs|sc)\((.+)\)")
 _SITE: Final = re.compile(r"W3SVC\d+", re.IGNORECASE)
+_WIDE: Final = re.compile(r"%[uU]([0-9a-fA-F]{4})")
+_BLANKS: Final = re.compile(r"[\s\0\ufffd]+")
+_COMMENT: Final = re.compile(r"(/\*(?:!\d*)?|\*/)")
+_DEEPEST: Final = 4
+"""Times that a value is decoded: no application does it as often."""
 
 URL_FIELDS: Final = (
     "cs-uri-stem",
@@ -44,15 +49,64 @@ def field_name(written: str) -> str:
 
 
 def readings(value: str) -> tuple[str, ...]:
-    """A URL part as it stands, decoded once, and twice with ``+`` as space; each reading once.
+    """A URL part as it stands, decoded once, and as the most careless application takes it.
 
-    What a scanner encodes twice is decoded twice by careless applications; a rule that names the
-    encoded form still finds it.
+    Each reading once. A rule that names an encoded form finds it in the first two; the last undoes
+    what is written to get past rules: codes of codes, ``%u0075`` of classic ASP and ASP.NET, a stray
+    ``%`` (classic ASP drops it), ``+``, and white space, NUL, bytes that are no UTF-8 or a comment of
+    SQL where one blank would do. Who writes comments may hide in them: there is a reading with what
+    stands in them, too.
     """
-    if "%" not in value and "+" not in value:
-        return (value,)
-    once = unquote(value)
-    return tuple(dict.fromkeys((value, once, unquote(once).replace("+", " "))))
+    if "%" not in value:
+        if "+" not in value and "/*" not in value:
+            return (value,)
+        once = last = value
+    else:
+        once = last = unquote(value)
+        if "%" in once:
+            last = _decoded(once)
+    last = last.replace("+", " ")
+    if "/*" in last:
+        lasts = (_spaced(_uncommented(last)), _spaced(_COMMENT.sub(" ", last)))
+        return tuple(dict.fromkeys((value, once, *lasts)))
+    return tuple(dict.fromkeys((value, once, _spaced(last))))
+
+
+def _spaced(text: str) -> str:
+    """One blank for whatever white space stands side by side."""
+    if "  " in text or "\ufffd" in text or not text.isprintable():
+        return _BLANKS.sub(" ", text)
+    return text
+
+
+def _decoded(once: str) -> str:
+    """What is left when nothing can be decoded any more, or has been :data:`_DEEPEST` times."""
+    text = once
+    for _ in range(_DEEPEST - 1):
+        before, text = text, unquote(_WIDE.sub(_character, text))
+        if text == before:
+            break
+    return text.replace("%", "")
+
+
+def _character(found: re.Match[str]) -> str:
+    """The character of a code; half of a pair is none."""
+    code = int(found[1], 16)
+    return "\ufffd" if 0xD800 <= code < 0xE000 else chr(code)
+
+
+def _uncommented(text: str) -> str:
+    """A blank for each comment, also one within another. MySQL runs ``/*!50000 ... */``: it stays."""
+    parts: list[str] = []
+    unseen: list[bool] = []
+    for part in _COMMENT.split(text):
+        if part.startswith("/*"):
+            unseen.append(not part.startswith("/*!") or unseen[-1:] == [True])
+        elif part == "*/":
+            del unseen[-1:]
+        elif unseen[-1:] != [True]:
+            parts.append(part)
+    return " ".join(parts)
 
 
 FORMS: Final = dict.fromkeys(URL_FIELDS, readings)
