@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.signatures.conftest import NOW, pki
 
 from opsproof.evidence.der import tlv
-from opsproof.signatures import cms, lab
+from opsproof.signatures import cms, ecpoints, lab
 from opsproof.signatures.algorithms import Algorithm, public_key
 from opsproof.signatures.book import CertificateBook, Standing
 from opsproof.signatures.certificates import Allowed, Certificate
@@ -242,6 +243,36 @@ def test_a_profile_may_name_the_use_that_its_authority_writes() -> None:
     found = checker(msgspec.structs.replace(profile(), certificate=how), [signer.certificate])
     data = signer.key.sign(signer.algorithm, b"Li")
     assert checked(found, cells(found, data, (NOW - DAY).isoformat(), "11")).failed is None
+
+
+@pytest.mark.parametrize("form", ["raw", "rs", "cms-detached", "cms-attached"])
+def test_what_was_signed_as_attributes_is_not_signed_as_a_record(form: str) -> None:
+    """The signature of a message about other data, for a record whose text is its attributes' bytes."""
+    signer = pki("ecdsa").signer
+    column = {"column": "sig", "form": form, "algorithms": ["ecdsa-sha256"]}
+    one = profile(signature=column, serialisation={"encoding": "utf-16-le"})
+    found = checker(one, [signer.certificate])
+    more = tlv(0x30, bytes.fromhex("06032a0304") + tlv(0x31, b"\x04\x00"))  # for an even length
+    for number in range(1000):
+        usual = cms.signed_attributes(b"%d" % number, "sha256", "international", NOW - DAY)
+        told = tlv(0x31, more + usual[2:])
+        with suppress(UnicodeDecodeError):
+            told.decode("utf-16-le")
+            break
+    for content in (told, told + b"\0\0", "1|Li".encode("utf-16-le")):
+        text = content.decode("utf-16-le")
+        raw = signer.key.sign(signer.algorithm, content)
+        whole = cms.write(
+            raw,
+            signer.algorithm,
+            signer.certificate,
+            flavour="international",
+            content=content if form == "cms-attached" else None,
+        )
+        forms = {"raw": raw, "rs": ecpoints.der_to_raw(raw, 32)}
+        serial = str(signer.certificate.serial)
+        row = cells(found, forms.get(form, whole), (NOW - DAY).isoformat(), serial, name=text)
+        assert (checked(found, row).failed is None) is (content != told), content
 
 
 def rsa_signers(bits: int, above: int) -> tuple[lab.Signer, lab.Signer]:

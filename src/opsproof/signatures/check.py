@@ -18,7 +18,7 @@ from opsproof.signatures import encodings, forms
 from opsproof.signatures.algorithms import Algorithm, PublicKey
 from opsproof.signatures.book import CertificateBook, Judgement, Standing, worse
 from opsproof.signatures.certificates import Certificate
-from opsproof.signatures.cms import SignedMessage
+from opsproof.signatures.cms import SignedMessage, are_attributes
 from opsproof.signatures.encodings import Stored
 from opsproof.signatures.errors import MalformedError, NotVerifiableError
 from opsproof.signatures.forms import Raw
@@ -229,7 +229,7 @@ class Checker:
                 return None
             return found.algorithm if found.holds(message, certificate, self.signer_id) else None
         data = found.for_key(key)
-        if data is None:
+        if data is None or are_attributes(message):
             return None
         for algorithm in self.algorithms:
             if key.verify(algorithm, message, data, self.signer_id):

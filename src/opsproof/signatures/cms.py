@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from asn1crypto import algos, cms, core
 
-from opsproof.evidence.der import Element, read_one, tlv
+from opsproof.evidence.der import Element, MalformedDerError, read_one, tlv
 from opsproof.signatures import sm2
 from opsproof.signatures.algorithms import HASHES, Algorithm
 from opsproof.signatures.ber import definite
@@ -51,6 +51,9 @@ _SM2: Final = frozenset({"1.2.156.10197.1.301", "1.2.156.10197.1.301.1", "1.2.15
 _MESSAGE_DIGEST: Final = "1.2.840.113549.1.9.4"
 _CONTENT_TYPE: Final = "1.2.840.113549.1.9.3"
 _SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
+
+_CONTENT_TYPE_DER: Final = bytes(core.ObjectIdentifier(_CONTENT_TYPE).dump())
+_MESSAGE_DIGEST_DER: Final = bytes(core.ObjectIdentifier(_MESSAGE_DIGEST).dump())
 
 # The identifier octets of the elements of each sequence, optional ones with a question mark.
 _SIGNED_DATA: Final = re.compile(rb"\x02\x31\x30\xa0?\xa1?\x31")
@@ -113,9 +116,26 @@ class SignedMessage:
             if self.attribute_type != self.content_type:
                 return False
             signed = self.attributes
+        elif are_attributes(message):
+            return False
         if self.salt_length is not None:
             return key.has_salt(self.algorithm, signed, self.signature, self.salt_length)
         return key.verify(self.algorithm, signed, self.signature, signer_id)
+
+
+def are_attributes(message: bytes) -> bool:
+    """Whether the bytes are signed attributes themselves (RFC 5652 section 11).
+
+    A signature over them is that of a message about other data; taken off it, it would hold over a record
+    that happens to be written down as these bytes (in UTF-16 nearly any bytes are text).
+    """
+    if message[:1] != b"\x31" or _CONTENT_TYPE_DER not in message:
+        return False
+    try:
+        kinds = {one.children(0x30)[0].raw for one in read_one(message).children(0x31)}
+    except (MalformedDerError, IndexError):
+        return False
+    return {_CONTENT_TYPE_DER, _MESSAGE_DIGEST_DER} <= kinds
 
 
 def read(data: bytes) -> SignedMessage:

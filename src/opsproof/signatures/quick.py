@@ -20,6 +20,7 @@ from opsproof.signatures import encodings
 from opsproof.signatures.algorithms import Algorithm, PublicKey
 from opsproof.signatures.book import CertificateBook, Standing
 from opsproof.signatures.certificates import Certificate
+from opsproof.signatures.cms import are_attributes
 from opsproof.signatures.errors import MalformedError, NotVerifiableError
 from opsproof.signatures.forms import Raw
 from opsproof.signatures.profile import Profile, SignatureColumn
@@ -104,6 +105,7 @@ class Quick:
                 signer is not None
                 and ((at.tzinfo is None and signer.begin < at < signer.end) or sure(signer, at))
                 and signer.verify(message, data)
+                and not are_attributes(message)
             )
         return found
 
