@@ -35,6 +35,8 @@ def compiled(*texts: str) -> RuleSet:
         ("- a list", Reason.INVALID),
         ("title: x", Reason.INVALID),
         ("\x00", Reason.INVALID),
+        ("title: !!bool 7", Reason.INVALID),
+        ("title: !!timestamp x", Reason.INVALID),
         (f"title: x\n{HEAD}detection: {{s: {{a: 1}}, condition: nothere}}", Reason.INVALID),
         (f"title: x\n{HEAD}detection: {{off: {{a: 1}}, condition: off}}", Reason.INVALID),
         (f"title: x\n{HEAD}detection: {{s: {{a|nomodifier: 1}}, condition: s}}", Reason.INVALID),

@@ -25,19 +25,37 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     """A new file that takes the place of ``path`` when it is whole and the disk has it.
 
-    After an error ``path`` is as it was, and nothing else is left.
+    After an error ``path`` is as it was, and nothing else is left. Two that replace the same file do so
+    one after the other.
     """
     partial = path.with_name(f".{path.name}.partial")
-    try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "wb") as stream:
+    with os.fdopen(_alone(partial, mode), "wb") as stream:
+        try:
+            stream.truncate()
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def _alone(partial: Path, mode: int) -> int:
+    """Open it for nobody else; what a killed process has left of it is taken over."""
+    while True:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, mode)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Whoever held it has given it its name, or taken it away.
+            if os.path.samestat(os.fstat(descriptor), partial.stat()):
+                return descriptor
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def replace_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:

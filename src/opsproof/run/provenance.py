@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from opsproof import __version__
 from opsproof.errors import UsageError
+from opsproof.yaml_file import read_yaml
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -47,10 +47,10 @@ def pinned_collections(project: Path) -> dict[str, str]:
     path = project / "requirements.yml"
     if not path.is_file():
         return {}
+    data = read_yaml(path)
     try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
         return {str(one["name"]): str(one["version"]) for one in data["collections"]}
-    except (yaml.YAMLError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise UsageError(
             "it is not a list of collections with versions", where=str(path)
         ) from error

@@ -55,7 +55,8 @@ class _Builder:
         """The documents of one file."""
         try:
             documents = list(yaml.load_all(content, Loader=yaml.CSafeLoader))
-        except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        except (yaml.YAMLError, ValueError, LookupError, AttributeError) as error:
+            # PyYAML's own too, for a tag that its value does not fit (!!bool 7).
             self._reject(name, name, "", Reason.INVALID, f"it is no YAML: {_line(error)}")
             return
         for number, document in enumerate(documents, 1):
