@@ -52,9 +52,19 @@ def test_fields_get_the_names_that_rules_use(tmp_path: Path) -> None:
     assert notes.damage == []
     (row,) = rows
     assert row["cs-user-agent"] == row["c-useragent"] == "Mozilla/5.0"
-    assert (row["c-uri"], row["sc-status-full"]) == ("/a", "200.0")
+    assert row["c-uri"] == "/a"
     assert (row["record"], row["at"]) == (2, "2026-01-05T10:00:00.000000Z")
     assert "cs-uri-query" not in row
+
+
+@pytest.mark.parametrize("count", [1, 200])
+def test_a_substatus_that_is_not_logged_is_not_made_up(tmp_path: Path, count: int) -> None:
+    rows, _ = read(tmp_path, FIELDS + GOOD * count)
+    assert not any("sc-status-full" in row for row in rows)
+    fields = b"#Fields: date time sc-status sc-substatus\n"
+    lines = b"2026-01-05 10:00:00 401 -\n2026-01-05 10:00:00 401 1\n" * count
+    rows, _ = read(tmp_path, fields + lines)
+    assert [row.get("sc-status-full") for row in rows] == [None, "401.1"] * count
 
 
 @pytest.mark.parametrize("count", [1, 200])

@@ -219,10 +219,13 @@ class Columns:
                 columns[name] = joined.again()
         if missing("c-useragent") and "cs-user-agent" in maker.places:
             columns["c-useragent"] = maker.column("cs-user-agent").again()
-        if missing("sc-status-full") and "sc-status" in maker.places:
-            columns["sc-status-full"] = self._joined(maker, "sc-status", "sc-substatus", ".", ".0")
+        if missing("sc-status-full") and {"sc-status", "sc-substatus"} <= maker.places.keys():
+            full = self._joined(maker, "sc-status", "sc-substatus", ".", None)
+            columns["sc-status-full"] = full
 
-    def _joined(self, maker: _Maker, left: str, right: str, joint: str, alone: str) -> Column:
+    def _joined(
+        self, maker: _Maker, left: str, right: str, joint: str, alone: str | None
+    ) -> Column:
         first = maker.column(left)
         second = maker.column(right) if right in maker.places else Column()
         pairs = self._pairs.get(left)
@@ -254,10 +257,13 @@ class _Maker:
 class _Pairs:
     """Two fields joined: each pair of values made text once.
 
-    ``left`` joined with ``right`` where there is one, else ``left`` and ``alone``.
+    ``left`` joined with ``right`` where there is one, else ``left`` and ``alone``; nothing where that
+    is None.
     """
 
-    def __init__(self, left: dict[str, int], right: dict[str, int], joint: str, alone: str) -> None:
+    def __init__(
+        self, left: dict[str, int], right: dict[str, int], joint: str, alone: str | None
+    ) -> None:
         self.left, self.right = left, right
         self._joint, self._without = joint, alone
         self._single: Ints = np.zeros(0, dtype=np.int32)
@@ -280,6 +286,9 @@ class _Pairs:
         rows, ours = left.row_array(), left.code_array()
         theirs = right.dense(size)[rows]
         both = np.flatnonzero(theirs >= 0)
+        if self._without is None and len(both) < len(rows):
+            rows, ours, theirs = rows[both], ours[both], theirs[both]
+            both = np.arange(len(rows))
         if not len(both):
             return Column(self._values, rows, self._alone(left, ours), known=self._texts)
         pairs = ours[both].astype(np.int64) << 32
@@ -302,7 +311,7 @@ class _Pairs:
         new = codes < 0
         if new.any():
             for code in np.unique(ours[new]).tolist():
-                self._single[code] = self._code(names[code] + self._without)
+                self._single[code] = self._code(names[code] + (self._without or ""))
             codes = self._single[ours]
         return codes
 

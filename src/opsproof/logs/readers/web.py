@@ -113,7 +113,10 @@ FORMS: Final = dict.fromkeys(URL_FIELDS, readings)
 
 
 def derive(fields: dict[str, str], kind: str) -> None:
-    """Add what rules expect and no log writes: whole URLs, ``sc-status-full`` (``404.13``)."""
+    """Add what rules expect and no log writes: whole URLs, ``sc-status-full`` (``404.13``).
+
+    Where no substatus is logged there is no full one: 401.0 would be what no server has said.
+    """
     stem = fields.get("cs-uri-stem")
     if stem is not None:
         query = fields.get("cs-uri-query")
@@ -123,9 +126,9 @@ def derive(fields: dict[str, str], kind: str) -> None:
     agent = fields.get("cs-user-agent")
     if agent is not None:
         fields.setdefault("c-useragent", agent)
-    status = fields.get("sc-status")
-    if status is not None:
-        fields["sc-status-full"] = f"{status}.{fields.get('sc-substatus', '0')}"
+    status, substatus = fields.get("sc-status"), fields.get("sc-substatus")
+    if status is not None and substatus is not None:
+        fields["sc-status-full"] = f"{status}.{substatus}"
     if "s-sitename" in fields:
         fields["channel"] = fields["s-sitename"]
     if "s-computername" in fields:
