@@ -170,7 +170,8 @@ def test_days_without_a_log_are_told_by_what_the_collection_knows(
 
 def test_the_role_names_the_zone_of_the_inventory_and_what_was_handed_over() -> None:
     tasks = yaml.safe_load((ROLE / "tasks/audit.yml").read_text())
-    [audit] = [task["log_audit"] for task in tasks[0]["block"] if "log_audit" in task]
+    inside = [task for outer in tasks for task in outer.get("block", ())]
+    [audit] = [task["log_audit"] for task in inside if "log_audit" in task]
     assert audit["zone"] == "{{ log_audit_time_zone }}"
     assert audit["staging"] == "{{ __log_audit_staging }}"
     default = yaml.safe_load((ROLE / "defaults/main.yml").read_text())["log_audit_time_zone"]
