@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from opsproof.logs import times
 from opsproof.logs.readers import data
@@ -71,6 +72,27 @@ def test_what_the_map_does_not_cover_is_told(tmp_path: Path) -> None:
     assert [row["at"] for row in rows] == [None, "2026-01-05T15:30:00.000000Z"]
     assert notes.damage == []
     assert notes.remarks == ["columns that the schema map does not name: 新列"]
+
+
+def test_values_that_the_map_does_not_name_are_told_with_their_number(tmp_path: Path) -> None:
+    words = ["批量解密"] * 3 + ["导出", "解密", "解\u200b密", "decrypt", "\ufeff", ""]
+    lines = [f"2026-01-05 23:30:00,{word},x" for word in words]
+    schema = structs.replace(CSV, encoding="utf-8")
+    rows, notes = read(tmp_path, schema, "\n".join(["时间,操作,用户", *lines, ""]).encode())
+    found = [row.get("operation") for row in rows]
+    assert found == ["批量解密"] * 3 + ["导出", *["decrypt"] * 3, None, None]
+    assert notes.remarks == [
+        "values that the schema map does not name in 操作: 批量解密 (3), 导出 (1)"
+    ]
+
+
+def test_few_of_many_values_without_a_name_are_told(tmp_path: Path) -> None:
+    lines = [f"2026-01-05 23:30:00,{number:04}{'x' * 99},x" for number in range(1500)]
+    text = "\n".join(["时间,操作,用户", *lines, ""])
+    _, notes = read(tmp_path, CSV, text.encode("gb18030"))
+    (remark,) = notes.remarks
+    assert remark.endswith("(1) and 1480 records of other ones")
+    assert len(remark) < 2000
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from io import TextIOWrapper
 from typing import Any, Final
+from unicodedata import category
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,7 +17,7 @@ from opsproof.logs import times
 from opsproof.logs.atoms import DIGITS
 from opsproof.logs.readers.base import KIND, Damage, Fields, Kept, Log, Notes
 from opsproof.logs.readers.undecoded import ERRORS, MARK, told
-from opsproof.logs.schema import UNITS, Schema
+from opsproof.logs.schema import UNITS, Schema, Target
 from opsproof.logs.table import Table, TableBuilder
 
 _BATCH: Final = 50_000
@@ -26,11 +27,20 @@ _MOST: Final = 1 << 23
 _LONGEST: Final = 1 << 20
 """Characters of the longest field or line that is read."""
 
+_TOLD: Final = 20
+"""Values that the map does not name: so many are told of each column."""
+_LONGEST_WORD: Final = 64
+"""Characters of each of them."""
+_MOST_UNKNOWN: Final = 1000
+"""Values that are counted one by one; a column may have a new one in every record."""
+_OTHERS: Final = ""
+
 
 def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Iterator[Table]:
     """Batches of the records of one data log; record ids are line numbers (header included).
 
-    Columns that the map does not name are noted: a rule on them would be silent otherwise.
+    Columns that the map does not name are noted, and values of columns whose words it gives: a rule on
+    them would be silent otherwise.
     """
     schema = log.schema
     assert schema is not None
@@ -163,6 +173,7 @@ class _Reader:
         self._log, self._schema, self._wanted, self._notes = log, schema, wanted, notes
         self._zone = ZoneInfo(schema.zone)
         self._unmapped: dict[str, None] = {}
+        self._unknown: dict[str, dict[str, int]] = {}
         self._new_batch()
 
     def _new_batch(self) -> None:
@@ -189,8 +200,8 @@ class _Reader:
         for column, value in row.items():
             target = self._schema.target(column)
             if target is not None:
-                plain = value.strip()
-                shown[target.name] = _converted(target.values.get(plain, plain), target.unit)
+                plain = self._word(column, value, target) if target.values else value.strip()
+                shown[target.name] = _converted(plain, target.unit)
             elif column != self._schema.time.column:
                 self._unmapped.setdefault(column)
         moment, local = self._moment(row.get(self._schema.time.column, ""))
@@ -202,8 +213,34 @@ class _Reader:
         self._kept.append(shown)
         self._size += sum(map(len, shown.values()))
 
+    def _word(self, column: str, value: str, target: Target) -> str:
+        """The rules' word for a value. One that the map does not give is counted.
+
+        Characters that are not seen (Unicode category Cf, as U+200B) are no part of a word.
+        """
+        word = value.strip()
+        if not word.isprintable():
+            word = "".join(one for one in word if category(one) != "Cf").strip()
+        known = target.values.get(word)
+        if known is not None:
+            return known
+        if word and word not in target.values.values():
+            unknown = self._unknown.setdefault(column, {})
+            key = word if word in unknown or len(unknown) < _MOST_UNKNOWN else _OTHERS
+            unknown[key] = unknown.get(key, 0) + 1
+        return word
+
     def finish(self) -> None:
         """Note what the map did not cover."""
+        for column, unknown in sorted(self._unknown.items()):
+            others = unknown.pop(_OTHERS, 0)
+            ordered = sorted(unknown.items(), key=lambda pair: (-pair[1], pair[0]))
+            told = [f"{word[:_LONGEST_WORD]} ({count})" for word, count in ordered[:_TOLD]]
+            others += sum(count for _, count in ordered[_TOLD:])
+            more = f" and {others} records of other ones" if others else ""
+            self._notes.remarks.append(
+                f"values that the schema map does not name in {column}: {', '.join(told)}{more}"
+            )
         if self._unmapped:
             names = ", ".join(sorted(self._unmapped)[:20])
             self._notes.remarks.append(f"columns that the schema map does not name: {names}")
