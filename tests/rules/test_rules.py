@@ -60,3 +60,22 @@ def test_every_rule_says_what_a_report_needs() -> None:
         if document["level"] != "informational":
             assert set(own["advice"]) == {"en", "zh"}, where
             assert own["clauses"], where
+
+
+@pytest.mark.parametrize(
+    ("served", "refused"),
+    [
+        ("Path traversal in a request", "Path traversal refused"),
+        ("SQL injection in a request", "SQL injection refused"),
+        ("Command injection in a request", "Command injection refused"),
+    ],
+)
+def test_attacks_that_are_served_and_refused_are_the_same(served: str, refused: str) -> None:
+    looks = {
+        document["title"]: {
+            name: what for name, what in document["detection"].items() if name != "condition"
+        }
+        for _, document in documents()
+        if "detection" in document
+    }
+    assert looks[served] == looks[refused]
