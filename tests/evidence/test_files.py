@@ -12,6 +12,16 @@ import pytest
 from opsproof.evidence.files import replace_durably, replacing
 
 
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def half_written(path: Path) -> None:
+    with replacing(path) as stream:
+        stream.write(b"half")
+        raise RuntimeError
+
+
 def test_two_that_replace_the_same_file_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "plan.jsonl"
     second = threading.Thread(target=replace_durably, args=(path, b"second"))
@@ -24,7 +34,7 @@ def test_two_that_replace_the_same_file_do_not_mix(tmp_path: Path) -> None:
         assert not path.exists()
     second.join()
     assert path.read_bytes() == b"second"
-    assert os.listdir(tmp_path) == ["plan.jsonl"]
+    assert names(tmp_path) == ["plan.jsonl"]
 
 
 def test_many_at_once_leave_one_of_theirs_whole(tmp_path: Path) -> None:
@@ -36,17 +46,16 @@ def test_many_at_once_leave_one_of_theirs_whole(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert path.read_bytes() in contents
-    assert os.listdir(tmp_path) == ["report.json"]
+    assert names(tmp_path) == ["report.json"]
 
 
 def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(b"old")
-    with pytest.raises(RuntimeError), replacing(path) as stream:
-        stream.write(b"half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        half_written(path)
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["report.json"]
+    assert names(tmp_path) == ["report.json"]
 
 
 def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
@@ -58,7 +67,7 @@ def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
             stream.flush()
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(child, 0)
-    assert os.listdir(tmp_path) == [".report.json.partial"]
+    assert names(tmp_path) == [".report.json.partial"]
     replace_durably(path, b"new")
     assert path.read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["report.json"]
+    assert names(tmp_path) == ["report.json"]
