@@ -166,6 +166,7 @@ EXAMPLES = r"""
     work: work/score-archive
     certificates: [pki/signers.pem]
     trusted: [pki/root.pem]
+    revocations: [pki/root.crl]
     ticket: tickets/CHG-202611-000007.yml
     approvers: pki/approvers.pem
     bureau: pki/bureau.pem
@@ -179,10 +180,16 @@ facts:
   type: dict
   sample: {"profile": "score-archive", "state": "planned", "records": 1000, "wrong": 12, "to_write": 9}
 plan:
-  description: The plan's file and digest, which a ticket names as C(content_sha256).
+  description:
+    - The plan's file and digest, which a ticket names as C(content_sha256).
+    - The database that it was made on and is for, and whom a valid signature trusts, a line each.
   returned: when there is a plan
   type: dict
-  sample: {"path": "work/score-archive/plan.jsonl", "sha256": "1a7aec32"}
+  sample:
+    path: work/score-archive/plan.jsonl
+    sha256: 1a7aec32
+    database: postgresql://db/archive
+    trust: ["trusted: Common Name: root, SHA-256 77c1", "40 certificates at hand, 2 CRLs and OCSP responses"]
 changed:
   description: Whether records were, or in check mode would be, written.
   returned: always
@@ -201,6 +208,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opsproof.errors import OpsproofError, UsageError
 from opsproof.evidence.keys import load_certificates, load_rsa_key
+from opsproof.signatures import trust
 from opsproof.signatures.basedata import load_query
 from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.signing import HttpSigningService
@@ -328,6 +336,7 @@ def look(correction: Correction, options: dict[str, Any]) -> dict[str, Any]:
 def foresee(correction: Correction, state: str, ticket: Path | None) -> dict[str, Any]:
     """What storing or rolling back would change, seen from the table as it is."""
     plan, standing = correction.standing(ticket)
+    correction.hold(plan, verifying=state == "applied")
     would = standing.as_before if state == "applied" else standing.holds
     was = standing.holds if state == "applied" else standing.as_before
     return answer(correction.facts("planned", plan=plan), plan, changed=would, was=was)
@@ -337,7 +346,12 @@ def answer(facts: Any, plan: Any, *, changed: int = 0, was: int = 0) -> dict[str
     """The module's result; the difference counts records, it does not show them."""
     result: dict[str, Any] = {"changed": changed > 0, "facts": msgspec.to_builtins(facts)}
     if plan is not None:
-        result["plan"] = {"path": str(plan.path), "sha256": plan.sha256}
+        result["plan"] = {
+            "path": str(plan.path),
+            "sha256": plan.sha256,
+            "database": plan.header.database,
+            "trust": trust.lines(plan.header.trust.facts()),
+        }
     result["diff"] = {
         "before": f"{was} records as wanted\n",
         "after": f"{was + changed} records as wanted\n",

@@ -21,6 +21,7 @@ from opsproof.cli.terminal import harmless, inert
 from opsproof.signatures.basedata import BadRow
 from opsproof.signatures.model import Entry
 from opsproof.signatures.plan import Plan
+from opsproof.signatures.trust import lines
 
 ROWS: Final = 50
 """Records that the table shows; CSV and JSON have all."""
@@ -74,6 +75,9 @@ def _table(plan: Plan, entries: Iterable[Entry]) -> None:
     console.print(table)
     if more:
         click.echo(f"{more} more: --format csv has all")
+    for line in lines(plan.header.trust.facts()):
+        click.echo(harmless(line))
+    click.echo(harmless(f"database: {plan.header.database}"))
     classes = ", ".join(f"{name} {count}" for name, count in plan.header.classes.items() if count)
     counts = {**plan.footer.actions, **plan.footer.sources}
     click.echo(harmless(f"{plan.header.records} records: {classes}"))

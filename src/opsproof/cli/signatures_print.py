@@ -14,6 +14,7 @@ from opsproof.cli.output import envelope
 from opsproof.cli.terminal import harmless
 from opsproof.errors import ExitCode
 from opsproof.evidence.schemas.signatures import InterfaceFacts, RecordSetFacts
+from opsproof.signatures import trust
 from opsproof.signatures.basedata import BadRow
 from opsproof.signatures.model import SHOWN
 from opsproof.signatures.plan import Plan
@@ -57,6 +58,7 @@ def print_facts(
             journal = "journal" if facts.state == "applied" else "rollback"
             lines.append(f"  {more} more: {journal}.jsonl in the work folder")
     if plan is not None:
+        lines += trust.lines(plan.header.trust.facts())
         lines.append(f"{facts.to_write} to write, {facts.unsolved} need somebody else")
         lines += [f"  {action}: {count}" for action, count in plan.footer.actions.items()]
         lines.append(f"{plan.path}: the ticket's content_sha256 is {plan.sha256}")

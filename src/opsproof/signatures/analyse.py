@@ -25,6 +25,7 @@ from opsproof.signatures.errors import CertificateError
 from opsproof.signatures.model import SHOWN, BaseRecord, Diagnosis, Progress, RecordClass
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.revocation import load_revocations
+from opsproof.signatures.trust import Trust, trust_of
 from opsproof.signatures.workbook import Workbook
 from opsproof.workers import Workers, seldom_collected
 
@@ -97,6 +98,7 @@ class Analysis:
     bad_base_rows: int
     bad_rows: list[BadRow]
     table_sha256: str
+    trust: Trust
 
 
 def analyse(
@@ -142,6 +144,7 @@ def analyse(
             bad_base_rows=here.workbook.bad_count(),
             bad_rows=list(islice(here.workbook.bad_rows(), SHOWN)),
             table_sha256=digests.hexdigest(),
+            trust=trust_of(here.diagnoser.checker.book),
         )
 
 

@@ -95,12 +95,12 @@ class Applier:
         """Write what is still to be written.
 
         Raises:
-            PlanError: the plan is for another profile or database, or a value does not pass the strict check;
-                the transaction that was open is rolled back.
+            PlanError: the plan is for another profile or database or was made with other certificates, or a
+                value does not pass the strict check; the transaction that was open is rolled back.
             RefusedError: another process works in the folder.
             SourceError: the database does not answer.
         """
-        self.plan.held_to(self.profile, self.database)
+        self.plan.held_to(self.profile, database=self.database, book=self.checker.book)
         result = Result()
         before, after = hashlib.sha256(), hashlib.sha256()
         total = self.plan.footer.actions.get("write", 0)

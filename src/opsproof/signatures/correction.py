@@ -207,6 +207,16 @@ class Correction:
         kept = self._kept(wanted)
         return kept if _SHA256.fullmatch(wanted) and kept.is_file() else self.plan_path
 
+    def hold(self, plan: Plan, *, verifying: bool) -> None:
+        """What :meth:`apply` (``verifying``) and :meth:`roll_back` ask of a plan before anything else.
+
+        Raises:
+            PlanError: it is for another profile or database, or was made with other certificates.
+        """
+        book = self.job().book() if verifying else None
+        with closing(Database(self.settings.database, self.profile)) as database:
+            plan.held_to(self.profile, database=database, book=book)
+
     def apply(self, plan: Plan, bureau: x509.Certificate, progress: Progress = silent) -> Result:
         """Store what an approved plan says; see :class:`Applier`. Logs are read before."""
         self._gather()
@@ -392,6 +402,7 @@ class Correction:
             after_sha256=result.after_sha256 if result is not None and wrote else None,
             base_without_record=0 if seen is None else seen.base_without_record,
             interface=self.interface(),
+            trust=None if seen is None else seen.trust.facts(),
         )
 
 

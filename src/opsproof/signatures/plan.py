@@ -13,18 +13,23 @@ import msgspec
 
 from opsproof.errors import UsageError
 from opsproof.evidence.canonical import CanonicalError, decode
+from opsproof.signatures.book import CertificateBook
 from opsproof.signatures.database import Database
 from opsproof.signatures.errors import PlanError, SourceError
 from opsproof.signatures.model import Entry
 from opsproof.signatures.profile import Profile
+from opsproof.signatures.trust import Trust, trust_of
 
+SCHEMA: Final = "signature-plan/2"
 _BLOCK: Final = 1 << 20
+_SHOWN: Final = 3
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """First line of a plan: what was analysed and what came out.
 
-    ``database`` is :attr:`Database.place`. ``bad_rows`` are the first of the ``bad_base_rows`` that were
+    ``database`` is :attr:`Database.place`; ``trust`` is what every value of the plan was verified with and
+    must be verified with again. ``bad_rows`` are the first of the ``bad_base_rows`` that were
     not taken.
     """
 
@@ -32,6 +37,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     profile: str
     profile_sha256: str
     database: str
+    trust: Trust
     created_at: str
     records: int
     classes: dict[str, int]
@@ -40,6 +46,12 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     bad_base_rows: int
     bad_rows: tuple[dict[str, str], ...]
     table_sha256: str
+
+
+class _Any(msgspec.Struct):
+    """A header of whatever version."""
+
+    schema: str
 
 
 class Footer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,10 +98,19 @@ class Plan:
                     yield _decode(previous, Entry, f"{self.path}:{number - 1}")
                 previous = line
 
-    def held_to(self, profile: Profile, database: Database | None) -> None:
-        """Raises :class:`PlanError` if it was made with another profile or on another database.
+    def held_to(
+        self,
+        profile: Profile,
+        *,
+        database: Database | None = None,
+        book: CertificateBook | None = None,
+    ) -> None:
+        """Whether it was made with this profile, on this database, with these certificates.
 
-        None: any database will do, because what is written speaks to another one.
+        None is not asked for: a script speaks to another database, the way back verifies no signature.
+
+        Raises:
+            PlanError: it was made with another one.
         """
         if self.header.profile_sha256 != profile.sha256:
             raise PlanError("was made with another profile", where=str(self.path))
@@ -100,13 +121,27 @@ class Plan:
                 remedy="name the database as the plan does, or make a plan on this one",
             )
 
+        others = [] if book is None else list(self.header.trust.others(trust_of(book)))
+        if others:
+            more = f", and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+            raise PlanError(
+                f"was made with other certificates: {'; '.join(others[:_SHOWN])}{more}",
+                where=str(self.path),
+                remedy="name what the plan was made with; for a newer CRL make a new plan",
+            )
+
     def writes(self) -> Iterator[Entry]:
         """Entries that change something."""
         return (entry for entry in self.entries() if entry.action == "write")
 
 
 def load_plan(path: Path) -> Plan:
-    """Read a plan. Raises :class:`PlanError` when it is not whole, UsageError when there is none."""
+    """Read a plan.
+
+    Raises:
+        PlanError: it is not whole.
+        UsageError: there is none, or another version of opsproof made it.
+    """
     if not path.exists():
         raise UsageError("there is no plan yet", where=str(path), remedy="opsproof signatures plan")
     digest = hashlib.sha256()
@@ -123,6 +158,12 @@ def load_plan(path: Path) -> Plan:
         raise PlanError(f"cannot be read: {error.strerror}", where=str(path)) from error
     if lines < 2:
         raise PlanError("is not a whole plan", where=str(path))
+    if (made := _schema(first)) not in (None, SCHEMA):
+        raise UsageError(
+            f"another version made this plan ({made}; this one reads {SCHEMA})",
+            where=str(path),
+            remedy="make a new plan; go back with the version that applied this one",
+        )
     header = _decode(first, Header, f"{path}:1")
     footer = _decode(last, Footer, f"{path}:{lines}")
     if footer.entries != lines - 2:
@@ -130,6 +171,14 @@ def load_plan(path: Path) -> Plan:
             f"has {lines - 2} entries where {footer.entries} were written", where=str(path)
         )
     return Plan(path, digest.hexdigest(), header, footer)
+
+
+def _schema(header: bytes) -> str | None:
+    """What a header calls itself; None where it is none."""
+    try:
+        return msgspec.json.decode(header, type=_Any).schema
+    except msgspec.DecodeError:
+        return None
 
 
 def _unnamed(folder: Path) -> IO[bytes]:

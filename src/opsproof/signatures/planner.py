@@ -41,8 +41,9 @@ from opsproof.signatures.model import (
     image_digest,
     packed,
 )
-from opsproof.signatures.plan import Footer, Header, Plan, load_plan
+from opsproof.signatures.plan import SCHEMA, Footer, Header, Plan, load_plan
 from opsproof.signatures.signing import SigningService
+from opsproof.signatures.trust import trust_of
 from opsproof.signatures.workbook import Workbook
 
 _BATCH: Final = 200
@@ -60,10 +61,11 @@ def make_plan(
     actions: Counter[str] = Counter()
     sources: Counter[str] = Counter()
     header = Header(
-        schema="signature-plan/1",
+        schema=SCHEMA,
         profile=job.profile.id,
         profile_sha256=job.profile.sha256,
         database=planner.database.place,
+        trust=trust_of(planner.checker.book),
         created_at=timestamp(now),
         records=analysis.records,
         classes={name.value: count for name, count in analysis.classes.items()},

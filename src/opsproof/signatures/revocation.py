@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from asn1crypto import crl, ocsp
 
+from opsproof.evidence.ids import timestamp
 from opsproof.signatures import sm2
 from opsproof.signatures.algorithms import Algorithm
 from opsproof.signatures.certificates import (
@@ -49,10 +50,13 @@ _PARTIAL = ("indirect_crl", "only_contains_attribute_certs", "only_some_reasons"
 class RevocationList:
     """One CRL, its signature not yet checked. ``only_ca``: whose certificates it is for, None all.
 
-    ``points`` are the names of the part that it is (RFC 5280 section 6.3.3), None: it is whole.
+    ``points`` are the names of the part that it is (RFC 5280 section 6.3.3), None: it is whole. ``sha256``
+    is that of its DER.
     """
 
     issuer: bytes
+    name: str
+    sha256: str
     this_update: datetime
     only_ca: bool | None
     points: frozenset[bytes] | None
@@ -82,9 +86,11 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One OCSP response, its signature not yet checked."""
+    """One OCSP response, its signature not yet checked. ``sha256`` is that of its DER."""
 
     statuses: tuple[Status, ...]
+    name: str
+    sha256: str
     tbs: bytes
     signature: bytes
     algorithm: Algorithm | None
@@ -148,9 +154,12 @@ def _list(der: bytes, origin: str) -> RevocationList:
         known = entries.get(serial)
         if known is None or revoked.since < known.since:
             entries[serial] = revoked
+    this_update = utc(tbs["this_update"])
     return RevocationList(
         issuer=tbs["issuer"].dump(),
-        this_update=utc(tbs["this_update"]),
+        name=f"CRL of {tbs['issuer'].human_friendly}, {timestamp(this_update)}",
+        sha256=hashlib.sha256(der).hexdigest(),
+        this_update=this_update,
         only_ca=_scope(parsed),
         points=_points(parsed),
         entries=entries,
@@ -193,12 +202,15 @@ def _response(der: bytes, origin: str) -> Response:
     tbs = basic["tbs_response_data"]
     statuses = tuple(_status(single) for single in tbs["responses"])
     certificates = tuple(parse(one.dump()) for one in basic["certs"] or ())
+    produced_at = utc(tbs["produced_at"])
     return Response(
         statuses=statuses,
+        name=f"OCSP response, {timestamp(produced_at)}",
+        sha256=hashlib.sha256(der).hexdigest(),
         tbs=tbs.dump(),
         signature=basic["signature"].native,
         algorithm=signature_algorithm(basic["signature_algorithm"]),
-        produced_at=utc(tbs["produced_at"]),
+        produced_at=produced_at,
         certificates=certificates,
         origin=origin,
     )

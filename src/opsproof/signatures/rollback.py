@@ -61,7 +61,7 @@ class Rollback:
                 not, before anything is put back; or the database did not take a value back.
             RefusedError: another process works in the folder.
         """
-        self.plan.held_to(self.profile, self.database)
+        self.plan.held_to(self.profile, database=self.database)
         result = Result()
         with (
             locked(self.folder / "lock", wait=False),

@@ -47,10 +47,10 @@ def forward(
     """The plan's changes, each checked once more; before-images are kept in ``work`` first.
 
     Raises:
-        PlanError: the plan is for another profile, the copy is not what was planned on, or a value is not
-            what was planned or does not verify.
+        PlanError: the plan is for another profile or was made with other certificates, the copy is not
+            what was planned on, or a value is not what was planned or does not verify.
     """
-    plan.held_to(profile, None)
+    plan.held_to(profile, book=checker.book)
     strict = Strict(plan, database, checker)
     for entries in chunks(plan.writes(), BATCH):
         stored = _stored(database, [unpacked_key(entry) for entry in entries])
@@ -84,7 +84,7 @@ def backward(
             neither what was planned on nor what was planned.
         UsageError: there are no before-images of the plan.
     """
-    plan.held_to(profile, None)
+    plan.held_to(profile)
     if not images_folder(work, plan.sha256).is_dir():
         raise UsageError(
             "there are no before-images of this plan",

@@ -30,10 +30,7 @@ class Strict:
         """
         profile = self.database.profile
         changes = set(entry.changes)
-        allowed = {profile.signature.column, profile.certificate.column}
-        if profile.signed_at is not None:
-            allowed.add(profile.signed_at.column)
-        if not changes or changes - allowed or changes & profile.data_columns:
+        if not changes or changes - profile.written_columns:
             raise PlanError("changes columns that are not the signature's", where=self.where(entry))
         new = {name: unpacked(value) for name, value in entry.changes.items()}
         after = {name: self.database.bound(name, value) for name, value in new.items()}

@@ -69,6 +69,28 @@ class InterfaceFacts(Record, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
 
 
+class Trusted(Record, frozen=True, kw_only=True):
+    """A certificate, CRL or OCSP response: SHA-256 of its DER, and whose it is (a list's with its time)."""
+
+    sha256: str
+    name: str
+
+
+class TrustFacts(Record, frozen=True, kw_only=True):
+    """What "valid" rests on: ``anchors`` are trusted of themselves, all else is believed through them.
+
+    ``certificates`` at hand and ``revocations`` (CRLs and OCSP responses) are counted, of these the first
+    are in ``revocation_sources``. ``sha256`` is over all of it, as the plan's header names it.
+    """
+
+    sha256: str
+    anchors: tuple[Trusted, ...]
+    certificates: int
+    revocations: int
+    revocation_sources: tuple[Trusted, ...]
+    require_revocation: bool
+
+
 class RecordSetFacts(Record, frozen=True, kw_only=True):
     """One table of one business system, and what a correction did to it.
 
@@ -79,6 +101,7 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
     records that are not valid, ``to_write`` those for which the plan has a verified value, ``unsolved``
     those that need the business system, the signer or the administrator. ``base_without_record`` are
     delivered rows of which the table has no record. ``interface`` is None where no data logs were named.
+    ``trust`` is that of the analysis or of the plan.
     """
 
     profile: str
@@ -104,3 +127,4 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
     after_sha256: str | None
     base_without_record: int = 0
     interface: InterfaceFacts | None = None
+    trust: TrustFacts | None = None
