@@ -55,6 +55,8 @@ _SIGNING_TIME: Final = "1.2.840.113549.1.9.5"
 _CONTENT_TYPE_DER: Final = bytes(core.ObjectIdentifier(_CONTENT_TYPE).dump())
 _MESSAGE_DIGEST_DER: Final = bytes(core.ObjectIdentifier(_MESSAGE_DIGEST).dump())
 
+_LIKE_ATTRIBUTES: Final = re.compile(rb"\x31(?:[\x00-\x7f]|\x81.|\x82..)\x30", re.DOTALL)
+
 # The identifier octets of the elements of each sequence, optional ones with a question mark.
 _SIGNED_DATA: Final = re.compile(rb"\x02\x31\x30\xa0?\xa1?\x31")
 _SIGNER_INFO: Final = re.compile(rb"\x02[\x30\x80]\x30\xa0?\x30\x04\xa1?")
@@ -129,7 +131,7 @@ def are_attributes(message: bytes) -> bool:
     A signature over them is that of a message about other data; taken off it, it would hold over a record
     that happens to be written down as these bytes (in UTF-16 nearly any bytes are text).
     """
-    if message[:1] != b"\x31" or _CONTENT_TYPE_DER not in message:
+    if not _LIKE_ATTRIBUTES.match(message):
         return False
     try:
         kinds = {one.children(0x30)[0].raw for one in read_one(message).children(0x31)}
