@@ -114,6 +114,19 @@ def test_every_long_step_says_how_far_it_is(drill: Drill, monkeypatch: pytest.Mo
     assert isinstance(invoke(drill, "verify", "--workers", "2").exception, click.NoSuchOption)
 
 
+def test_a_key_that_no_signature_speaks_of_is_told(drill: Drill) -> None:
+    result = invoke(drill, "analyse", "--format", "json")
+    assert result.stderr == ""
+    path = drill.folder / "profile.yml"
+    profile = yaml.safe_load(path.read_text())
+    profile["fields"] = [one for one in profile["fields"] if one["name"] != "id"]
+    profile["variants"] = {}
+    path.write_text(yaml.safe_dump(profile))
+    result = invoke(drill, "analyse", "--format", "json")
+    assert result.stderr.startswith("note: no signature speaks of the key (id): ")
+    assert items(result)
+
+
 def test_the_table_names_every_class(drill: Drill) -> None:
     result = invoke(drill, "analyse", *base(drill))
     assert result.return_value == ExitCode.FINDINGS

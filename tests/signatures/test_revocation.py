@@ -207,6 +207,31 @@ def test_issuers_named_by_sm3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert standing(of_rsa, NOW, told, folder=tmp_path) is Standing.NOT_VERIFIABLE
 
 
+@pytest.mark.parametrize("fault", ["", "two signature algorithms", "an extension twice"])
+def test_a_list_that_can_be_understood_in_two_ways_is_named(fault: str, tmp_path: Path) -> None:
+    scope = {"extn_id": "issuing_distribution_point", "critical": True}
+    extensions = [
+        scope | {"extn_value": {name: True}}
+        for name in ("only_contains_user_certs", "only_contains_ca_certs")
+    ]
+    whole = crl.CertificateList.load(
+        lab.issue_crl(
+            pki("ecdsa").ca,
+            [],
+            this_update=NOW,
+            extensions=extensions if "extension" in fault else extensions[:1],
+        )
+    ).copy()
+    if "algorithms" in fault:
+        whole["tbs_cert_list"]["signature"]["algorithm"] = "sha384_ecdsa"
+    (tmp_path / "c").write_bytes(whole.dump(force=True))
+    if not fault:
+        Revocations().add(tmp_path / "c")
+        return
+    with pytest.raises(CertificateError, match=fault):
+        Revocations().add(tmp_path / "c")
+
+
 @pytest.mark.parametrize(
     ("change", "word"),
     [

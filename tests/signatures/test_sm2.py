@@ -127,6 +127,12 @@ def test_malformed_signatures_are_refused_by_name(signature: bytes, text: str) -
     assert str(caught.value) == text
 
 
+@pytest.mark.parametrize("signer_id", [b"", b"x" * 8192])
+def test_an_identifier_that_the_standard_does_not_know_is_refused_by_name(signer_id: bytes) -> None:
+    with pytest.raises(MalformedError, match="invalid signer_id length"):
+        sm2.verify(PUBLIC, b"message digest", ecpoints.numbers_to_der(R, S), signer_id)
+
+
 def test_without_the_library_nothing_is_said_about_a_signature(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

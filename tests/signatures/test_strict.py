@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from asn1crypto import keys
+from asn1crypto import keys, x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.signatures.conftest import NOW, pki
@@ -20,7 +20,7 @@ from opsproof.evidence.der import tlv
 from opsproof.signatures import cms, ecpoints, lab
 from opsproof.signatures.algorithms import Algorithm, public_key
 from opsproof.signatures.book import CertificateBook, Standing
-from opsproof.signatures.certificates import Allowed, Certificate
+from opsproof.signatures.certificates import Allowed, Certificate, parse
 from opsproof.signatures.check import AHEAD, Checker, Verdict
 from opsproof.signatures.diagnose import Diagnoser
 from opsproof.signatures.errors import MalformedError
@@ -355,6 +355,85 @@ def test_keys_that_anybody_can_sign_with_are_none() -> None:
                 serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
             )
         )
+
+
+def altered(signer: lab.Signer, **changes: Any) -> Certificate:
+    """The signer's certificate with other fields, signed by its authority once more."""
+    whole = x509.Certificate.load(signer.certificate.der).copy()
+    for name, value in changes.items():
+        whole["tbs_certificate"][name] = value
+    tbs = whole["tbs_certificate"].dump(force=True)
+    signature = pki("ecdsa").ca.key.sign(Algorithm.ECDSA_SHA256, tbs)
+    return parse(
+        tlv(0x30, tbs + whole["signature_algorithm"].dump() + tlv(0x03, b"\0" + signature))
+    )
+
+
+NAMES = x509.NameConstraints(
+    {"permitted_subtrees": [{"base": x509.GeneralName("dns_name", "example")}]}
+)
+
+
+@pytest.mark.parametrize(
+    ("extra", "fault"),
+    [
+        ([], ""),
+        ([("key_usage", {"digital_signature"})], "an extension is there twice"),
+        ([("1.2.3.4", b"\x05\x00")], ""),
+        ([("name_constraints", NAMES)], "an extension is not understood: name_constraints"),
+    ],
+)
+def test_a_certificate_that_can_be_understood_in_two_ways_counts_for_nothing(
+    extra: list[tuple[str, Any]], fault: str
+) -> None:
+    one, key = pki("ecdsa"), lab.new_key("ecdsa")
+    for critical in (False, True):
+        certificate = lab.issue(
+            "odd",
+            key,
+            one.ca,
+            serial=11,
+            not_before=NOW - 9 * DAY,
+            not_after=NOW + 9 * DAY,
+            usage=("key_encipherment",)
+            if extra and extra[0][0] == "key_usage"
+            else ("non_repudiation",),
+            extra=[
+                {"extn_id": name, "critical": critical, "extn_value": value}
+                for name, value in extra
+            ],
+        )
+        found = checker(profile(), [certificate])
+        raw = key.sign(Algorithm.ECDSA_SHA256, b"Li")
+        verdict = checked(found, cells(found, raw, (NOW - DAY).isoformat(), "11"))
+        wanted = fault or ("an extension is not understood: 1.2.3.4" if extra and critical else "")
+        assert (verdict.failed is None) is (not wanted)
+        assert verdict.detail.endswith(wanted)
+
+
+def test_a_certificate_that_names_two_algorithms_counts_for_nothing() -> None:
+    signer = pki("ecdsa").signer
+    again = altered(signer)
+    other = altered(signer, signature=x509.SignedDigestAlgorithm({"algorithm": "sha384_ecdsa"}))
+    for certificate, right in ((again, True), (other, False)):
+        found = checker(profile(), [certificate])
+        raw = signer.key.sign(signer.algorithm, b"Li")
+        serial = str(certificate.serial)
+        verdict = checked(found, cells(found, raw, (NOW - DAY).isoformat(), serial))
+        assert (verdict.failed is None) is right
+        assert right or verdict.detail.endswith("it names two signature algorithms")
+
+
+@pytest.mark.parametrize("signer_id", ["", "x" * 8192, "a\x00b", "\ud800"])
+def test_an_identifier_that_sm2_cannot_have_is_refused(signer_id: str) -> None:
+    [problem] = problems(profile(signer_id=signer_id))
+    assert problem == "signer_id must be text of 1 to 8191 bytes"
+
+
+def test_a_key_that_is_not_signed_is_said() -> None:
+    assert profile().unsigned_key == ("id",)
+    signed = [{"name": "id", "column": "id"}, {"name": "name", "column": "name"}]
+    assert profile(fields=signed).unsigned_key == ()
 
 
 @pytest.mark.parametrize(

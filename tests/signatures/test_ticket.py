@@ -117,6 +117,15 @@ def test_an_approver_whose_certificate_is_for_something_else_is_refused(
             signer_of(ticket, [approver.certificate], "t")
 
 
+def test_an_approver_whose_certificate_says_what_nobody_knows_is_refused(
+    case: tuple[Drill, Plan],
+) -> None:
+    extension = {"extn_id": "1.2.3.4", "critical": True, "extn_value": b"\x05\x00"}
+    approver = approver_with(lab.new_key("ecdsa"), extension)
+    with pytest.raises(ApprovalError, match="an extension is not understood"):
+        signer_of(tickets.signed(good(case), approver), [approver.certificate], "t")
+
+
 def test_a_signature_that_is_none_is_refused(case: tuple[Drill, Plan]) -> None:
     broken = msgspec.structs.replace(good(case), signature="bm8=")
     assert outcome(case, broken) == "its signature is not a signed message"

@@ -32,6 +32,7 @@ from opsproof.signatures.basedata import load_query
 from opsproof.signatures.correction import Approval, Correction, Settings
 from opsproof.signatures.model import Action, RecordClass, key_digest
 from opsproof.signatures.plan import load_plan
+from opsproof.signatures.profile import Profile
 from opsproof.signatures.signing import HttpSigningService
 from opsproof.signatures.ticket import ticket_bytes
 from opsproof.signatures.workbook import Workbook
@@ -136,6 +137,7 @@ def analyse(**options: Any) -> ExitCode:
     correction = Correction(_settings(options))
     with Bar(options["quiet"], "records") as progress:
         analysis = correction.analyse(progress)
+    _say_unsigned_key(correction.profile)
     facts = correction.facts("analysed", analysis=analysis)
     print_facts(options["form"], facts, analysis.bad_rows)
     return worst([_code(analysis), interface_code(facts.interface)])
@@ -155,6 +157,7 @@ def plan(**options: Any) -> ExitCode:
     finally:
         if service is not None:
             service.close()
+    _say_unsigned_key(correction.profile)
     facts = correction.facts("planned", analysis=analysis, plan=made)
     print_facts(options["form"], facts, analysis.bad_rows, made)
     return worst([_code(analysis), interface_code(facts.interface)])
@@ -383,6 +386,17 @@ def _service(options: dict[str, Any], signer_id: str) -> HttpSigningService | No
         secret,
         signer_id=signer_id.encode(),
     )
+
+
+def _say_unsigned_key(profile: Profile) -> None:
+    if names := ", ".join(profile.unsigned_key):
+        click.echo(
+            harmless(
+                f"note: no signature speaks of the key ({names}): a record that is copied whole to "
+                "another key is valid too"
+            ),
+            err=True,
+        )
 
 
 def _code(analysis: Analysis) -> ExitCode:

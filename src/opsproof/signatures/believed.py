@@ -145,7 +145,7 @@ class Believed:
         return any(
             _OCSP_SIGNING in (one.purposes or ())
             and one.may_sign
-            and not one.unknown_critical
+            and not one.faults
             and one.issuer == issuer.subject
             and one.not_before <= response.produced_at <= one.not_after
             and self._holds(issuer, one)

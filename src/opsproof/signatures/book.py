@@ -210,9 +210,8 @@ class CertificateBook:
 
     def _climb(self, chain: list[Certificate], missing: list[str]) -> Iterator[list[Certificate]]:
         current = chain[-1]
-        if current.unknown_critical:
-            names = ", ".join(current.unknown_critical)
-            missing.append(f"{current.name}: unknown critical extension {names}")
+        if current.faults:
+            missing.append(f"{current.name}: {current.faults[0]}")
             return
         if current.weak and not self.allowed.weak_keys:
             missing.append(f"{current.name}: its RSA key is shorter than 2048 bits")

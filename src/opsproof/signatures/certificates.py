@@ -34,6 +34,8 @@ SIGNATURE_OIDS: Final = {
 }
 _PSS_OID: Final = "1.2.840.113549.1.1.10"
 _EC_OID: Final = "1.2.840.10045.2.1"
+_UNDERSTOOD: Final = {"key_usage", "basic_constraints", "extended_key_usage", "subject_alt_name"}
+_NOT_PASSED_OVER: Final = frozenset({"name_constraints"})
 UNREADABLE: Final = (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError)
 """What ``asn1crypto`` raises, as it happens, for bytes that are not what they are taken for."""
 
@@ -62,7 +64,8 @@ class Certificate:
 
     ``public_key`` are the bytes of the BIT STRING in ``spki``, which key hashes are made over.
 
-    ``purposes`` are the identifiers in its extended key usage; None: it has none.
+    ``purposes`` are the identifiers in its extended key usage; None: it has none. ``faults`` say why no
+    chain may lead through it: what it says is not understood, or can be understood in two ways.
     """
 
     der: bytes
@@ -78,7 +81,7 @@ class Certificate:
     may_issue: bool
     may_sign_crls: bool
     purposes: frozenset[str] | None
-    unknown_critical: tuple[str, ...]
+    faults: tuple[str, ...]
     key_id: bytes | None
     crl_points: frozenset[bytes]
     spki: bytes
@@ -209,7 +212,6 @@ def _parse(certificate: Any) -> Certificate:
     is_ca = bool(constraints is not None and constraints["ca"].native)
     extended = certificate.extended_key_usage_value
     key_id = certificate.key_identifier_value
-    known = {"key_usage", "basic_constraints", "extended_key_usage", "subject_alt_name"}
     return Certificate(
         der=certificate.dump(),
         serial=tbs["serial_number"].native,
@@ -224,7 +226,7 @@ def _parse(certificate: Any) -> Certificate:
         may_issue=is_ca and (uses is None or "key_cert_sign" in uses),
         may_sign_crls=is_ca and (uses is None or "crl_sign" in uses),
         purposes=None if extended is None else frozenset(one.dotted for one in extended),
-        unknown_critical=tuple(sorted(certificate.critical_extensions - known)),
+        faults=tuple(_faults(certificate)),
         key_id=key_id.native if key_id is not None else None,
         crl_points=_crl_points(certificate),
         spki=spki.dump(),
@@ -234,6 +236,22 @@ def _parse(certificate: Any) -> Certificate:
         signature=certificate["signature_value"].native,
         algorithm=signature_algorithm(certificate["signature_algorithm"]),
     )
+
+
+def _faults(certificate: Any) -> Iterator[str]:
+    """RFC 5280 sections 4.1.1.2, 4.2 and 4.2.1.10; constraints of names count though not critical."""
+    tbs = certificate["tbs_certificate"]
+    if tbs["signature"].dump() != certificate["signature_algorithm"].dump():
+        yield "it names two signature algorithms"
+    found = [one["extn_id"].native for one in tbs["extensions"] or ()]
+    if len(set(found)) < len(found):
+        yield "an extension is there twice"
+    unknown = {
+        *certificate.critical_extensions,
+        *_NOT_PASSED_OVER.intersection(found),
+    } - _UNDERSTOOD
+    if unknown:
+        yield f"an extension is not understood: {', '.join(sorted(unknown))}"
 
 
 def point_names(point: Any) -> frozenset[bytes]:

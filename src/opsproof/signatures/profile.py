@@ -21,6 +21,7 @@ from opsproof.yaml_file import read_yaml
 
 _MOST_TOGETHER = 3
 _LONGEST_NAME = 128
+_LONGEST_SIGNER_ID = 8191  # GB/T 32918.2 section 5.5: its length in bits is written in two bytes
 _OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 
 
@@ -191,6 +192,12 @@ class Profile(_Part, frozen=True):
         return frozenset(one for one in found if one is not None) - self.data_columns
 
     @property
+    def unsigned_key(self) -> tuple[str, ...]:
+        """Columns of the key that no signature speaks of."""
+        signed = {one.column for one in self.fields}
+        return tuple(column for column in self.key if column not in signed)
+
+    @property
     def data_columns(self) -> frozenset[str]:
         """Columns that signatures speak of; these are never written."""
         return frozenset([*self.key, *(one.column for one in self.fields)])
@@ -243,6 +250,9 @@ def problems(profile: Profile) -> list[str]:
         found.append("the columns of signature and certificate must not be key or field")
     if not profile.signature.algorithms:
         found.append("signature.algorithms must not be empty")
+    own = profile.signer_id
+    if not own.isprintable() or not 0 < len(own.encode()) <= _LONGEST_SIGNER_ID:
+        found.append(f"signer_id must be text of 1 to {_LONGEST_SIGNER_ID} bytes")
     return [*found, *_variant_problems(profile, set(names))]
 
 

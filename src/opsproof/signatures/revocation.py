@@ -143,6 +143,8 @@ def load_revocations(paths: Iterable[Path]) -> Revocations:
 def _list(der: bytes, origin: str) -> RevocationList:
     parsed = crl.CertificateList.load(der, strict=True)
     tbs = parsed["tbs_cert_list"]
+    if tbs["signature"].dump() != parsed["signature_algorithm"].dump():
+        raise ValueError("the list names two signature algorithms")
     entries: dict[int, Revoked] = {}
     for entry in tbs["revoked_certificates"] or ():
         serial = entry["user_certificate"].native
@@ -172,10 +174,13 @@ def _list(der: bytes, origin: str) -> RevocationList:
 
 def _scope(parsed: Any) -> bool | None:
     """Whether a list is for CA certificates only; ValueError for one that cannot be used whole."""
+    names = [one["extn_id"].native for one in parsed["tbs_cert_list"]["crl_extensions"] or ()]
+    if len(set(names)) < len(names):
+        raise ValueError("the list has an extension twice")
     unknown = parsed.critical_extensions - {"issuing_distribution_point"}
     if unknown or parsed.delta_crl_indicator_value is not None:
-        names = ", ".join(sorted(unknown)) or "delta_crl_indicator"
-        raise ValueError(f"the list has an extension that is not understood: {names}")
+        named = ", ".join(sorted(unknown)) or "delta_crl_indicator"
+        raise ValueError(f"the list has an extension that is not understood: {named}")
     point = parsed.issuing_distribution_point_value
     if point is None:
         return None

@@ -72,7 +72,7 @@ def verify(public: bytes, message: bytes, signature: bytes, signer_id: bytes = D
         raise MalformedError("an integer is not below the curve's order")
     try:
         return bool(gmssl.sm2_verify(public, message, signature, signer_id=signer_id))
-    except gmssl.GmsslInnerError as error:
+    except (gmssl.GmsslInnerError, gmssl.InvalidValueError) as error:
         raise MalformedError(f"the library refuses it: {error}") from error
 
 

@@ -87,7 +87,7 @@ def signer_of(ticket: Ticket, approvers: Sequence[Certificate], where: str) -> C
     at = gates.moment(ticket.approved_at)
     for certificate in message.named(approvers):
         if certificate in approvers and message.holds(data, certificate, DEFAULT_ID):
-            if unfit := certificate.unfit():
+            if unfit := next(iter(certificate.faults), "") or certificate.unfit():
                 raise ApprovalError(f"its signer's certificate is not fit: {unfit}", where=where)
             if certificate.weak:
                 raise ApprovalError(
