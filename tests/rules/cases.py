@@ -3,7 +3,9 @@
 A case is ``name``, ``records`` and ``hits``; ``boundary: true`` marks one that stands just inside or
 just outside of what the rule describes. A record is a mapping of fields; ``at`` is its time
 (default: 2026-01-05T10:00:00Z), ``after`` is added to it, ``repeat`` and ``every`` (``5s``,
-``100ms``, ``2m``) make several of it, with ``{n}`` in texts replaced by their number from 1. A record
+``100ms``, ``2m``) make several of it, with ``{n}`` in texts replaced by their number from 1. ``each``
+names fields with values: there is one record for every value, which differs from the rest in this field
+alone (null: it has none); ``{e}`` is its number. A record
 with a ``Channel`` is a Windows event, one with an ``operation`` a data log's, any other a web log's,
 unless ``_kind`` says which.
 """
@@ -83,6 +85,20 @@ def _kind(fields: dict[str, str]) -> str:
     return "data:sign-verify" if "operation" in fields else "web"
 
 
+def _each(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    rest = {name: value for name, value in record.items() if name != "each"}
+    if rest == record:
+        yield record
+        return
+    chosen = [(name, value) for name, values in record["each"].items() for value in values]
+    for number, (name, value) in enumerate(chosen, 1):
+        one = {
+            key: text.replace("{e}", str(number)) if isinstance(text, str) else text
+            for key, text in {**rest, name: value}.items()
+        }
+        yield {key: text for key, text in one.items() if text is not None}
+
+
 def _expanded(record: dict[str, Any]) -> Iterator[tuple[int, dict[str, str]]]:
     record = dict(record)
     start = times.parse(record.pop("at", _START))
@@ -113,7 +129,7 @@ def _add(
 
 def tables(records: list[dict[str, Any]]) -> Iterator[Table]:
     """One table for each kind of log among the records, as the readers would make them."""
-    expanded = [pair for record in records for pair in _expanded(record)]
+    expanded = [pair for record in records for one in _each(record) for pair in _expanded(one)]
     for kind, channel in _KINDS.items():
         chosen = [pair for pair in expanded if _kind(pair[1]) == kind]
         builder = TableBuilder(0, None, web.FORMS if kind in _WEB else {})
