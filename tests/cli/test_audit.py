@@ -188,6 +188,22 @@ def test_a_faulty_rule_is_told_and_counts_as_not_evaluated(log: Path, tmp_path: 
     assert "not run: Bad: bad.yml: Sigma rule must have a detection definitions" in result.stdout
 
 
+def test_rules_that_were_blind_in_a_file_are_told(log: Path, tmp_path: Path) -> None:
+    log.write_text("#Fields: date time cs-uri-stem cs-host\n2026-01-05 10:00:02 /b.asp a\n")
+    for name in ("u_ex260106.log", "u_ex260107.log"):
+        log.with_name(name).write_text(f"{CLEAN}#Remark: {name}\n")
+    rules = tmp_path / "rules.yml"
+    rule = (
+        "title: T{0}\nlogsource: {{product: iis}}\ndetection: {{s: {{cs-host: x}}, condition: s}}\n"
+    )
+    rules.write_text("---\n".join(rule.format(number) for number in range(12)))
+    _, result = run(log.parent, "--rules", rules)
+    lines = [line for line in result.stdout.splitlines() if line.startswith("blind: ")]
+    assert len(lines) == 11
+    assert all("no cs-host in " in line and line.endswith(" and 1 more") for line in lines[:10])
+    assert lines[10] == "blind: 2 more rules (--format json names them)"
+
+
 def test_rules_that_had_nothing_to_look_at_are_counted_by_why(log: Path, tmp_path: Path) -> None:
     log.write_text(CLEAN)
     rules = tmp_path / "rules.yml"

@@ -147,4 +147,4 @@ def hits(evaluator: Evaluator, rules: RuleSet, records: list[dict[str, Any]]) ->
         collector.see(table)
         for rule, rows in evaluator.hits(table):
             collector.add(rule, table, rows)
-    return list(collector.result()[0])
+    return list(collector.result().hits)

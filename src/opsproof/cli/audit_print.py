@@ -21,6 +21,10 @@ from opsproof.logs.model import FAULTS, AuditReport, Count, Hit, Reason, RuleRun
 _COLUMNS: Final = ("time", "severity", "title", "computer", "channel", "file", "record")
 
 
+_MOST_BLIND = 10
+"""Rules of which it is told where they were blind."""
+
+
 def _record(hit: Hit) -> str:
     return "" if hit.record_id is None else str(hit.record_id)
 
@@ -74,6 +78,7 @@ def _table(report: AuditReport) -> None:
         if one.expired
     ]
     lines += _not_run(report)
+    lines += _blind(report)
     for line in [*lines, *_traffic(report.traffic)]:
         click.echo(harmless(line))
 
@@ -88,6 +93,22 @@ def _not_run(report: AuditReport) -> list[str]:
     told = {Reason.NO_SOURCE: "no such log", Reason.NO_FIELD: "no record with their fields"}
     counted = [f"{reasons[one]} with {text}" for one, text in told.items() if reasons[one]]
     return [f"not run: {', '.join(counted)} (--format json names them)"] if counted else []
+
+
+def _blind(report: AuditReport) -> list[str]:
+    """The rules that could see nothing in some files, worst first: what of those they are blind in."""
+    first = {spot.rule: spot for spot in reversed(report.blind)}
+    files = {rule.rule: rule.blind for rule in report.rules_run}
+    told = [first[rule] for rule in dict.fromkeys(spot.rule for spot in report.blind)]
+    lines = []
+    for spot in told[:_MOST_BLIND]:
+        event = f"event {spot.event} of " if spot.event else ""
+        more = f" and {files[spot.rule] - 1} more" if files[spot.rule] > 1 else ""
+        lines.append(
+            f"blind: {spot.title}: no {', '.join(spot.fields)} in {event}{spot.file}{more}"
+        )
+    others = sum(1 for rule in report.rules_run if rule.blind) - len(lines)
+    return [*lines, f"blind: {others} more rules (--format json names them)"] if others else lines
 
 
 def _with_hits(report: AuditReport) -> list[RuleRun]:

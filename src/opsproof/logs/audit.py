@@ -275,7 +275,8 @@ class _Run:
     def report(self) -> AuditReport:
         """The report of all files."""
         options = self._options
-        hits, ran, not_run = self._collector.result()
+        found = self._collector.result()
+        ran, not_run = found.ran, found.not_run
         summary, more = self._summary.result(), self._summary.more_cleared
         accepted = self._collector.suppressions
         gaps = tuple(
@@ -308,7 +309,7 @@ class _Run:
             nothing=why_nothing(counts, sources, since, until),
             counts=counts,
             sources=tuple(sources),
-            hits=hits,
+            hits=found.hits,
             rules_run=ran,
             rules_not_run=not_run,
             unreadable=tuple(sorted(self._unreadable, key=_place)),
@@ -316,6 +317,7 @@ class _Run:
             summary=summary,
             suppressions=suppressed,
             traffic=self._traffic.result(),
+            blind=found.blind,
         )
 
 

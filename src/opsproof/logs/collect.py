@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from opsproof.evidence.model import Severity
 from opsproof.logs import hit_id, times
 from opsproof.logs.accepted import Accepted
 from opsproof.logs.bursts import Correlator
 from opsproof.logs.joins import groupless, inputs_missing, needed
-from opsproof.logs.model import Burst, Hit, Reason, RuleNotRun, RuleRun, exact
-from opsproof.logs.readers.base import kinds_of
+from opsproof.logs.model import BlindSpot, Burst, Hit, Reason, RuleNotRun, RuleRun, exact
 from opsproof.logs.redact import redact
-from opsproof.logs.rules.compiled import Correlation, Meta, Rule, RuleSet, Tree
+from opsproof.logs.rules.compiled import Correlation, Meta, Rule, RuleSet
+from opsproof.logs.sight import Blind, Judged, Sight, blind_of
 from opsproof.logs.store import Store
 from opsproof.logs.suppress import Suppressions
-from opsproof.logs.table import RAW, Ints, Place, Table
+from opsproof.logs.table import Ints, Place, Table
 
 _MOST_TEXTS = 1 << 14
 """Texts of hits that are remembered to be kept once."""
 
 _LONGEST_NAME = 256
 """Characters of a channel's or computer's name that a hit shows."""
+
+
+_MOST_BLIND = 1000
+"""Places at which rules were blind that are listed; each rule counts its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hits, the rules that ran, those that did not, and where which of the former were blind."""
+
+    hits: tuple[Hit, ...]
+    ran: tuple[RuleRun, ...]
+    not_run: tuple[RuleNotRun, ...]
+    blind: tuple[BlindSpot, ...]
 
 
 class Collector:
@@ -43,22 +59,13 @@ class Collector:
         self._most_hits, self._most_members = most_hits, most_members
         self._files: list[tuple[str, str]] = []
         self._hits: list[Hit] = []
+        self._blind: list[BlindSpot] = []
         self._texts: dict[str, str] = {}
         self._counts: dict[str, int] = defaultdict(int)
         self._shown: dict[str, int] = defaultdict(int)
         self._seen = 0
-        self._kinds: set[str] = set()
-        self._channels: set[str] = set()
-        self._fields: dict[str, set[str]] = defaultdict(set)
+        self._sight = Sight(rules)
         self._store = Store(needed(rules))
-        self._asked_fields = frozenset(
-            {atom.field for atom in rules.atoms}.union(
-                *(map(str.lower, rule.fields) for rule in rules.rules)
-            )
-        )
-        self._asked_channels = frozenset(
-            name.lower() for rule in rules.rules for name in rule.needs.channels
-        )
 
     @property
     def wanted(self) -> frozenset[str]:
@@ -89,10 +96,7 @@ class Collector:
             self._counts[rule] += count
         self._store.merge(other._store, files, base)
         self._seen += other._seen
-        self._kinds |= other._kinds
-        self._channels |= other._channels
-        for kind, fields in other._fields.items():
-            self._fields[kind] |= fields
+        self._sight.merge(other._sight)
         self._suppressions.merge(other._suppressions)
 
     @property
@@ -106,16 +110,9 @@ class Collector:
         return len(self._files) - 1
 
     def see(self, table: Table) -> None:
-        """Note what kinds of logs and which channels there are at all."""
+        """Note what kinds of logs, which channels and fields there are at all."""
         self._store.settle()
-        kind, channel = table.columns.get("_kind"), table.columns.get("channel")
-        kinds = kinds_of(kind.values if kind is not None else ())
-        self._kinds.update(kinds)
-        # Only what rules ask for: a file may be made of any number of fields and channels.
-        for one in kinds:
-            self._fields[one] |= self._asked_fields & table.columns.keys()
-        found = {name.lower() for name in (channel.occurring() if channel else ())}
-        self._channels |= self._asked_channels & found
+        self._sight.see(table, self._files[table.source])
         self._seen += table.size
 
     def add(self, rule: Rule, table: Table, rows: Ints) -> None:
@@ -157,16 +154,18 @@ class Collector:
         computer = place.computer[:_LONGEST_NAME]
         return hit_id.of_record(meta.id, computer, channel, record, times.text(time), fields)
 
-    def result(self) -> tuple[tuple[Hit, ...], tuple[RuleRun, ...], tuple[RuleNotRun, ...]]:
-        """All hits, the rules that ran, and those that did not; each sorted."""
+    def result(self) -> Found:
+        """All that was found; each sorted."""
         not_run = {one.rule: one for one in self._rules.rejected}
         ran: list[RuleRun] = []
+        judged = self._sight.judge()
         for rule in self._rules.rules:
-            why = self._missing(rule)
+            why = self._missing(rule, judged)
             if why is not None:
                 not_run[rule.meta.id] = why
             elif rule.meta.output:
-                ran.append(self._ran(rule.meta))
+                ran.append(self._ran(rule.meta, judged.blind.get((rule.meta.id, ()), ())))
+        by_id = {one.meta.id: one for one in self._rules.correlations}
         correlator = Correlator(self._store, self._rules, self._suppressions, self._most_members)
         for correlation in self._rules.correlations:
             why = inputs_missing(correlation, not_run) or groupless(correlation, self._store)
@@ -175,14 +174,30 @@ class Collector:
                 continue
             self._correlate(correlator, correlation)
             if correlation.meta.output:
-                ran.append(self._ran(correlation.meta))
-        return (
-            tuple(sorted(self._hits, key=_order)),
-            tuple(sorted(ran, key=lambda one: one.rule)),
-            tuple(not_run[key] for key in sorted(not_run)),
+                blind = blind_of(correlation, judged, by_id)
+                ran.append(self._ran(correlation.meta, blind))
+        return Found(
+            hits=tuple(sorted(self._hits, key=_order)),
+            ran=tuple(sorted(ran, key=lambda one: one.rule)),
+            not_run=tuple(not_run[key] for key in sorted(not_run)),
+            blind=tuple(sorted(self._blind, key=_worst_first)[:_MOST_BLIND]),
         )
 
-    def _ran(self, meta: Meta) -> RuleRun:
+    def _ran(self, meta: Meta, blind: Iterable[Blind]) -> RuleRun:
+        places = dict.fromkeys(blind)
+        self._blind += [
+            BlindSpot(
+                rule=meta.id,
+                title=meta.title["en"],
+                severity=meta.severity,
+                file=file,
+                sha256=sha256,
+                channel=channel,
+                event=event,
+                fields=fields,
+            )
+            for (file, sha256), channel, event, fields in places
+        ]
         return RuleRun(
             rule=meta.id,
             title=meta.title["en"],
@@ -190,16 +205,17 @@ class Collector:
             severity=meta.severity,
             hits=self._counts[meta.id],
             shown=self._shown[meta.id],
+            blind=len({place[0] for place in places}),
         )
 
-    def _missing(self, rule: Rule) -> RuleNotRun | None:
+    def _missing(self, rule: Rule, judged: Judged) -> RuleNotRun | None:
         needs = rule.needs
-        if needs.kind not in self._kinds:
+        if needs.kind not in judged.kinds:
             detail = f"no {needs.kind} log among the files"
-        elif needs.channels and not self._channels.intersection(map(str.lower, needs.channels)):
+        elif needs.channels and not judged.channels.intersection(map(str.lower, needs.channels)):
             detail = f"no record of {' or '.join(needs.channels)}"
         else:
-            return self._fieldless(rule)
+            return self._fieldless(rule, judged)
         return RuleNotRun(
             rule=rule.meta.id,
             title=rule.meta.title["en"],
@@ -207,27 +223,17 @@ class Collector:
             detail=detail,
         )
 
-    def _fieldless(self, rule: Rule) -> RuleNotRun | None:
-        """Whether a rule needs a field that no record of its kind of log has: it cannot hit."""
-        known = self._fields[rule.needs.kind]
-        if self._satisfiable(rule.tree, known):
+    def _fieldless(self, rule: Rule, judged: Judged) -> RuleNotRun | None:
+        """Whether a rule needs a field that no record that it is for has: it cannot hit."""
+        absent = self._sight.absent(rule, judged)
+        if absent is None:
             return None
-        absent = [name for name in rule.fields if name.lower() not in known]
         return RuleNotRun(
             rule=rule.meta.id,
             title=rule.meta.title["en"],
             reason=Reason.NO_FIELD,
             detail=f"no record has the field {' or '.join(absent)}",
         )
-
-    def _satisfiable(self, tree: Tree, known: set[str]) -> bool:
-        if isinstance(tree, int):
-            atom = self._rules.atoms[tree]
-            return atom.field in known or atom.field == RAW
-        if tree[0] == "!":
-            return True
-        each = (self._satisfiable(part, known) for part in tree[1:])
-        return all(each) if tree[0] == "&" else any(each)
 
     def _hit(self, rule: Rule, table: Table, row: int) -> Hit:
         fields, removed = _redacted(rule, table, row)
@@ -291,6 +297,11 @@ def _ordered(fields: dict[str, str], first: tuple[str, ...]) -> dict[str, str]:
     """The fields that the rule tests come first: a hit shows only so many."""
     tested = {name.lower() for name in first}
     return dict(sorted(fields.items(), key=lambda pair: pair[0].lower() not in tested))
+
+
+def _worst_first(spot: BlindSpot) -> tuple[int, str, str, str, str, str]:
+    worst = list(Severity).index(spot.severity)
+    return (worst, spot.rule, spot.file, spot.sha256, spot.channel, spot.event)
 
 
 def _order(hit: Hit) -> tuple[str, str, str, str, str, str]:

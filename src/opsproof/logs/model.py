@@ -118,7 +118,8 @@ class Hit(Record, frozen=True, kw_only=True):
 class RuleRun(Record, frozen=True, kw_only=True):
     """A rule that was evaluated, and how often it hit; ``shown`` of these are in the report.
 
-    ``title_zh`` is its title in Chinese, empty where it has none.
+    ``title_zh`` is its title in Chinese, empty where it has none. In ``blind`` files it could see nothing
+    (:class:`BlindSpot`): no hit is no all-clear there.
     """
 
     rule: str
@@ -127,6 +128,23 @@ class RuleRun(Record, frozen=True, kw_only=True):
     severity: Severity
     hits: int
     shown: int
+    blind: int = 0
+
+
+class BlindSpot(Record, frozen=True, kw_only=True):
+    """A file whose records, or its ``event`` of ``channel``, lack ``fields`` that a rule asks of them.
+
+    In other files the rule could see.
+    """
+
+    rule: str
+    title: str
+    severity: Severity
+    file: str
+    sha256: str
+    channel: str
+    event: str
+    fields: tuple[str, ...]
 
 
 class Reason(StrEnum):
@@ -312,6 +330,8 @@ class AuditReport(Record, frozen=True, kw_only=True):
     suppressions: tuple[Suppressed, ...] = ()
     traffic: Traffic | None = None
     """None where no web log was read."""
+    blind: tuple[BlindSpot, ...] = ()
+    """Where rules that ran could see nothing: the first of these places, of the worst rules first."""
 
 
 def exact(number: int | None) -> int | str | None:

@@ -181,6 +181,7 @@ class Table:
     record ids, the line numbers, say which came first. None: records are in order.
     What keyword searches look at is the column ``_raw``, or ``raw``, or ``parts``: all that is there.
     ``forms``, where there are fewer than records: these, and for each record which it is of.
+    ``declared`` are fields that the log has though no record of the batch need have a value of them.
     """
 
     source: int
@@ -195,6 +196,7 @@ class Table:
     parts: Sequence[Column] | None = None
     block: int | None = None
     forms: tuple[Forms, Ints] | None = None
+    declared: frozenset[str] = frozenset()
 
     def value(self, name: str, row: int) -> str | None:
         """The value of a field of one record, None where the record has no such field."""

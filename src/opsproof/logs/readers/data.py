@@ -174,6 +174,7 @@ class _Reader:
         self._zone = ZoneInfo(schema.zone)
         self._unmapped: dict[str, None] = {}
         self._unknown: dict[str, dict[str, int]] = {}
+        self._declared: set[str] = set()
         self._new_batch()
 
     def _new_batch(self) -> None:
@@ -190,7 +191,7 @@ class _Reader:
         """The batch so far; a new one is begun."""
         kept = self._kept
         table = self.builder.build(lambda row: kept[row], self._schema.product)
-        table.block = int(table.record_ids[0])
+        table.block, table.declared = int(table.record_ids[0]), frozenset(self._declared)
         self._new_batch()
         return table
 
@@ -205,7 +206,10 @@ class _Reader:
             elif column != self._schema.time.column:
                 self._unmapped.setdefault(column)
         moment, local = self._moment(row.get(self._schema.time.column, ""))
-        fields = {name.lower(): value for name, value in shown.items() if value}
+        fields = {name.lower(): value for name, value in shown.items()}
+        if not fields.keys() <= self._declared:
+            self._declared |= fields.keys()
+        fields = {name: value for name, value in fields.items() if value}
         if local is not None:
             fields["local_hour"], fields["local_weekday"] = str(local.hour), str(local.isoweekday())
         fields[KIND] = f"data:{self._schema.product}"

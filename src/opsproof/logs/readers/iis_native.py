@@ -39,7 +39,7 @@ def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Itera
 
     The zone of the times stands nowhere in the file: it is ``log.zone``.
     """
-    yield from read_lines(log, wanted, notes, _fields, lambda fields: _time(fields, log))
+    yield from read_lines(log, wanted, notes, _fields, lambda fields: _time(fields, log), _NAMES)
 
 
 def _fields(line: str) -> dict[str, str] | None:

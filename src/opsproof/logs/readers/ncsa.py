@@ -26,6 +26,12 @@ _MONTHS: Final = {
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
     )
 }
+_NAMES: Final = (
+    *("c-ip", "cs-username", "time", "cs-method", "cs-uri-stem", "cs-uri-query", "cs-version"),
+    *("sc-status", "sc-bytes"),
+)
+"""The fields of every line; the combined form has more of them."""
+
 _LINE: Final = re2.compile(
     r"(?P<client>\S+) (?P<log>\S+) (?P<user>.{1,256}?) "
     r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
@@ -47,7 +53,7 @@ def is_ncsa(head: bytes) -> bool:
 
 def read(log: Log, wanted: Fields, notes: Notes, _: Kept | None = None) -> Iterator[Table]:
     """Batches of the requests of one log; record ids are line numbers."""
-    yield from read_lines(log, wanted, notes, _fields, _time)
+    yield from read_lines(log, wanted, notes, _fields, _time, _NAMES)
 
 
 def _fields(line: str) -> dict[str, str] | None:

@@ -243,6 +243,7 @@ class _Parser:
         if kept:
             table = builder.build(lambda row: shown(*kept[row]), self._channel, numbers=web.NUMBERS)
             table.block = block.offset
+            table.declared = frozenset().union(*{web.declared(names) for _, names in kept})
             yield table
 
     def _values(

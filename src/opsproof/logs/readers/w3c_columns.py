@@ -174,6 +174,7 @@ class Columns:
             fields=fields,
             channel=channel,
             parts=parts if self._searched else None,
+            declared=web.declared(layout.names),
         )
 
     def dictionary(self, name: str) -> Dictionary:

@@ -136,6 +136,23 @@ def derive(fields: dict[str, str], kind: str) -> None:
     fields[KIND] = kind
 
 
+_DERIVED: Final = {
+    "c-uri": {"cs-uri-stem"},
+    "cs-uri": {"cs-uri-stem"},
+    "c-useragent": {"cs-user-agent"},
+    "sc-status-full": {"sc-status", "sc-substatus"},
+    "channel": {"s-sitename"},
+    "computer": {"s-computername"},
+}
+
+
+@lru_cache(maxsize=1000)
+def declared(names: tuple[str, ...]) -> frozenset[str]:
+    """The fields that a log with a field list has, be they ``-`` everywhere; what we derive among them."""
+    own = {field_name(name) for name in names}
+    return frozenset(own.union(name for name, of in _DERIVED.items() if of <= own))
+
+
 def kind(names: Iterable[str]) -> str:
     """The kind of log that a field list is of: HTTP.sys tells its own reason for what it refused.
 

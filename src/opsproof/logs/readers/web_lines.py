@@ -14,11 +14,17 @@ Parse = Callable[[str], dict[str, str] | None]
 
 
 def read_lines(
-    log: Log, wanted: Fields, notes: Notes, parse: Parse, moment: Callable[[dict[str, str]], int]
+    log: Log,
+    wanted: Fields,
+    notes: Notes,
+    parse: Parse,
+    moment: Callable[[dict[str, str]], int],
+    names: tuple[str, ...],
 ) -> Iterator[Table]:
     """Batches of the requests of one log; record ids are line numbers.
 
     ``moment`` gives the time of a request from its fields, as :mod:`opsproof.logs.times` counts.
+    ``names`` are the fields that every line has a place for.
     """
     with opened(log.path, notes) as file:
         for block in blocks(file, notes):
@@ -45,5 +51,5 @@ def read_lines(
                     web.site(f"{log.path.absolute()}/{log.name}"),
                     numbers=web.NUMBERS,
                 )
-                table.block = block.offset
+                table.block, table.declared = block.offset, web.declared(names)
                 yield table
