@@ -44,6 +44,12 @@ def print_facts(
         lines.append(
             f"{facts.base_without_record} rows of the base data have no record in the table"
         )
+    if facts.ambiguous:
+        few = ", ".join(facts.ambiguous_records[:_FEW])
+        lines.append(
+            f"{facts.ambiguous} valid records hold the separator in a text: other data would have the "
+            f"same signature, and no base data confirms these; the first are {few}"
+        )
     if stored:
         reason = "changed since the plan"
         if facts.state == "rolled-back":

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from opsproof.signatures import cross, sm2
+from opsproof.signatures.ambiguous import compile_look
 from opsproof.signatures.basedata import BadRow
 from opsproof.signatures.book import CertificateBook
 from opsproof.signatures.certificates import load
@@ -22,7 +23,14 @@ from opsproof.signatures.check import Checker
 from opsproof.signatures.database import BATCH, Database
 from opsproof.signatures.diagnose import Diagnoser
 from opsproof.signatures.errors import CertificateError
-from opsproof.signatures.model import SHOWN, BaseRecord, Diagnosis, Progress, RecordClass
+from opsproof.signatures.model import (
+    SHOWN,
+    BaseRecord,
+    Diagnosis,
+    Progress,
+    RecordClass,
+    key_digest,
+)
 from opsproof.signatures.profile import Profile
 from opsproof.signatures.revocation import load_revocations
 from opsproof.signatures.trust import Trust, trust_of
@@ -88,7 +96,9 @@ class Job:
 class Analysis:
     """How many records are in each class; single records are in the workbook.
 
-    ``bad_rows`` are the first of the ``bad_base_rows``, which the workbook has all.
+    ``bad_rows`` are the first of the ``bad_base_rows``, which the workbook has all. ``ambiguous`` are valid
+    records that :mod:`opsproof.signatures.ambiguous` speaks of and no base data confirms, the first named
+    by their keys' digests.
     """
 
     records: int
@@ -99,6 +109,8 @@ class Analysis:
     bad_rows: list[BadRow]
     table_sha256: str
     trust: Trust
+    ambiguous: int
+    ambiguous_records: tuple[str, ...]
 
 
 def analyse(
@@ -119,7 +131,8 @@ def analyse(
     ):
         # Counting costs a look at every page: only where somebody waits for the end.
         total = here.database.count() if progress is not None else 0
-        seen = matched = 0
+        seen = matched = ambiguous = 0
+        doubtful: list[str] = []
         digests = hashlib.sha256()
         # A process alone need not look where ranges end.
         parts = here.parts() if workers == 1 else side.done(here.ranges(), here.part)
@@ -128,6 +141,8 @@ def analyse(
             digests.update(part.digest)
             seen += part.records
             matched += part.with_base
+            ambiguous += part.ambiguous
+            doubtful += part.ambiguous_records[: SHOWN - len(doubtful)]
             if progress is not None:
                 progress(seen, max(total, seen))
         cross.resolve(here.database, here.diagnoser, here.workbook)
@@ -145,6 +160,8 @@ def analyse(
             bad_rows=list(islice(here.workbook.bad_rows(), SHOWN)),
             table_sha256=digests.hexdigest(),
             trust=trust_of(here.diagnoser.checker.book),
+            ambiguous=ambiguous,
+            ambiguous_records=tuple(doubtful),
         )
 
 
@@ -156,6 +173,8 @@ class Part:
     with_base: int
     digest: bytes
     findings: list[Diagnosis]
+    ambiguous: int
+    ambiguous_records: list[str]
 
 
 @dataclass
@@ -166,9 +185,24 @@ class _Tally:
     with_base: int = 0
     digest: Any = field(default_factory=hashlib.sha256)
     findings: list[Diagnosis] = field(default_factory=list)
+    ambiguous: int = 0
+    ambiguous_records: list[str] = field(default_factory=list)
 
     def part(self) -> Part:
-        return Part(self.records, self.with_base, self.digest.digest(), self.findings)
+        return Part(
+            self.records,
+            self.with_base,
+            self.digest.digest(),
+            self.findings,
+            self.ambiguous,
+            self.ambiguous_records,
+        )
+
+    def doubt(self, digest: str) -> None:
+        """Count a record as ambiguous."""
+        self.ambiguous += 1
+        if len(self.ambiguous_records) < SHOWN:
+            self.ambiguous_records.append(digest)
 
 
 Ends: TypeAlias = tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]
@@ -185,6 +219,7 @@ class _Worker:
         self.base_delivered = job.base_delivered
         self.batch = batch
         self.quick = self.diagnoser.checker.quick()
+        self.ambiguous = compile_look(job.profile)
         self.key = [job.profile.columns.index(name) for name in job.profile.key]
         self.digested = [*self.key, job.profile.columns.index(job.profile.signature.column)]
 
@@ -219,9 +254,12 @@ class _Worker:
             yield part.part()
 
     def _look(self, batch: Sequence[Sequence[Any]], tally: _Tally) -> None:
+        columns = list(zip(*batch, strict=True))
         for place in self.digested:
-            tally.digest.update(column_bytes([cells[place] for cells in batch]))
-        right = [False] * len(batch) if self.quick is None else self.quick.right(batch)
+            tally.digest.update(column_bytes(columns[place]))
+        right = [False] * len(batch)
+        if self.quick is not None:
+            right = self.quick.right_columns(columns)
         given: Sequence[BaseRecord | None] = [None] * len(batch)
         if self.base_delivered:
             text = self.database.key_form.text
@@ -231,11 +269,16 @@ class _Worker:
             tally.with_base += len(base)
             right = self._like_base(batch, right, given)
         tally.records += len(batch)
+        wrong = set()
         for place in (place for place, good in enumerate(right) if not good):
             row = self.diagnoser.checker.row(batch[place])
             found = self.diagnoser.diagnose(row, given[place])
             if found.record_class is not RecordClass.VALID:
                 tally.findings.append(found)
+                wrong.add(place)
+        for place in self.ambiguous(columns):
+            if place not in wrong and given[place] is None:
+                tally.doubt(key_digest(tuple(batch[place][part] for part in self.key)))
 
     def _like_base(
         self,

@@ -402,6 +402,8 @@ class Correction:
             after_sha256=result.after_sha256 if result is not None and wrote else None,
             base_without_record=0 if seen is None else seen.base_without_record,
             interface=self.interface(),
+            ambiguous=0 if seen is None else seen.ambiguous,
+            ambiguous_records=() if seen is None else seen.ambiguous_records,
             trust=None if seen is None else seen.trust.facts(),
         )
 

@@ -46,6 +46,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     bad_base_rows: int
     bad_rows: tuple[dict[str, str], ...]
     table_sha256: str
+    ambiguous: int
+    ambiguous_records: tuple[str, ...]
 
 
 class _Any(msgspec.Struct):

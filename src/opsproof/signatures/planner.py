@@ -74,6 +74,8 @@ def make_plan(
         bad_base_rows=analysis.bad_base_rows,
         bad_rows=tuple({"where": one.where, "what": one.what} for one in analysis.bad_rows),
         table_sha256=analysis.table_sha256,
+        ambiguous=analysis.ambiguous,
+        ambiguous_records=analysis.ambiguous_records,
     )
     try:
         with replacing(path, mode=0o600) as stream:

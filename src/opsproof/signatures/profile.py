@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from opsproof.evidence.canonical import canonical
+from opsproof.logs import times
 from opsproof.signatures.algorithms import Algorithm
 from opsproof.signatures.certificates import Allowed
 from opsproof.signatures.errors import ProfileError
@@ -39,7 +40,8 @@ class TableName(_Part, frozen=True):
 class Field(_Part, frozen=True):
     """One signed field. ``scale`` are the decimals of a ``decimal``.
 
-    ``padded`` text comes from a CHAR column: its trailing blanks are the column's and not data.
+    ``padded`` text comes from a CHAR column: its trailing blanks are the column's and not data. A
+    ``datetime`` of a column with offsets is the moment as clocks in ``zone`` show it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Field(_Part, frozen=True):
     type: Literal["text", "integer", "decimal", "date", "datetime", "boolean"] = "text"
     scale: int = 0
     padded: bool = False
+    zone: str = "Asia/Shanghai"
 
 
 class Serialisation(_Part, frozen=True):
@@ -253,7 +256,27 @@ def problems(profile: Profile) -> list[str]:
     own = profile.signer_id
     if not own.isprintable() or not 0 < len(own.encode()) <= _LONGEST_SIGNER_ID:
         found.append(f"signer_id must be text of 1 to {_LONGEST_SIGNER_ID} bytes")
+    zones = {one.zone for one in profile.fields}
+    zones |= {profile.signed_at.zone} if profile.signed_at is not None else set()
+    found += [f"{one!r} is no time zone" for one in sorted(zones) if times.zone(one) is None]
+    found += _serialisation_problems(profile)
     return [*found, *_variant_problems(profile, set(names))]
+
+
+def _serialisation_problems(profile: Profile) -> list[str]:
+    """Whatever would give two records the same bytes, so that one's signature is the other's.
+
+    Not asked of variants: what is signed in one of these is never right, only known to be old.
+    """
+    spec, found = profile.serialisation, []
+    written = [one for one in profile.fields if one.name in (spec.fields or (one.name,))]
+    if spec.layout == "json":  # quotes text, and writes true and false
+        return []
+    if not spec.separator and len(written) > 1:
+        found.append("serialisation.separator must not be empty: AB and C would be as A and BC")
+    if len(set(spec.booleans)) < 2 and any(one.type == "boolean" for one in written):
+        found.append("serialisation.booleans must be two different texts")
+    return found
 
 
 def _variant_problems(profile: Profile, names: set[str]) -> list[str]:

@@ -89,7 +89,10 @@ class Quick:
         """For every record whether it is right; False says only "look closer"."""
         if not batch:
             return []
-        columns = list(zip(*batch, strict=True))
+        return self.right_columns(list(zip(*batch, strict=True)))
+
+    def right_columns(self, columns: Sequence[Sequence[Any]]) -> list[bool]:
+        """:meth:`right` of records that are given as one sequence of cells a column."""
         known, sure = self._signers, self._sure
         found = []
         for message, data, name, at in zip(

@@ -38,8 +38,8 @@ class Variant:
 
 def compile_writer(fields: Sequence[Field], serialisation: Serialisation) -> Writer:
     """The function that writes records down as a serialisation says."""
-    chosen = _chosen(fields, serialisation)
-    parts = [(place, _text_of(field, serialisation)) for place, field in chosen]
+    chosen = written_fields(fields, serialisation)
+    parts = [(place, text_of(field, serialisation)) for place, field in chosen]
     names = [field.name for _, field in chosen]
     encode = _encoder(serialisation.encoding)
     if serialisation.layout == "json":
@@ -90,7 +90,9 @@ def variants(profile: Profile) -> Iterator[Variant]:
                     yield Variant(_name(changed), compile_writer(profile.fields, serialisation))
 
 
-def _chosen(fields: Sequence[Field], serialisation: Serialisation) -> list[tuple[int, Field]]:
+def written_fields(
+    fields: Sequence[Field], serialisation: Serialisation
+) -> list[tuple[int, Field]]:
     """Which fields are written, in this order, and their places among the profile's."""
     by_name = {one.name: (place, one) for place, one in enumerate(fields)}
     return [by_name[name] for name in serialisation.fields or by_name]
@@ -100,7 +102,7 @@ def _template(
     fields: Sequence[Field], serialisation: Serialisation
 ) -> tuple[str, list[tuple[int, Field]]]:
     """A record with ``%s`` for every field's text."""
-    chosen = _chosen(fields, serialisation)
+    chosen = written_fields(fields, serialisation)
     assign = serialisation.assign
     labels = [one.name + assign if serialisation.layout == "pairs" else "" for _, one in chosen]
     body = _escape(serialisation.separator).join(f"{_escape(label)}%s" for label in labels)
@@ -118,7 +120,7 @@ def _slow(
 
 def _column_text(field: Field, spec: Serialisation) -> Callable[[Sequence[Any]], Sequence[Any]]:
     """Cells of a field to what ``%s`` writes. Raises as :func:`normalise` for the first bad cell."""
-    read, text = reader(field), _text_of(field, spec)
+    read, text = reader(field), text_of(field, spec)
 
     def one(cell: Any) -> str:
         return text(read(cell))
@@ -184,7 +186,7 @@ def _bare(value: Value, text: Callable[[Value], str]) -> str:
     return str(value).lower() if isinstance(value, bool) else text(value)
 
 
-def _text_of(field: Field, spec: Serialisation) -> Callable[[Value], str]:
+def text_of(field: Field, spec: Serialisation) -> Callable[[Value], str]:
     """The function that writes one field."""
     change = _text_change(field, spec)
     null = spec.null

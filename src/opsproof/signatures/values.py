@@ -1,7 +1,8 @@
 """Field values: what a database or a file gives, as one Python value a type; never a guess.
 
 text -> str, integer -> int, decimal -> Decimal of the field's scale, date -> date,
-datetime -> naive datetime (as the column shows it), boolean -> bool; NULL -> None.
+datetime -> naive datetime (as the column shows it; with an offset, in the field's zone),
+boolean -> bool; NULL -> None.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def normalise(field: Field, value: Any) -> Value:
         return None
     try:
         return _READERS[field.type](field, value)
-    except (ValueError, TypeError, InvalidOperation) as error:
+    except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
         raise ValueProblemError(f"{field.name} is not of type {field.type}") from error
 
 
@@ -130,9 +131,11 @@ def _date(_: Field, value: Any) -> date:
     return date.fromisoformat(value)
 
 
-def _datetime(_: Field, value: Any) -> datetime:
+def _datetime(field: Field, value: Any) -> datetime:
     if isinstance(value, datetime):
-        return value.replace(tzinfo=None)
+        # A driver's offset is that of the session (PostgreSQL) or of the writer (SQL Server).
+        here = value if value.tzinfo is None else value.astimezone(ZoneInfo(field.zone))
+        return here.replace(tzinfo=None)
     if not isinstance(value, str) or not _DATETIME.fullmatch(value):
         raise ValueError
     return datetime.fromisoformat(value)

@@ -101,7 +101,9 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
     records that are not valid, ``to_write`` those for which the plan has a verified value, ``unsolved``
     those that need the business system, the signer or the administrator. ``base_without_record`` are
     delivered rows of which the table has no record. ``interface`` is None where no data logs were named.
-    ``trust`` is that of the analysis or of the plan.
+    ``trust`` is that of the analysis or of the plan. ``ambiguous`` valid records have what separates fields
+    in a text and no base data that says the same: other data would have the same signature. The first
+    are named by their keys' digests.
     """
 
     profile: str
@@ -128,3 +130,5 @@ class RecordSetFacts(Record, frozen=True, kw_only=True):
     base_without_record: int = 0
     interface: InterfaceFacts | None = None
     trust: TrustFacts | None = None
+    ambiguous: int = 0
+    ambiguous_records: tuple[str, ...] = ()
