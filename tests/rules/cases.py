@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,14 @@ class Case:
         return f"{self.title}: {self.name}"
 
 
-def documents() -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in sorted(RULES.rglob("*.yml")):
-        for document in yaml.safe_load_all(path.read_text("utf-8")):
-            yield path, document
+@cache
+def documents() -> tuple[tuple[Path, dict[str, Any]], ...]:
+    """Every document of our rule files; nobody may change one."""
+    return tuple(
+        (path, document)
+        for path in sorted(RULES.rglob("*.yml"))
+        for document in yaml.load_all(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    )
 
 
 def cases() -> list[Case]:
@@ -139,8 +144,25 @@ def tables(records: list[dict[str, Any]]) -> Iterator[Table]:
             yield builder.build(lambda row, chosen=chosen: chosen[row][1], channel)  # type: ignore[misc]
 
 
+def only(rules: RuleSet, key: str) -> RuleSet:
+    """One rule, by id, with all that it is fed by: its cases need no other."""
+    above = {one.meta.id: one for one in rules.correlations}
+    wanted, ids = [key], set[str]()
+    while wanted:
+        one = wanted.pop()
+        ids.add(one)
+        wanted += [feeder.rule for feeder in above[one].inputs] if one in above else []
+    return RuleSet(
+        sha256=rules.sha256,
+        atoms=rules.atoms,
+        rules=tuple(rule for rule in rules.rules if rule.meta.id in ids),
+        correlations=tuple(rule for rule in rules.correlations if rule.meta.id in ids),
+        rejected=(),
+    )
+
+
 def hits(evaluator: Evaluator, rules: RuleSet, records: list[dict[str, Any]]) -> list[Hit]:
-    """All hits of all rules on these records; the evaluator of the rules is made once for all cases."""
+    """All hits of the rules on these records; ``evaluator`` is theirs."""
     collector = Collector(rules, 1000, 20)
     collector.source("case", "0" * 64)
     for table in tables(records):

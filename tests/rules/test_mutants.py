@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from tests.rules.cases import Case, cases, documents, tables
+from tests.rules.cases import Case, cases, documents, only, tables
 from tests.rules.mutants import Mutant, of_correlation, of_rule
 
 from opsproof.logs.collect import Collector
@@ -34,6 +34,20 @@ def own_cases() -> dict[str, list[Case]]:
 def _allowed() -> dict[str, dict[str, str]]:
     """What the rules themselves say no case can show, with the reason, by rule."""
     return {document["id"]: document["opsproof"].get("untested", {}) for _, document in documents()}
+
+
+def _of_others(rules: RuleSet) -> dict[str, set[str]]:
+    """What of a feeder another rule with the same selections has cases for, by feeder."""
+    same = {
+        document["id"]: document["opsproof"]["same_as"]
+        for _, document in documents()
+        if "same_as" in document["opsproof"]
+    }
+    by_title = {rule.meta.title["en"]: rule for rule in rules.rules}
+    return {
+        key: {mutant.what for mutant in of_rule(by_title[title], list(rules.atoms))}
+        for key, title in same.items()
+    }
 
 
 def _set(atoms: Iterable[Atom], chosen: Iterable[Rule], above: Iterable[Correlation]) -> RuleSet:
@@ -96,14 +110,8 @@ class _Chain:
 
     def __init__(self, rules: RuleSet, top: Correlation, own: list[Case]) -> None:
         self.top, self.cases = top, own
-        above = {one.meta.id: one for one in rules.correlations}
-        below = {one.meta.id: one for one in rules.rules}
-        wanted, ids = [top.meta.id], list[str]()
-        while wanted:
-            ids.append(wanted.pop())
-            wanted += [one.rule for one in above[ids[-1]].inputs] if ids[-1] in above else []
-        self.above = [one for one in rules.correlations if one.meta.id in ids]
-        self.below = [below[one] for one in sorted(set(ids)) if one in below]
+        chosen = only(rules, top.meta.id)
+        self.above, self.below = chosen.correlations, chosen.rules
         atoms = list(rules.atoms)
         self.fed = {one.meta.id: list(of_rule(one, atoms)) for one in self.below}
         every = [one.rule for some in self.fed.values() for one in some]
@@ -171,8 +179,10 @@ def survivors_of_chains(rules: RuleSet, own_cases: dict[str, list[Case]]) -> dic
                 lived.setdefault(rule, {})[mutant.what] = None
                 if mutant.what not in told[rule] and chain.told(mutant, rule):
                     told[rule].add(mutant.what)
+    others = _of_others(rules)
     return {
-        rule: [what for what in whats if what not in told[rule]] for rule, whats in lived.items()
+        rule: [what for what in whats if what not in told[rule] | others.get(rule, set())]
+        for rule, whats in lived.items()
     }
 
 
@@ -183,3 +193,9 @@ def _titles(rules: RuleSet) -> dict[str, str]:
 
 def test_cases_need_every_part_of_a_rule(rules: RuleSet, own_cases: dict[str, list[Case]]) -> None:
     assert _complaints(survivors_of_records(rules, own_cases), _titles(rules)) == []
+
+
+def test_cases_need_every_part_of_a_correlation(
+    rules: RuleSet, own_cases: dict[str, list[Case]]
+) -> None:
+    assert _complaints(survivors_of_chains(rules, own_cases), _titles(rules)) == []
