@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from opsproof.logs.joins import groupless, inputs_missing, needed
 from opsproof.logs.model import BlindSpot, Burst, Hit, Reason, RuleNotRun, RuleRun, exact
 from opsproof.logs.redact import redact
 from opsproof.logs.rules.compiled import Correlation, Meta, Rule, RuleSet
+from opsproof.logs.shown import FIELDS, Shown
 from opsproof.logs.sight import Blind, Judged, Sight, blind_of
 from opsproof.logs.store import Store
 from opsproof.logs.suppress import Suppressions
@@ -58,11 +59,11 @@ class Collector:
         self._rules = rules
         self._most_hits, self._most_members = most_hits, most_members
         self._files: list[tuple[str, str]] = []
-        self._hits: list[Hit] = []
+        self._bursts: dict[str, list[Hit]] = {}
         self._blind: list[BlindSpot] = []
         self._texts: dict[str, str] = {}
         self._counts: dict[str, int] = defaultdict(int)
-        self._shown: dict[str, int] = defaultdict(int)
+        self._shown: dict[str, Shown] = {}
         self._seen = 0
         self._sight = Sight(rules)
         self._store = Store(needed(rules))
@@ -70,7 +71,7 @@ class Collector:
     @property
     def wanted(self) -> frozenset[str]:
         """The lower-cased names of the fields that correlations group by or count."""
-        return self._store.wanted | {"channel", "computer"}
+        return self._store.wanted | FIELDS | {"channel", "computer"}
 
     @property
     def store(self) -> Store:
@@ -88,10 +89,8 @@ class Collector:
         """
         files = len(self._files)
         self._files += other._files
-        for hit in other._hits:
-            if self._shown[hit.rule] < self._most_hits:
-                self._shown[hit.rule] += 1
-                self._hits.append(hit)
+        for rule, shown in other._shown.items():
+            self._showing(rule).merge(shown)
         for rule, count in other._counts.items():
             self._counts[rule] += count
         self._store.merge(other._store, files, base)
@@ -123,12 +122,17 @@ class Collector:
             rows = self._unaccepted(rule, accepted, table, rows)
         self._counts[key] += len(rows)
         if rule.meta.output:
-            room = self._most_hits - self._shown[key]
-            for row in rows[: max(0, room)].tolist():
-                self._shown[key] += 1
-                self._hits.append(self._hit(rule, table, row))
+            shown = self._showing(key)
+            for row, place in shown.choose(table, rows):
+                shown.keep(place, self._hit(rule, table, row))
         if key in self._store:
             self._store.add(key, table, rows, self._seen - table.size)
+
+    def _showing(self, rule: str) -> Shown:
+        found = self._shown.get(rule)
+        if found is None:
+            found = self._shown[rule] = Shown(self._most_hits)
+        return found
 
     def _unaccepted(self, rule: Rule, accepted: Accepted, table: Table, rows: Ints) -> Ints:
         """The rows that no suppression covers: these count, and feed correlations."""
@@ -177,11 +181,17 @@ class Collector:
                 blind = blind_of(correlation, judged, by_id)
                 ran.append(self._ran(correlation.meta, blind))
         return Found(
-            hits=tuple(sorted(self._hits, key=_order)),
+            hits=tuple(sorted(self._hits(), key=_order)),
             ran=tuple(sorted(ran, key=lambda one: one.rule)),
             not_run=tuple(not_run[key] for key in sorted(not_run)),
             blind=tuple(sorted(self._blind, key=_worst_first)[:_MOST_BLIND]),
         )
+
+    def _hits(self) -> Iterator[Hit]:
+        for shown in self._shown.values():
+            yield from shown.hits()
+        for hits in self._bursts.values():
+            yield from hits
 
     def _ran(self, meta: Meta, blind: Iterable[Blind]) -> RuleRun:
         places = dict.fromkeys(blind)
@@ -204,7 +214,7 @@ class Collector:
             title_zh=meta.title.get("zh", ""),
             severity=meta.severity,
             hits=self._counts[meta.id],
-            shown=self._shown[meta.id],
+            shown=len(self._bursts.get(meta.id, ())) + len(self._shown.get(meta.id, ())),
             blind=len({place[0] for place in places}),
         )
 
@@ -282,10 +292,10 @@ class Collector:
         meta = correlation.meta
         found = correlator.find(correlation, self._most_hits if meta.output else 0)
         self._counts[meta.id] = found.bursts
-        self._shown[meta.id] = len(found.shown)
+        hits = self._bursts[meta.id] = []
         for one in found.shown:
             burst = one.burst([self._files[place.source] for place in one.places])
-            self._hits.append(self._make(meta, one.first, one.places[0], burst.group, 0, burst))
+            hits.append(self._make(meta, one.first, one.places[0], burst.group, 0, burst))
 
 
 def _redacted(rule: Rule, table: Table, row: int) -> tuple[dict[str, str], int]:
