@@ -161,7 +161,7 @@ class _Chain:
                 for where, found in rows.get(key, ()):
                     if where is table:
                         collector.add(rule, table, found)
-        return sum(hit.rule == self.top.meta.id for hit in collector.result()[0])
+        return sum(hit.rule == self.top.meta.id for hit in collector.result().hits)
 
 
 def survivors_of_chains(rules: RuleSet, own_cases: dict[str, list[Case]]) -> dict[str, list[str]]:
