@@ -71,6 +71,9 @@ RUN: dict[str, Mutant] = {
     "keeps what nobody seals": _collect(
         "told", "{{ opsproof_staging is defined }}", "{{ true }}", "store", file=_VARS
     ),
+    "keeps one book with sealed runs": _collect(
+        "told", "/.unsealed", "", "book", file=_VARS
+    ),
     "forgets the optional logs": _collect(
         "less",
         "{{ log_collection_channels + log_collection_optional_channels }}",
@@ -115,7 +118,7 @@ RUN: dict[str, Mutant] = {
     ),
     "packs nothing": _collect(
         "unpacked", "when: __log_collection_plan.parts | length > 0", "when: false",
-        "failed", "collection", "audit", *COLLECTED, *AUDITED,
+        "failed", "collection", "audit", "book", *COLLECTED, *AUDITED,
     ),
     "says of a run what holds of a look": _collect(
         "blind",
@@ -146,7 +149,7 @@ RUN: dict[str, Mutant] = {
     ),
     "audits a store that another run holds": _audit(
         HELD[1], "  when: opsproof_staging is not defined and not ansible_check_mode\n", "  when: false\n",
-        "failed", "collection", "audit", *COLLECTED, *AUDITED,
+        "failed", "collection", "audit", "book", *COLLECTED, *AUDITED,
     ),
 }  # fmt: skip
 

@@ -153,6 +153,7 @@ def seen(
         "audit": len(handed["log_audit"]),
         "leftover": [path for path in model["files"]["changed"] if "opsproof" in path.lower()],
         "store": files.count(".cab"),
+        "book": [path.parent.parent.name for path in store.rglob("home.json")],
         "raw": sum(files.count(suffix) for suffix in (".evtx", ".log", ".csv")),
     }
     for observations in handed["log_collection"]:
@@ -199,6 +200,7 @@ WHOLE_RUN: Seen = {
     "audit": 1,
     "leftover": [],
     "store": 0,
+    "book": [".unsealed"],
     "raw": 0,
     "channels": 11,
     "required": 7,
@@ -222,6 +224,7 @@ WHOLE_REHEARSAL: Seen = {
     **dict.fromkeys(
         ("files", "left", "unreadable", "accepted", "examined", "titles", "computers"), None
     ),
+    "book": [],
     "cabinets": 0,
     "report": [],
 }
