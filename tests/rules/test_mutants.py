@@ -16,6 +16,7 @@ from tests.rules.mutants import Mutant, of_correlation, of_rule
 from opsproof.logs.collect import Collector
 from opsproof.logs.evaluate import Evaluator
 from opsproof.logs.rules.compiled import Atom, Correlation, Rule, RuleSet
+from opsproof.logs.rules.load import compile_texts
 from opsproof.logs.table import Ints, Table
 
 _CASE = "_case"
@@ -47,6 +48,7 @@ def _of_others(rules: RuleSet) -> dict[str, set[str]]:
     return {
         key: {mutant.what for mutant in of_rule(by_title[title], list(rules.atoms))}
         for key, title in same.items()
+        if title in by_title
     }
 
 
@@ -166,8 +168,8 @@ class _Chain:
 
 def survivors_of_chains(rules: RuleSet, own_cases: dict[str, list[Case]]) -> dict[str, list[str]]:
     """The mutants of correlations and of what feeds them that no case of any correlation tells."""
-    lived: dict[str, dict[str, None]] = {}
-    told: dict[str, set[str]] = defaultdict(set)
+    lived: dict[str, dict[tuple[str, str], None]] = {}
+    told: set[tuple[str, str]] = set()
     for top in rules.correlations:
         if not top.meta.output:
             continue
@@ -176,13 +178,14 @@ def survivors_of_chains(rules: RuleSet, own_cases: dict[str, list[Case]]) -> dic
         some |= {one.meta.id: list(of_correlation(one)) for one in chain.above}
         for rule, mutants in some.items():
             for mutant in mutants:
-                lived.setdefault(rule, {})[mutant.what] = None
-                if mutant.what not in told[rule] and chain.told(mutant, rule):
-                    told[rule].add(mutant.what)
+                key = mutant.rule.meta.id, mutant.what
+                lived.setdefault(rule, {})[key] = None
+                if key not in told and chain.told(mutant, rule):
+                    told.add(key)
     others = _of_others(rules)
     return {
-        rule: [what for what in whats if what not in told[rule] | others.get(rule, set())]
-        for rule, whats in lived.items()
+        rule: [key[1] for key in keys if key not in told and key[1] not in others.get(rule, ())]
+        for rule, keys in lived.items()
     }
 
 
@@ -199,3 +202,40 @@ def test_cases_need_every_part_of_a_correlation(
     rules: RuleSet, own_cases: dict[str, list[Case]]
 ) -> None:
     assert _complaints(survivors_of_chains(rules, own_cases), _titles(rules)) == []
+
+
+_WEAK = b"""\
+title: Weak
+id: 5f3c2c0e-7b8e-4a39-9d35-0d2f6a3f1a01
+name: weak
+status: test
+logsource: {product: windows, service: security}
+detection:
+  one: {EventID: [1, 2], Image|endswith: a.exe}
+  condition: one
+level: low
+---
+title: Many
+id: 5f3c2c0e-7b8e-4a39-9d35-0d2f6a3f1a02
+status: test
+correlation: {type: event_count, rules: [weak], group-by: [Computer], timespan: 1m, condition: {gte: 2}}
+level: low
+"""
+
+
+def test_what_no_case_needs_is_told() -> None:
+    rules = compile_texts([("weak.yml", _WEAK)])
+    records = [
+        {"Channel": "Security", "EventID": 1, "Image": "a.exe", "Computer": "S", "repeat": 2}
+    ]
+    weak, many = rules.rules[0].meta.id, rules.correlations[0].meta.id
+    case = Case(many, "Many", "two", records, 1, boundary=False)
+    assert survivors_of_chains(rules, {many: [case]}) == {
+        weak: [
+            "without (eventid eq 1 or eventid eq 2)",
+            "without eventid eq 2",
+            "without image ew a.exe",
+            "anywhere: image ew a.exe",
+        ],
+        many: ["window +1 s", "window -1 s", "2 is 1", "not by Computer"],
+    }
