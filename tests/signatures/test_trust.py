@@ -17,6 +17,8 @@ from opsproof.errors import UsageError
 from opsproof.evidence.keys import Keys
 from opsproof.signatures import lab
 from opsproof.signatures.analyse import Job
+from opsproof.signatures.book import CertificateBook
+from opsproof.signatures.certificates import Allowed
 from opsproof.signatures.correction import Correction, Settings
 from opsproof.signatures.database import Database
 from opsproof.signatures.errors import PlanError
@@ -163,3 +165,14 @@ def test_a_plan_of_another_version_is_named(
         old.write_bytes(header + b"".join(lines[1:]))
         with pytest.raises(PlanError, match="is not a Header record"):
             load_plan(old)
+
+
+def test_what_a_profile_takes_though_it_is_weak_is_told_to_those_who_approve() -> None:
+    weak = Allowed(frozenset({"1.2.3"}), weak_keys=True, sha1=True, any_of_ca=True)
+    told = trust_of(CertificateBook([], [], allowed=weak)).facts()
+    assert told.allowed == ("any_of_ca", "weak_keys", "sha1", "purpose 1.2.3")
+    assert lines(told)[-1] == "the profile also allows: any_of_ca, weak_keys, sha1, purpose 1.2.3"
+    usual = trust_of(CertificateBook([], [])).facts()
+    assert usual.allowed == ()
+    assert usual.sha256 != told.sha256
+    assert not any("allows" in line for line in lines(usual))

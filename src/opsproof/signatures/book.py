@@ -104,9 +104,9 @@ class CertificateBook:
         if sm2.available():
             self._by_fingerprint.setdefault(sm2.sm3(one.der).hex(), one)
 
-    def at_hand(self, certificate: Certificate) -> bool:
-        """Whether it is one of the signers' certificates given, and not only issued by a trusted CA."""
-        return certificate in self._at_hand
+    def admits(self, certificate: Certificate) -> bool:
+        """Whether it is one of the signers' certificates given, or need not be."""
+        return self.allowed.any_of_ca or certificate in self._at_hand
 
     def by_serial(self, serial: int) -> list[Certificate]:
         """Those with this serial number: several when different issuers gave it out."""

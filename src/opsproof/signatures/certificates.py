@@ -44,13 +44,22 @@ UNREADABLE: Final = (ValueError, TypeError, KeyError, IndexError, OverflowError,
 class Allowed:
     """What else is taken, for the sake of old systems.
 
-    ``purposes``: see :meth:`Certificate.unfit`. ``weak_keys``: of signers and of those who issued to them,
+    ``any_of_ca``: signers that are not at hand, whose certificate a message brings along. ``purposes``: see
+    :meth:`Certificate.unfit`. ``weak_keys``: of signers and of those who issued to them,
     see :attr:`PublicKey.weak`. ``sha1``: what certificates, CRLs and OCSP responses may be signed over.
     """
 
     purposes: frozenset[str] = frozenset()
     weak_keys: bool = False
     sha1: bool = False
+    any_of_ca: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The same as words, for whoever has to agree to it."""
+        words = ("any_of_ca", "weak_keys", "sha1")
+        purposes = (f"purpose {one}" for one in sorted(self.purposes))
+        return (*(word for word in words if getattr(self, word)), *purposes)
 
 
 NOTHING_ELSE: Final = Allowed()

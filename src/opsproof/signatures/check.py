@@ -83,7 +83,6 @@ class Checker:
         self._fields = [(reader(one), places[one.column]) for one in profile.fields]
         self._resolved: dict[str, list[Certificate]] = {}
         self._signature = places[profile.signature.column]
-        self._any_of_ca = profile.certificate.any_of_ca
         reference = profile.certificate.column
         self._reference = None if reference is None else places[reference]
         self._signed_at = None if profile.signed_at is None else places[profile.signed_at.column]
@@ -150,7 +149,7 @@ class Checker:
         there are both, the worse counts; where there is none, now does. One that is not at hand may come
         with a message from anybody whom the CA knows.
         """
-        if not self._any_of_ca and not self.book.at_hand(certificate):
+        if not self.book.admits(certificate):
             return Judgement(Standing.UNTRUSTED, f"{certificate.name}: is not at hand")
         moments: list[datetime] = []
         if self._signed_at is not None and signed_at is not None:

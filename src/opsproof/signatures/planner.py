@@ -236,8 +236,7 @@ class _Planner:
 
     def _usable(self, certificate: Certificate) -> None:
         """A fresh signature that could not pass is the service's matter, not the record's."""
-        any_of_ca = self.job.profile.certificate.any_of_ca
-        if not any_of_ca and not self.checker.book.at_hand(certificate):
+        if not self.checker.book.admits(certificate):
             raise SigningAnswerError(
                 "the signing service signs with a certificate that is not at hand",
                 where=f"serial {certificate.serial:x}",

@@ -174,7 +174,7 @@ class Profile(_Part, frozen=True):
         """What certificates may be here that they may not be elsewhere."""
         how = self.certificate
         sha1 = how.sha1 or any(one.digest == "sha1" for one in self.signature.algorithms)
-        return Allowed(frozenset(how.purposes), how.weak_keys, sha1)
+        return Allowed(frozenset(how.purposes), how.weak_keys, sha1, how.any_of_ca)
 
     @property
     def columns(self) -> tuple[str, ...]:

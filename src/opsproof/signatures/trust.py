@@ -19,12 +19,17 @@ from opsproof.signatures.model import SHOWN
 
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every certificate, CRL and OCSP response by the SHA-256 of its DER, whatever file it was in."""
+    """Every certificate, CRL and OCSP response by the SHA-256 of its DER, whatever file it was in.
+
+    ``allowed`` is what the profile takes that is refused elsewhere, see
+    :attr:`opsproof.signatures.certificates.Allowed.names`.
+    """
 
     anchors: tuple[Trusted, ...]
     certificates: tuple[Trusted, ...]
     revocations: tuple[Trusted, ...]
     require_revocation: bool
+    allowed: tuple[str, ...]
 
     def facts(self) -> TrustFacts:
         """What goes to evidence: signers are counted, not named."""
@@ -35,6 +40,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             revocations=len(self.revocations),
             revocation_sources=self.revocations[:SHOWN],
             require_revocation=self.require_revocation,
+            allowed=self.allowed,
         )
 
     def others(self, now: Trust) -> Iterator[str]:
@@ -60,6 +66,7 @@ def trust_of(book: CertificateBook) -> Trust:
         certificates=_sorted(map(_certificate, book.certificates)),
         revocations=_sorted(said),
         require_revocation=book.require_revocation,
+        allowed=book.allowed.names,
     )
 
 
@@ -71,6 +78,8 @@ def lines(trust: TrustFacts) -> list[str]:
         f"{trust.certificates} certificates at hand, "
         f"{trust.revocations} CRLs and OCSP responses{unknown}"
     )
+    if trust.allowed:
+        found.append(f"the profile also allows: {', '.join(trust.allowed)}")
     return found
 
 

@@ -80,7 +80,9 @@ class TrustFacts(Record, frozen=True, kw_only=True):
     """What "valid" rests on: ``anchors`` are trusted of themselves, all else is believed through them.
 
     ``certificates`` at hand and ``revocations`` (CRLs and OCSP responses) are counted, of these the first
-    are in ``revocation_sources``. ``sha256`` is over all of it, as the plan's header names it.
+    are in ``revocation_sources``. ``allowed`` are the profile's words for what it takes though it is weak:
+    ``any_of_ca``, ``weak_keys``, ``sha1``, purposes. ``sha256`` is over all of it, as the plan's header
+    names it.
     """
 
     sha256: str
@@ -89,6 +91,7 @@ class TrustFacts(Record, frozen=True, kw_only=True):
     revocations: int
     revocation_sources: tuple[Trusted, ...]
     require_revocation: bool
+    allowed: tuple[str, ...]
 
 
 class RecordSetFacts(Record, frozen=True, kw_only=True):
