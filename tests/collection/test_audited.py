@@ -99,6 +99,18 @@ def test_hits_belong_to_the_host_whose_log_holds_them(staging: Path, tmp_path: P
         )
 
 
+def test_a_log_without_what_a_rule_looks_at_is_told_on_its_host(
+    staging: Path, tmp_path: Path
+) -> None:
+    hand_over(staging, "a", HEAD + line("10:00:00", "10.0.0.1"), "2026-11-22T09:00:00Z")
+    short = "#Fields: date time s-ip cs-method c-ip\n2026-11-22 10:00:00 10.0.0.2 POST 10.9.9.9\n"
+    hand_over(staging, "b", short, "2026-11-22T09:00:00Z")
+    report = audited(staging, tmp_path)
+    assert facts(staging, report, "a")["blind"] == []
+    [upload, _chain] = sorted(facts(staging, report, "b")["blind"], key=lambda one: one["rule"])
+    assert (upload["title"], upload["fields"]) == ("Upload", ["cs-uri-stem"])
+
+
 def test_a_burst_over_several_hosts_counts_on_each(staging: Path, tmp_path: Path) -> None:
     hand_over(staging, "a", HEAD + line("10:00:00", "10.0.0.1"), "2026-11-22T09:00:00Z")
     hand_over(staging, "b", HEAD + line("10:05:00", "10.0.0.2"), "2026-11-22T09:00:00Z")

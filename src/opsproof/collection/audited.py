@@ -152,6 +152,7 @@ def _nothing_new(mine: HandedOver, hosts: int) -> HostFacts:
         unreadable=(),
         # Nobody looked whether a day of them lacks its log.
         gaps=None if mine.sites else (),
+        blind=(),
         suppressions=Suppressions(hits=0, expired=()),
     )
 
@@ -194,6 +195,7 @@ def _facts(
         hits=tuple(_first(sorted(hits, key=_worst_first))) if examined else None,
         unreadable=tuple(unreadable[:_LISTED]),
         gaps=_gaps(report, windows, mine.host),
+        blind=tuple(one for one in report.blind if one.sha256 in contents)[:_LISTED],
         suppressions=Suppressions(
             hits=report.counts.suppressed,
             expired=tuple(one for one in report.suppressions if one.expired)[:_LISTED],

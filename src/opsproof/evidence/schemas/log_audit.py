@@ -7,7 +7,7 @@ examined nothing is known of hits.
 from __future__ import annotations
 
 from opsproof.evidence.model import Record
-from opsproof.logs.model import Gap, Hit, RuleNotRun, Suppressed, Unreadable
+from opsproof.logs.model import BlindSpot, Gap, Hit, RuleNotRun, Suppressed, Unreadable
 
 
 class BySeverity(Record, frozen=True, kw_only=True):
@@ -74,7 +74,11 @@ class Suppressions(Record, frozen=True, kw_only=True):
 
 
 class HostFacts(Record, frozen=True, kw_only=True):
-    """One host. ``hits`` are the first of those counted in ``by_severity``, worst first."""
+    """One host. ``hits`` are the first of those counted in ``by_severity``, worst first.
+
+    ``blind``: the first places where its logs lack what a rule looks at, so that no hit of that rule is no
+    all-clear there.
+    """
 
     since: str | None
     audit: Audited | None
@@ -83,4 +87,5 @@ class HostFacts(Record, frozen=True, kw_only=True):
     hits: tuple[Hit, ...] | None
     unreadable: tuple[Unreadable, ...] | None
     gaps: tuple[Gap, ...] | None
+    blind: tuple[BlindSpot, ...] | None = None
     suppressions: Suppressions | None
