@@ -366,6 +366,7 @@ def test_no_thread_shows_progress_yet_when_worker_processes_are_begun(
     monkeypatch.setattr("opsproof.logs.audit.Workers", Noted)
     monkeypatch.setattr("opsproof.logs.audit.SIDE_BY_SIDE", 1)
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
     log.write_text(CLEAN)
     _, result = run(log, "--processes", "2", "--no-rules")
     assert begun == [set()]

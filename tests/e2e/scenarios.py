@@ -57,7 +57,9 @@ def pass_every_step(scenarios: Iterable[str], folder: Path) -> None:
         },
     )
     printed = re.sub(r"\x1b\[[0-9;]*m", "", ran.stdout + ran.stderr)
-    assert ran.returncode == 0, printed[-6000:]
+    # The last failure, and how all ended: Molecule's output is long, and pytest shows its end.
+    failure = max(printed.rfind("fatal: ["), 0)
+    assert ran.returncode == 0, f"{printed[failure : failure + 6000]}\n[...]\n{printed[-3000:]}"
     recap = dict(re.findall(r"^(\S+) *: actions=\d+ +successful=(\d+) ", printed, re.MULTILINE))
     for name in names:
         assert recap.get(name) == str(len(steps(name))), f"{name}: {printed[-3000:]}"
