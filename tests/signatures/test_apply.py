@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -15,98 +14,35 @@ import msgspec
 import pymssql
 import pytest
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.signatures import drills
+from tests.signatures.applying import (
+    applied,
+    assert_only_right_values,
+    contents,
+    digest_of,
+    drill_key,
+    make,
+)
 from tests.signatures.conftest import NOW
 from tests.winlab.sql_lab import SqlLab
 
-from opsproof.evidence.cms import DecryptionError
 from opsproof.evidence.keys import Keys
 from opsproof.signatures import scripts, simulate
-from opsproof.signatures.analyse import Job
-from opsproof.signatures.apply import Applier, Point, Result, named, unpacked_key
+from opsproof.signatures.apply import Applier
 from opsproof.signatures.database import Database, make_engine
 from opsproof.signatures.errors import PlanError
-from opsproof.signatures.model import RecordClass, image_digest, key_digest
+from opsproof.signatures.model import RecordClass, key_digest
 from opsproof.signatures.plan import Plan, load_plan
 from opsproof.signatures.planner import make_plan
 from opsproof.signatures.profile import TableName
 from opsproof.signatures.rollback import Rollback
-from opsproof.signatures.simulate import Drill
-
-
-def drill_key(folder: Path) -> rsa.RSAPrivateKey:
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    key = load_pem_private_key((folder / "bureau.key").read_bytes(), None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    return key
-
-
-def applied(
-    job: Job,
-    plan: Plan,
-    keys: Keys,
-    folder: Path,
-    *,
-    at: Callable[[Point], None] = lambda _: None,
-    batch: int = 7,
-) -> Result:
-    database = Database(job.url, job.profile)
-    try:
-        return Applier(
-            plan, job.profile, database, job.checker(), folder, keys.bureau, batch, at
-        ).apply()
-    finally:
-        database.close()
-
-
-def contents(drill: Drill) -> dict[int, tuple[Any, ...]]:
-    engine = make_engine(drill.url)
-    table = sa.table("exam score", *(sa.column(name) for name in drill.profile.columns))
-    with engine.connect() as connection:
-        rows = [tuple(row) for row in connection.execute(sa.select(table))]
-    engine.dispose()
-    return {row[0]: row for row in rows}
-
-
-def make(folder: Path, url: str, *, seed: int = 3, records: int = 40) -> Drill:
-    return simulate.simulate(
-        folder,
-        drills.lab_of("ecdsa"),
-        records=records,
-        seed=seed,
-        url=url,
-        damaged_percent=70,
-    )
-
-
-def assert_only_right_values(drill: Drill, job: Job, before: dict[int, tuple[Any, ...]]) -> None:
-    """Everything that differs from before verifies over unchanged data; no row came or went."""
-    after = contents(drill)
-    checker = job.checker()
-    data = len(drill.profile.fields)
-    assert set(after) == set(before)
-    changed = [key for key in after if after[key] != before[key]]
-    for key in changed:
-        assert after[key][:data] == before[key][:data]
-        assert checker.check(checker.row(after[key])).failed is None
 
 
 def left_in(journal: Path) -> list[str]:
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     return [name for line in lines for name in line["left"]]
-
-
-def digest_of(drill: Drill, plan: Plan) -> str:
-    """Over what the table really holds of a plan's records."""
-    stored = contents(drill)
-    digest = hashlib.sha256()
-    for entry in plan.writes():
-        digest.update(image_digest(named(drill.profile, stored[entry.key[0]])).encode())
-    return digest.hexdigest()
 
 
 def test_everything_repairable_is_repaired_and_all_else_is_left(
@@ -137,72 +73,6 @@ def test_the_second_run_has_nothing_to_do(url: str, tmp_path: Path, keys: Keys) 
     assert contents(drill) == after
     _, second = drills.planned(drill)
     assert second.footer.actions.get("write", 0) == 0
-
-
-def test_rollback_restores_every_byte(
-    url: str, tmp_path: Path, keys: Keys, keys_folder: Path
-) -> None:
-    drill = make(tmp_path, url)
-    before = contents(drill)
-    job, plan = drills.planned(drill)
-    result = applied(job, plan, keys, tmp_path / "work")
-    database = Database(job.url, job.profile)
-    back = Rollback(
-        plan, job.profile, database, tmp_path / "work", keys.bureau, drill_key(keys_folder)
-    )
-    undone = back.roll_back()
-    assert undone.written == result.written > 0
-    assert contents(drill) == before
-    again = back.roll_back()
-    database.close()
-    assert (again.written, again.already) == (0, result.written)
-
-
-def test_rollback_needs_the_bureaus_key(tmp_path: Path, keys: Keys) -> None:
-    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
-    job, plan = drills.planned(drill)
-    applied(job, plan, keys, tmp_path / "work")
-    database = Database(job.url, job.profile)
-    other = rsa.generate_private_key(65537, 2048)
-    back = Rollback(plan, job.profile, database, tmp_path / "work", keys.bureau, other)
-    with pytest.raises(DecryptionError):
-        back.roll_back()
-    database.close()
-
-
-def test_a_way_back_that_is_not_here_is_not_called_done(
-    tmp_path: Path, keys: Keys, keys_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Values that another folder or an older plan wrote have their before-images there."""
-    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
-    job, plan = drills.planned(drill)
-    written = applied(job, plan, keys, tmp_path / "work").written
-    after = contents(drill)
-    database = Database(job.url, job.profile)
-    monkeypatch.setattr("opsproof.signatures.apply.SHOWN", 2)
-    back = Rollback(
-        plan, job.profile, database, tmp_path / "elsewhere", keys.bureau, drill_key(keys_folder)
-    ).roll_back()
-    database.close()
-    assert (back.written, back.left_alone) == (0, written)
-    names = [key_digest(unpacked_key(entry)) for entry in plan.writes()]
-    assert back.left == names[:2]
-    [line] = (tmp_path / "elsewhere/rollback.jsonl").read_text().splitlines()
-    assert json.loads(line)["left"] == names
-    assert back.before_sha256 == back.after_sha256 == digest_of(drill, plan)
-    assert not back.done
-    assert contents(drill) == after
-
-
-def test_before_images_show_nothing(tmp_path: Path, keys: Keys) -> None:
-    drill = make(tmp_path, f"sqlite:///{tmp_path / 'records.db'}")
-    before = contents(drill)
-    job, plan = drills.planned(drill)
-    applied(job, plan, keys, tmp_path / "work")
-    images = b"".join(path.read_bytes() for path in (tmp_path / "work/before").rglob("*.p7m"))
-    stored = [row[7] for row in before.values() if isinstance(row[7], str) and len(row[7]) > 20]
-    assert stored
-    assert all(value[:20].encode() not in images for value in stored)
 
 
 def test_rows_changed_since_the_plan_are_left_alone(url: str, tmp_path: Path, keys: Keys) -> None:

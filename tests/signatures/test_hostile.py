@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import yaml
 from click.testing import CliRunner, Result
 from tests.signatures import drills
-from tests.signatures.test_apply import applied, contents
+from tests.signatures.applying import applied, contents
 
 from opsproof.cli.main import cli, main
 from opsproof.errors import ExitCode, OpsproofError

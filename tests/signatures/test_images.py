@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.signatures import drills
-from tests.signatures.test_apply import applied, contents, drill_key, make
+from tests.signatures.applying import applied, contents, drill_key, make
 
 from opsproof.evidence import cms
 from opsproof.evidence.canonical import canonical

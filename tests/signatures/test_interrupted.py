@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.signatures import drills
-from tests.signatures.test_apply import (
+from tests.signatures.applying import (
     applied,
     assert_only_right_values,
     contents,

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_OID, uuid5
 import msgspec
 import pytest
 from tests.signatures import drills
-from tests.signatures.test_apply import applied, drill_key, make
+from tests.signatures.applying import applied, drill_key, make
 
 from opsproof.evidence.keys import Keys
 from opsproof.signatures.database import Database, make_engine

@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tests.signatures import drills, tickets
+from tests.signatures.applying import assert_only_right_values, contents
 from tests.signatures.servers import PostgresServer
-from tests.signatures.test_apply import assert_only_right_values, contents
 
 from opsproof.evidence.cms import decrypt
 from opsproof.evidence.keys import create_demo_keys, load_keys

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from asn1crypto import pem
 from tests.signatures import drills
+from tests.signatures.applying import applied, contents, drill_key, make
 from tests.signatures.conftest import NOW
-from tests.signatures.test_apply import applied, contents, drill_key, make
 
 from opsproof.errors import UsageError
 from opsproof.evidence.keys import Keys

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.signatures import drills
+from tests.signatures.applying import contents, drill_key
 from tests.signatures.conftest import NOW
-from tests.signatures.test_apply import contents, drill_key
 from tests.winlab.commands.lab_hosts import make_host
 from tests.winlab.sql_lab import PASSWORD, SqlLab
 
